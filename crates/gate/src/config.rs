@@ -1,0 +1,336 @@
+//! The gate's part of the configuration document, as it is written. Meaning is given to it in `build`.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use gangplank_oauth::config::{ByteLimit, SecretSource, Span};
+use ipnet::IpNet;
+use serde::Deserialize;
+
+/// `[gate]`: where it listens, how it is reached, whom it believes.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GateConfig {
+    /// The address to bind.
+    pub listen: SocketAddr,
+    /// The URL under which browsers reach it: scheme, host and port. Its scheme decides about `Secure` cookies.
+    pub public_url: String,
+    /// The path under which the gate's own endpoints live. Default `/oauth2`, as oauth2-proxy has it.
+    pub prefix: Option<String>,
+    /// Serve TLS with this certificate.
+    pub tls: Option<TlsConfig>,
+    /// The address of `/metrics`, `/healthz` and `/readyz` for machines. Default: none; health is also on `listen`.
+    pub metrics_listen: Option<SocketAddr>,
+    /// Addresses whose forwarded headers are believed. Default: none.
+    #[serde(default)]
+    pub trusted_proxies: Vec<IpNet>,
+    /// Which headers a trusted proxy speaks in. Default `x-forwarded`.
+    pub forwarded: Option<Dialect>,
+    /// Hosts, besides those of `public_url` and of routes, to which a sign-in may return: `app.example.com`, or
+    /// `.example.com` for every host below it.
+    #[serde(default)]
+    pub return_hosts: Vec<String>,
+    /// What `/oauth2/auth` answers when allowed: 202 (default, as oauth2-proxy) or 200 (Envoy needs it).
+    pub allowed_status: Option<u16>,
+    /// Whether `/oauth2/auth` itself redirects a browser to the sign-in (Traefik, Caddy, Envoy pass that on), instead
+    /// of answering 401 (nginx turns it into a redirect). Default false.
+    #[serde(default)]
+    pub redirect_from_auth: bool,
+    /// Bounds on what a client may send, and how long it may take.
+    #[serde(default)]
+    pub limits: LimitsConfig,
+}
+
+/// A certificate and its key, re-read when the files change.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TlsConfig {
+    /// PEM: the certificate, then its chain.
+    pub cert: PathBuf,
+    /// PEM: the private key.
+    pub key: PathBuf,
+}
+
+/// How a trusted proxy tells what the client asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Dialect {
+    /// `X-Forwarded-{For,Proto,Host,Uri,Method}`: Traefik, Caddy, HAProxy.
+    XForwarded,
+    /// `X-Original-URL` and `X-Original-Method` (and `X-Real-IP`): nginx and ingress-nginx `auth_request`.
+    Nginx,
+    /// `Forwarded` (RFC 7239).
+    Forwarded,
+    /// The request line of the check itself, behind the path prefix: Envoy and Gateway API `ExternalAuth`.
+    Envoy,
+}
+
+/// Bounds on what a client may send.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LimitsConfig {
+    /// The largest request head. Default `"64KiB"`: nginx lets 32 KiB through, and proxies add to it.
+    pub head: Option<ByteLimit>,
+    /// How long a client may take to send a request head. Default `"10s"`.
+    pub head_time: Option<Span>,
+    /// How long open requests may finish after a stop was asked for. Default `"20s"`, below Kubernetes' 30 s.
+    pub drain: Option<Span>,
+}
+
+/// `[cookies]`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CookiesConfig {
+    /// The name, without the `__Host-` that is put before it where possible. Default `gangplank`.
+    pub name: Option<String>,
+    /// Keys of at least 32 bytes: the first seals, all open. Default: a fresh one at each start, with a warning,
+    /// since other replicas and the next start can't open what it sealed.
+    #[serde(default)]
+    pub keys: Vec<SecretSource>,
+    /// Share the session with every host below this domain. Costs the `__Host-` prefix.
+    pub domain: Option<String>,
+    /// `lax` (default) or `none` (for apps that are framed by another site; needs https).
+    pub same_site: Option<SameSite>,
+}
+
+/// The `SameSite` attribute. `Strict` is not offered: the return from the provider would arrive without the cookie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SameSite {
+    /// Sent on top-level navigation from elsewhere.
+    Lax,
+    /// Sent always.
+    None,
+}
+
+/// `[session]`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SessionConfig {
+    /// How long a session lasts at the most, refreshed or not. Default `"10h"`: a working day.
+    pub lifetime: Option<Span>,
+    /// How often the identity is asked for again at the provider. Default: when its tokens expire.
+    pub refresh_every: Option<Span>,
+    /// How long a cookie from before a refresh is still good. Default `"60s"`: pages load in parallel.
+    pub grace: Option<Span>,
+}
+
+/// `[issuers.NAME]`: whose tokens are believed. Exactly one of `entra` and `url`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IssuerConfig {
+    /// A tenant of Microsoft Entra ID: its v1 and v2 tokens, and no other tenant's.
+    pub entra: Option<EntraConfig>,
+    /// Any OpenID Connect issuer, exactly as it spells itself.
+    pub url: Option<String>,
+    /// Audiences accepted on bearer tokens, any of them. None: this issuer's bearer tokens are not accepted.
+    #[serde(default)]
+    pub audiences: Vec<String>,
+    /// Accepted signature algorithms. Default `["RS256", "PS256", "ES256", "ES384", "EdDSA"]`.
+    pub algorithms: Option<Vec<String>>,
+    /// A PEM file of authorities to trust for this issuer's endpoints instead of the system's.
+    pub ca_file: Option<PathBuf>,
+    /// Which claim says what.
+    #[serde(default)]
+    pub claims: ClaimsConfig,
+}
+
+/// `entra = { … }`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EntraConfig {
+    /// The tenant's id (a GUID).
+    pub tenant: String,
+    /// The login host. Default `https://login.microsoftonline.com`; sovereign clouds and the dev tenant differ.
+    pub authority: Option<String>,
+    /// Microsoft Graph. Default: the one that belongs to the authority.
+    pub graph: Option<String>,
+}
+
+/// `claims = { … }`: names of claims. Each default differs between Entra ID and other issuers.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClaimsConfig {
+    /// Default: `preferred_username`, then `upn`, `email`, `sub`.
+    pub username: Option<String>,
+    /// Default `groups`.
+    pub groups: Option<String>,
+    /// Default `email`.
+    pub email: Option<String>,
+}
+
+/// `[clients.NAME]`: how we ourselves authenticate to an issuer. At most one of `secret`, `certificate` and
+/// `federated_token_file`; with none it is a public client.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClientConfig {
+    /// A name of `[issuers]`.
+    pub issuer: String,
+    /// The client id.
+    pub id: String,
+    /// The client secret.
+    pub secret: Option<SecretSource>,
+    /// How the secret is sent. Default `basic`, or `post` where the provider offers only that.
+    pub secret_method: Option<SecretMethod>,
+    /// Certificate and key: private_key_jwt.
+    pub certificate: Option<TlsConfig>,
+    /// A token file of the workload's own, re-read on every use: workload identity federation.
+    pub federated_token_file: Option<PathBuf>,
+    /// Scopes to ask for. Default `openid profile email offline_access`.
+    pub scopes: Option<Vec<String>>,
+    /// What the sign-in page calls it. Default: the name of the table.
+    pub display_name: Option<String>,
+    /// The OpenID Connect `prompt`.
+    pub prompt: Option<String>,
+}
+
+/// How a client secret is sent (RFC 6749 §2.3.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SecretMethod {
+    /// In the `Authorization` header.
+    Basic,
+    /// In the form.
+    Post,
+}
+
+/// `[[routes]]`: what is where, and who may go there. The longest matching path of the best matching host wins.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RouteConfig {
+    /// A name for logs, metrics and `/oauth2/auth?route=NAME`. Default: host and path.
+    pub name: Option<String>,
+    /// The host: `app.example.com`, `*.example.com`, or none for any.
+    pub host: Option<String>,
+    /// The path and everything below it, by whole segments.
+    pub path: String,
+    /// Only these methods. Default: all.
+    pub methods: Option<Vec<String>>,
+    /// Clients (names of `[clients]`) at which browsers sign in; several make a chooser.
+    #[serde(default)]
+    pub sign_in: OneOrMany,
+    /// Issuers whose bearer tokens are accepted. Default: those of `sign_in` that have audiences.
+    pub bearer: Option<Vec<String>>,
+    /// Who may pass. A route without it would let nobody in, and is refused.
+    pub allow: Option<AllowConfig>,
+    /// Where to proxy to. Without it the route only answers forward-auth.
+    pub upstream: Option<String>,
+    /// What the upstream is told, and how long it may take.
+    #[serde(default)]
+    pub pass: PassConfig,
+    /// How long the upstream may take to the head of its answer. Default `"60s"`.
+    pub timeout: Option<Span>,
+    /// A PEM file of authorities to trust for this upstream instead of the system's.
+    pub upstream_ca_file: Option<PathBuf>,
+}
+
+/// A string, or a list of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OneOrMany(pub Vec<String>);
+
+impl<'de> Deserialize<'de> for OneOrMany {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct V;
+        impl<'de> serde::de::Visitor<'de> for V {
+            type Value = OneOrMany;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a string or a list of strings")
+            }
+            fn visit_str<E>(self, one: &str) -> Result<OneOrMany, E> {
+                Ok(OneOrMany(vec![one.to_owned()]))
+            }
+            fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut seq: A) -> Result<OneOrMany, A::Error> {
+                let mut many = Vec::new();
+                while let Some(one) = seq.next_element()? {
+                    many.push(one);
+                }
+                Ok(OneOrMany(many))
+            }
+        }
+        deserializer.deserialize_any(V)
+    }
+}
+
+/// `allow`: any of a list, all of the lists. `anonymous` and `signed_in` stand alone.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AllowConfig {
+    /// Everybody, signed in or not.
+    #[serde(default)]
+    pub anonymous: bool,
+    /// Everybody who is signed in.
+    #[serde(default)]
+    pub signed_in: bool,
+    /// Members of these groups.
+    #[serde(default)]
+    pub groups: Vec<String>,
+    /// These user names.
+    #[serde(default)]
+    pub users: Vec<String>,
+    /// These e-mail domains, exactly, of verified addresses.
+    #[serde(default)]
+    pub email_domains: Vec<String>,
+    /// Holders of these application roles.
+    #[serde(default)]
+    pub roles: Vec<String>,
+    /// Tokens with these delegated scopes.
+    #[serde(default)]
+    pub scopes: Vec<String>,
+}
+
+/// `pass`: what the upstream, or the proxy that asked, is told about the caller.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PassConfig {
+    /// `X-Auth-Request-Access-Token` with the provider's access token. It is then kept in the session.
+    #[serde(default)]
+    pub access_token: bool,
+    /// Pass the caller's own `Authorization` header on to the upstream. Default false: it was for the gate.
+    #[serde(default)]
+    pub authorization: bool,
+    /// Send the client's `Host` to the upstream instead of the upstream's own. Default true.
+    pub host: Option<bool>,
+}
+
+/// `[pages]`: branding.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PagesConfig {
+    /// The name at the top of every page. Default `Gangplank`.
+    pub title: Option<String>,
+    /// An image (PNG, SVG, WebP or JPEG, at most 256 KiB) at the top of every page.
+    pub logo: Option<PathBuf>,
+    /// The colour of buttons and links: `#rrggbb`.
+    pub accent: Option<String>,
+    /// A line at the foot of every page.
+    pub footer: Option<String>,
+    /// Where people turn for help: `https:` or `mailto:`.
+    pub support: Option<String>,
+}
+
+/// The whole of the gate's document, as the binary hands it over.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// `[gate]`.
+    pub gate: GateConfig,
+    /// `[cookies]`.
+    #[serde(default)]
+    pub cookies: CookiesConfig,
+    /// `[session]`.
+    #[serde(default)]
+    pub session: SessionConfig,
+    /// `[issuers.NAME]`.
+    #[serde(default)]
+    pub issuers: BTreeMap<String, IssuerConfig>,
+    /// `[clients.NAME]`.
+    #[serde(default)]
+    pub clients: BTreeMap<String, ClientConfig>,
+    /// `[[routes]]`.
+    #[serde(default)]
+    pub routes: Vec<RouteConfig>,
+    /// `[pages]`.
+    #[serde(default)]
+    pub pages: PagesConfig,
+}
