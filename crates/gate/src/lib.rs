@@ -3,8 +3,10 @@
 pub mod body;
 pub mod config;
 mod context;
+mod hosts;
 mod refusal;
 mod session;
+mod sign_in;
 
 pub use body::Body;
 pub use context::RequestContext;
