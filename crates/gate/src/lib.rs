@@ -5,6 +5,7 @@ pub mod config;
 mod context;
 mod hosts;
 mod refusal;
+mod return_target;
 mod session;
 mod sign_in;
 
