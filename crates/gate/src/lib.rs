@@ -4,6 +4,7 @@ pub mod body;
 pub mod config;
 mod context;
 mod hosts;
+mod pages;
 mod refusal;
 mod return_target;
 mod session;
