@@ -104,6 +104,17 @@ impl Hosts {
         &self.public_host
     }
 
+    /// The first of our hosts that is neither `domain` nor below it; `domain` itself if no cookie may be set for it.
+    pub(crate) fn outside(&self, domain: &str) -> Option<String> {
+        if !is_name(domain) || !domain.contains('.') || domain.parse::<std::net::IpAddr>().is_ok() {
+            return Some(domain.to_owned());
+        }
+        let suffix = format!(".{domain}");
+        let outside = |host: &str| host != domain && !host.ends_with(&suffix);
+        let below = self.below.iter().map(String::as_str);
+        self.exact.iter().map(String::as_str).chain(below).find(|host| outside(host)).map(str::to_owned)
+    }
+
     /// The authority under which a request for `requested` (a host, with or without a port) is answered, as the
     /// configuration spells it; `None` if the host is not one of ours.
     pub(crate) fn authority(&self, requested: &str) -> Option<String> {

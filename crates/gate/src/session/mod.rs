@@ -1,5 +1,6 @@
 //! Browser sessions: one sealed cookie, refreshed ahead of its expiry, over when somebody signs out.
 
+mod cookie;
 mod life;
 
 use std::sync::Arc;
@@ -9,6 +10,7 @@ use gangplank_jose::UnixTime;
 use http::HeaderValue;
 use secrecy::SecretString;
 
+pub(crate) use cookie::{Presented, SessionCookie};
 pub(crate) use life::Life;
 
 use crate::sign_in::SignInRefusal;
