@@ -20,6 +20,9 @@ use crate::tenant::{Call, Tenant};
 /// The largest body that a fault may ask for: more than any reader should accept, less than what hurts.
 const LARGEST: usize = 64 << 20;
 
+/// The members of a fault. A misspelt one must not widen it.
+const KNOWN: [&str; 7] = ["fault", "on", "times", "millis", "bytes", "seconds", "error"];
+
 /// `/dev/faults`
 pub(crate) fn faults(tenant: &Tenant, call: &Call<'_>) -> Response<Bytes> {
     if call.comes_from_elsewhere(tenant) {
@@ -35,6 +38,8 @@ pub(crate) fn faults(tenant: &Tenant, call: &Call<'_>) -> Response<Bytes> {
             };
             if body.get("fault").and_then(Value::as_str) == Some("none") {
                 tenant.clear_faults();
+            } else if let Some(name) = body.keys().find(|name| !KNOWN.contains(&name.as_str())) {
+                return refused(StatusCode::BAD_REQUEST, &format!("unknown member `{name}`"));
             } else {
                 match Fault::deserialize(Value::Object(body)) {
                     Ok(fault) if !too_large(&fault) => tenant.set_fault(fault),
