@@ -102,7 +102,7 @@ impl SignIn {
     /// The provider's end-session URL, if its metadata is known and has one.
     fn end_session(&self, session: &SessionRecord, requested: &str) -> Option<Url> {
         let client = self.sessions().clients.get(session.client())?;
-        let metadata = client.provider.metadata()?;
+        let metadata = client.client.provider().metadata()?;
         let authority = self.hosts().authority(requested)?;
         let back = format!("{}{}", self.hosts().origin(&authority), self.endpoint("signed_out"));
         client.client.end_session_url(&metadata, &back, Some(&session.identity().username))

@@ -153,7 +153,7 @@ impl Sessions {
         now: UnixTime,
     ) -> Result<SignedIn, Denial> {
         let token = id_token.expose_secret();
-        let signed_in = client.issuer.verify_id_token(token, &client.id, Some(nonce), now).await?;
+        let signed_in = client.issuer.verify_id_token(token, client.client.id(), Some(nonce), now).await?;
         self.complete_groups(client, signed_in, answer, now).await
     }
 

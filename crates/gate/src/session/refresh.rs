@@ -155,7 +155,7 @@ async fn renew(sessions: &Sessions, client: &SignInClient, record: &SessionRecor
         }
         return Renewal::Next { record: record.extended(tokens(), now), again: false };
     };
-    let verified = client.issuer.verify_id_token(id_token.expose_secret(), &client.id, None, now).await;
+    let verified = client.issuer.verify_id_token(id_token.expose_secret(), client.client.id(), None, now).await;
     let signed_in = match verified {
         Ok(signed_in) => signed_in,
         Err(Denial::Rejected(refusal)) => return Renewal::Over(SignInRefusal::Session(refusal)),

@@ -16,9 +16,9 @@
 use gangplank_authn::Denial;
 use gangplank_authn::session::{OpenedCookie, SessionRecord, StartParams};
 use gangplank_jose::UnixTime;
-use gangplank_oauth::callback::Callback;
-use gangplank_oauth::discovery::Metadata;
+use gangplank_oauth::{Callback, CallbackError, callback};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use secrecy::ExposeSecret as _;
 
 use super::start::{Attempt, redirect};
 use super::state::Pending;
@@ -35,8 +35,7 @@ impl SignIn {
         headers: &HeaderMap,
     ) -> Result<Response<Body>, SignInRefusal> {
         let now = context.now;
-        let callback = Callback::parse(context.query.as_deref().unwrap_or_default())
-            .map_err(|problem| SignInRefusal::CallbackMalformed { problem: problem.to_string() })?;
+        let callback = callback::parse(context.query.as_deref().unwrap_or_default())?;
         let pending = self.pending(context, &callback)?;
         if let Some(problem) = self.not_this_browsers(&pending, headers, now) {
             return self.go_on(headers, now, pending, problem).await;
@@ -45,25 +44,16 @@ impl SignIn {
         let client = clients
             .get(&pending.client)
             .ok_or_else(|| SignInRefusal::ClientUnknown { client: pending.client.clone() })?;
-        let (code, iss) = match callback {
-            Callback::Code { code, iss, .. } => (code, iss),
-            Callback::Error { error, description, .. } => return Err(provider_error(error, description)),
-        };
-        check_issuer(&*metadata(client).await?, iss)?;
-        let record = self.redeem(client, &pending, &code, now).await?;
+        callback.check_issuer(&*metadata(client).await?)?;
+        let Callback::Code { code, .. } = &callback else { return Err(refused_by_provider(callback)) };
+        let record = self.redeem(client, &pending, code.expose_secret(), now).await?;
         let cookie = self.establish(&record, headers, now)?;
         let target = self.judge_target(Some(&pending.target), &pending.authority);
         redirect(StatusCode::FOUND, target.as_str(), Some(cookie))
     }
 
     fn pending(&self, context: &RequestContext, callback: &Callback) -> Result<Pending, SignInRefusal> {
-        let state = match callback {
-            Callback::Code { state, .. } => state,
-            Callback::Error { state: Some(state), .. } => state,
-            Callback::Error { state: None, error, description } => {
-                return Err(provider_error(error.clone(), description.clone()));
-            }
-        };
+        let Some(state) = callback.state() else { return Err(refused_by_provider(callback.clone())) };
         let pending = Pending::open(&self.sessions().ring, state).map_err(SignInRefusal::StateInvalid)?;
         let came = self.hosts().sign_in_authority(&context.authority);
         if came.as_deref() != Some(&pending.authority) {
@@ -157,22 +147,13 @@ impl SignIn {
     }
 }
 
-fn check_issuer(metadata: &Metadata, found: Option<String>) -> Result<(), SignInRefusal> {
-    let promised = metadata.authorization_response_iss_parameter_supported;
-    match &found {
-        Some(iss) if *iss == metadata.issuer => Ok(()),
-        None if !promised => Ok(()),
-        _ => Err(SignInRefusal::IssuerMixUp { expected: metadata.issuer.clone(), found }),
-    }
-}
-
-fn provider_error(error: String, description: Option<String>) -> SignInRefusal {
-    let plain = |text: String| text.chars().filter(|c| !c.is_control()).take(300).collect::<String>();
-    let (error, description) = (plain(error), plain(description.unwrap_or_default()));
-    if error == "access_denied" {
-        SignInRefusal::ProviderDenied { error, description }
-    } else {
-        SignInRefusal::ProviderError { error, description }
+/// An answer that is no code.
+fn refused_by_provider(callback: Callback) -> SignInRefusal {
+    match (callback.reason(), callback) {
+        (Some(reason), Callback::Error { error, description, .. }) => {
+            SignInRefusal::Refused { error, description: description.unwrap_or_default(), reason }
+        }
+        _ => SignInRefusal::Callback(CallbackError::Empty),
     }
 }
 

@@ -21,7 +21,7 @@ use gangplank_authn::seal::KeyRing;
 use gangplank_authn::session::RuleGroups;
 use gangplank_jose::UnixTime;
 use gangplank_oauth::discovery::Metadata;
-use gangplank_oauth::{Client, Clock, Provider};
+use gangplank_oauth::{Client, Clock};
 use http::{HeaderMap, Response};
 
 pub use refusal::SignInRefusal;
@@ -42,12 +42,8 @@ pub(crate) struct SignInClient {
     pub(crate) name: String,
     /// What people read.
     pub(crate) display_name: String,
-    /// The client id.
-    pub(crate) id: String,
     /// Who verifies its ID tokens.
     pub(crate) issuer: Arc<Issuer>,
-    /// The provider's metadata.
-    pub(crate) provider: Arc<Provider>,
     /// The exchanges.
     pub(crate) client: Client,
     /// Whether some route that signs in here passes the access token on. Only then is it kept.
@@ -155,8 +151,5 @@ impl SignIn {
 
 /// The provider's metadata, asked for if it never was.
 async fn metadata(client: &SignInClient) -> Result<Arc<Metadata>, SignInRefusal> {
-    match client.provider.metadata() {
-        Some(metadata) => Ok(metadata),
-        None => client.provider.discover().await.map_err(SignInRefusal::Exchange),
-    }
+    client.client.provider().known().await.map_err(SignInRefusal::Exchange)
 }

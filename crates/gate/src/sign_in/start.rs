@@ -201,8 +201,7 @@ pub(crate) fn redirect(
     let mut response = Response::new(Body::empty());
     *response.status_mut() = status;
     let headers = response.headers_mut();
-    let location = HeaderValue::from_str(location)
-        .map_err(|_| SignInRefusal::CallbackMalformed { problem: "leads to an address no header can carry".to_owned() })?;
+    let location = HeaderValue::from_str(location).map_err(|_| SignInRefusal::LocationUnfit)?;
     headers.insert(LOCATION, location);
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if let Some(cookie) = set_cookie {

@@ -173,9 +173,7 @@ fn build(
         let client = SignInClient {
             name: (*name).to_owned(),
             display_name: name.to_uppercase(),
-            id: WEB_APP_ID.to_owned(),
             issuer: issuer.clone(),
-            provider: issuer.provider().clone(),
             client: Client::new(settings, transport.clone()),
             keep_access_token: setup.keep_access_token,
         };

@@ -209,7 +209,7 @@ async fn bad_callbacks_are_refused_by_name() {
         ("code=x&state=nonsense".to_owned(), "callback-state-invalid"),
         (format!("code=x&state={changed}"), "callback-state-invalid"),
         (format!("code=x&state={}", "A".repeat(9000)), "callback-state-invalid"),
-        ("error=server_error".to_owned(), "sign-in-provider-error"),
+        ("error=server_error".to_owned(), "provider-overloaded"),
     ] {
         let answer = browser.clone().come_back(&world, &at(&query)).await;
         let named = refusal(answer);
@@ -218,7 +218,7 @@ async fn bad_callbacks_are_refused_by_name() {
     assert_eq!(world.tenant.counts().token, 0);
     let denied = at(&format!("error=access_denied&error_description=AADSTS65004%0d%0a&state={state}"));
     let refused = browser.come_back(&world, &denied).await.unwrap_err();
-    assert_eq!((refused.reason().name, refused.outward().status), ("sign-in-denied", StatusCode::FORBIDDEN));
+    assert_eq!((refused.reason().name, refused.outward().status), ("consent-declined", StatusCode::FORBIDDEN));
 }
 
 #[tokio::test]
@@ -228,7 +228,7 @@ async fn another_providers_answer_is_refused() {
     let url = browser.start(&world, "/").await;
     let mut callback = world.at_provider(&url, "alice");
     callback.query_pairs_mut().append_pair("iss", "https://evil.test");
-    assert_eq!(refusal(browser.come_back(&world, &callback).await), "callback-issuer-mismatch");
+    assert_eq!(refusal(browser.come_back(&world, &callback).await), "callback-issuer");
     assert_eq!(world.tenant.counts().code_grants, 0);
 }
 
@@ -309,7 +309,8 @@ async fn several_providers_are_offered() {
     let page = text(response);
     assert!(page.contains("/oauth2/start?client=corp&#38;rd=%2Fpage") && page.contains("PARTNERS"), "{page}");
     let context = browser.context(&world, "/oauth2/start", None);
-    let start = |client| world.sign_in.start(&context, &http::HeaderMap::new(), Some(client), Some("/page")).into_future();
+    let none = http::HeaderMap::new();
+    let start = |client| world.sign_in.start(&context, &none, Some(client), Some("/page"));
     assert!(location(&start("partners").await.unwrap()).starts_with("https://login.test/"));
     assert_eq!(refusal(start("nobody").await), "sign-in-client-unknown");
 }
@@ -406,6 +407,8 @@ async fn without_a_session_there_is_nothing_to_sign_out_of() {
 #[test]
 fn what_sign_in_refuses_is_never_explained_outside() {
     let secret = "AADSTS50126";
-    let refusal = SignInRefusal::ProviderError { error: "invalid_request".into(), description: secret.into() };
-    assert!(!refusal.outward().text.contains(secret));
+    let reason = SignInRefusal::SessionSignedOut.reason();
+    let refusal = SignInRefusal::Refused { error: secret.into(), description: secret.into(), reason };
+    let told = refusal.outward();
+    assert!(!told.text.contains(secret) && !told.heading.contains(secret));
 }
