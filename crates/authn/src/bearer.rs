@@ -100,14 +100,14 @@ impl BearerAuthenticator {
             Ok(issuer) => issuer,
             Err(refusal) => return Outcome::Rejected(refusal),
         };
-        // Before verifying: if the keys change meanwhile, the entry is stale from the start, and not for ever.
-        let generation = issuer.keys_generation();
-        let outcome = issuer.verify_access_token(token, now).await;
-        if let Outcome::Authenticated(authenticated) = &outcome {
-            let entry = Remembered { authenticated: authenticated.clone(), issuer: Arc::clone(issuer), generation };
-            self.remembered.insert(digest, entry);
+        match issuer.judge_access_token(token, now).await {
+            Ok((authenticated, generation)) => {
+                let entry = Remembered { authenticated: authenticated.clone(), issuer: Arc::clone(issuer), generation };
+                self.remembered.insert(digest, entry);
+                Outcome::Authenticated(authenticated)
+            }
+            Err(denial) => denial.into(),
         }
-        outcome
     }
 
     fn judge_of(&self, claims: &Claims) -> Result<&Arc<Issuer>, Refusal> {

@@ -158,7 +158,7 @@ impl Issuer {
     ) -> Result<SignedIn, Denial> {
         let rules =
             Rules { audiences: vec![client_id.to_owned()], purpose: Purpose::IdToken, ..self.access_rules.clone() };
-        let verified = self.verify(token, &rules, now).await?;
+        let (verified, _) = self.verify(token, &rules, now).await?;
         let claims = verified.get();
         self.check_tenant(claims)?;
         check_authorized_party(claims, client_id)?;
@@ -191,9 +191,8 @@ impl Issuer {
     /// don't match.
     pub async fn verify_access_token(&self, token: &str, now: UnixTime) -> Outcome {
         match self.judge_access_token(token, now).await {
-            Ok(authenticated) => Outcome::Authenticated(authenticated),
-            Err(Denial::Rejected(refusal)) => Outcome::Rejected(refusal),
-            Err(Denial::Unavailable(refusal)) => Outcome::Unavailable(refusal),
+            Ok((authenticated, _)) => Outcome::Authenticated(authenticated),
+            Err(denial) => denial.into(),
         }
     }
 
@@ -231,11 +230,12 @@ impl Issuer {
         }
     }
 
-    async fn judge_access_token(&self, token: &str, now: UnixTime) -> Result<Authenticated, Denial> {
+    /// The verdict on an access token, and the generation of the key set that it rests on.
+    pub(crate) async fn judge_access_token(&self, token: &str, now: UnixTime) -> Result<(Authenticated, u64), Denial> {
         if self.access_rules.audiences.is_empty() {
             return Err(Refusal::AudienceNoneConfigured { issuer: self.name().to_owned() }.into());
         }
-        let verified = self.verify(token, &self.access_rules, now).await?;
+        let (verified, generation) = self.verify(token, &self.access_rules, now).await?;
         let claims = verified.get();
         self.check_tenant(claims)?;
         if self.entra.is_some() && claims.str("azp").is_none() && claims.str("appid").is_none() {
@@ -243,20 +243,23 @@ impl Issuer {
         }
         // As long as the verifier itself would accept it.
         let expires = claims.expires().map(|at| at + self.access_rules.leeway);
-        Ok(Authenticated::new(self.mapping.identity(claims)?, Method::Bearer, expires))
+        Ok((Authenticated::new(self.mapping.identity(claims)?, Method::Bearer, expires), generation))
     }
 
     /// Verifies with the keys at hand, and with newer ones if those may be the reason that it fails.
-    async fn verify(&self, token: &str, rules: &Rules, now: UnixTime) -> Result<Verified<Claims>, Denial> {
+    async fn verify(&self, token: &str, rules: &Rules, now: UnixTime) -> Result<(Verified<Claims>, u64), Denial> {
         let held = self.jwks.current(now);
-        let keys = held.as_ref().map_or_else(KeySet::default, |held| held.keys.clone());
-        let refusal = match Unverified::parse(token)?.verify(&keys, rules, now) {
-            Ok(verified) => return Ok(verified),
+        let none = KeySet::default();
+        let (keys, generation) = held.as_ref().map_or((&none, 0), |held| (&held.keys, held.generation));
+        let refusal = match Unverified::parse(token)?.verify(keys, rules, now) {
+            Ok(verified) => return Ok((verified, generation)),
             Err(refusal) if may_be_the_keys(&refusal) => refusal,
             Err(refusal) => return Err(refusal.into()),
         };
         match self.jwks.refetch(held.as_ref(), now).await {
-            Refetched::Newer(newer) => Ok(Unverified::parse(token)?.verify(&newer.keys, rules, now)?),
+            Refetched::Newer(newer) => {
+                Ok((Unverified::parse(token)?.verify(&newer.keys, rules, now)?, newer.generation))
+            }
             Refetched::Same if held.is_some() => Err(refusal.into()),
             // The key is known, and the signature is not its: that needs no provider.
             Refetched::Failed(_) if held.is_some() && !matches!(refusal, TokenRefusal::KeyUnknown { .. }) => {

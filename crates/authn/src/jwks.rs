@@ -63,7 +63,7 @@ pub(crate) struct JwksCache {
 pub(crate) struct Held {
     pub(crate) keys: KeySet,
     fetched_at: UnixTime,
-    generation: u64,
+    pub(crate) generation: u64,
     json: Bytes,
 }
 
