@@ -92,15 +92,15 @@ impl BearerAuthenticator {
     }
 
     async fn verify_new(&self, token: &str, digest: [u8; 32], now: UnixTime) -> Outcome {
-        let issuer = match Unverified::parse(token) {
-            Ok(parsed) => self.judge_of(parsed.claims_unverified()),
+        let parsed = match Unverified::parse(token) {
+            Ok(parsed) => parsed,
             Err(refusal) => return Outcome::Rejected(refusal.into()),
         };
-        let issuer = match issuer {
+        let issuer = match self.judge_of(parsed.claims_unverified()) {
             Ok(issuer) => issuer,
             Err(refusal) => return Outcome::Rejected(refusal),
         };
-        match issuer.judge_access_token(token, now).await {
+        match issuer.judge_access_token(token, parsed, now).await {
             Ok((authenticated, generation)) => {
                 let entry = Remembered { authenticated: authenticated.clone(), issuer: Arc::clone(issuer), generation };
                 self.remembered.insert(digest, entry);

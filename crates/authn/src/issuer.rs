@@ -16,7 +16,7 @@ use std::time::Duration;
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use gangplank_jose::{Algorithm, Claims, KeySet, Purpose, Rules, TokenRefusal, UnixTime, Unverified, Verified};
 use gangplank_oauth::config::ConfigError;
-use gangplank_oauth::{Clock, IssuerUrl, Provider, Transport};
+use gangplank_oauth::{Clock, IssuerUrl, Provider, Transport, random_unit};
 use secrecy::SecretString;
 
 use crate::entra::Entra;
@@ -98,6 +98,7 @@ impl Issuer {
         };
         let provider = Arc::new(Provider::new(url, Arc::clone(&transport)));
         let source = ProviderKeys { provider: Arc::clone(&provider), transport: Arc::clone(&transport) };
+        let jwks = Arc::new(JwksCache::new(&settings.name, Box::new(source)));
         let algorithms = match settings.algorithms {
             none if none.is_empty() => Self::DEFAULT_ALGORITHMS.to_vec(),
             some => some,
@@ -114,7 +115,7 @@ impl Issuer {
             accepted,
             entra,
             provider,
-            jwks: Arc::new(JwksCache::new(Box::new(source))),
+            jwks,
             transport,
             clock,
         }))
@@ -158,7 +159,7 @@ impl Issuer {
     ) -> Result<SignedIn, Denial> {
         let rules =
             Rules { audiences: vec![client_id.to_owned()], purpose: Purpose::IdToken, ..self.access_rules.clone() };
-        let (verified, _) = self.verify(token, &rules, now).await?;
+        let (verified, _) = self.verify(token, Unverified::parse(token)?, &rules, now).await?;
         let claims = verified.get();
         self.check_tenant(claims)?;
         check_authorized_party(claims, client_id)?;
@@ -190,7 +191,11 @@ impl Issuer {
     /// Judges an access token. With an overage its groups are empty and marked as unresolved: rules about groups then
     /// don't match.
     pub async fn verify_access_token(&self, token: &str, now: UnixTime) -> Outcome {
-        match self.judge_access_token(token, now).await {
+        let judged = match Unverified::parse(token) {
+            Ok(parsed) => self.judge_access_token(token, parsed, now).await,
+            Err(refusal) => Err(refusal.into()),
+        };
+        match judged {
             Ok((authenticated, _)) => Outcome::Authenticated(authenticated),
             Err(denial) => denial.into(),
         }
@@ -230,12 +235,17 @@ impl Issuer {
         }
     }
 
-    /// The verdict on an access token, and the generation of the key set that it rests on.
-    pub(crate) async fn judge_access_token(&self, token: &str, now: UnixTime) -> Result<(Authenticated, u64), Denial> {
+    /// The verdict on an access token, and the generation of the key set that it rests on. `parsed` is `token`.
+    pub(crate) async fn judge_access_token(
+        &self,
+        token: &str,
+        parsed: Unverified<'_>,
+        now: UnixTime,
+    ) -> Result<(Authenticated, u64), Denial> {
         if self.access_rules.audiences.is_empty() {
             return Err(Refusal::AudienceNoneConfigured { issuer: self.name().to_owned() }.into());
         }
-        let (verified, generation) = self.verify(token, &self.access_rules, now).await?;
+        let (verified, generation) = self.verify(token, parsed, &self.access_rules, now).await?;
         let claims = verified.get();
         self.check_tenant(claims)?;
         if self.entra.is_some() && claims.str("azp").is_none() && claims.str("appid").is_none() {
@@ -247,11 +257,17 @@ impl Issuer {
     }
 
     /// Verifies with the keys at hand, and with newer ones if those may be the reason that it fails.
-    async fn verify(&self, token: &str, rules: &Rules, now: UnixTime) -> Result<(Verified<Claims>, u64), Denial> {
+    async fn verify(
+        &self,
+        token: &str,
+        parsed: Unverified<'_>,
+        rules: &Rules,
+        now: UnixTime,
+    ) -> Result<(Verified<Claims>, u64), Denial> {
         let held = self.jwks.current(now);
         let none = KeySet::default();
         let (keys, generation) = held.as_ref().map_or((&none, 0), |held| (&held.keys, held.generation));
-        let refusal = match Unverified::parse(token)?.verify(keys, rules, now) {
+        let refusal = match parsed.verify(keys, rules, now) {
             Ok(verified) => return Ok((verified, generation)),
             Err(refusal) if may_be_the_keys(&refusal) => refusal,
             Err(refusal) => return Err(refusal.into()),
@@ -324,11 +340,7 @@ fn issuer_url(key: String, text: &str) -> Result<IssuerUrl, Vec<ConfigError>> {
 
 /// A tenth more or less, so that many replicas don't ask in the same second.
 fn jittered(pause: Duration) -> Duration {
-    let mut random = [0_u8; 2];
-    // Without randomness the pause is a tenth shorter, which does no harm.
-    let _ = aws_lc_rs::rand::fill(&mut random);
-    let thousandths = 900 + u32::from(u16::from_be_bytes(random)) * 200 / 65_536;
-    pause * thousandths / 1000
+    pause.mul_f64(0.9 + 0.2 * random_unit())
 }
 
 #[cfg(test)]
