@@ -2,6 +2,10 @@
 //!
 //! It is a library beside `main.rs` so that what parses foreign input can be fuzzed.
 
+pub mod arguments;
+pub mod console;
 pub mod document;
+pub mod environment;
 pub mod exit;
+pub mod signals;
 pub mod telemetry;

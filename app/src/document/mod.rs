@@ -23,8 +23,8 @@ mod tree;
 
 use std::path::Path as FilePath;
 
-use gangplank_gate::config::Config;
 use gangplank_oauth::config::ConfigError;
+use serde::de::DeserializeOwned;
 use toml::de::DeTable;
 
 use crate::telemetry::LogConfig;
@@ -39,14 +39,14 @@ const PRINTED: usize = 50;
 
 /// A document that could be decoded, perhaps with mistakes: then it only serves to find more of them.
 #[derive(Debug)]
-pub struct Loaded {
-    /// The gate's part.
-    pub gate: Config,
+pub struct Loaded<T> {
+    /// Everything but `[log]`.
+    pub value: T,
     /// `[log]`.
     pub log: LogConfig,
     /// The document as it was written.
     tree: Node,
-    /// The document without what was wrong in it: indices of lists are those of `gate`.
+    /// The document without what was wrong in it: indices of lists are those of `value`.
     pruned: Node,
     clouded: Clouded,
     report: Report,
@@ -60,19 +60,19 @@ pub struct Report {
 }
 
 /// Reads and judges a configuration file and its drop-ins. `Err` if there is not even enough to look further.
-pub fn load(config: &FilePath) -> Result<Loaded, Report> {
+pub fn load<T: DeserializeOwned>(config: &FilePath) -> Result<Loaded<T>, Report> {
     let (sources, problems) = source::read(config);
     judge_sources(sources, problems)
 }
 
 /// Judges configuration text, as [`load`] does for files. Any bytes may be given; this neither panics nor reads files.
-pub fn load_bytes(name: &str, bytes: Vec<u8>) -> Result<Loaded, Report> {
+pub fn load_bytes<T: DeserializeOwned>(name: &str, bytes: Vec<u8>) -> Result<Loaded<T>, Report> {
     let path = FilePath::new(name);
     let (text, problems) = source::text_of(bytes, 0, path);
     judge_sources(vec![Source { path: path.to_owned(), text }], problems)
 }
 
-fn judge_sources(sources: Vec<Source>, mut problems: Vec<Problem>) -> Result<Loaded, Report> {
+fn judge_sources<T: DeserializeOwned>(sources: Vec<Source>, mut problems: Vec<Problem>) -> Result<Loaded<T>, Report> {
     let mut files = Vec::new();
     let mut tree: Option<Node> = None;
     for (number, source) in sources.iter().enumerate() {
@@ -89,12 +89,12 @@ fn judge_sources(sources: Vec<Source>, mut problems: Vec<Problem>) -> Result<Loa
     let log_path = Path(vec![Step::Key("log".into())]);
     let mut log_tree = pruned.remove(&log_path).unwrap_or_else(tree::empty);
     let log: Judged<LogConfig> = judge(&mut log_tree, &log_path, &[]);
-    let mut gate: Judged<Config> = judge(&mut pruned, &Path::default(), &["log"]);
+    let mut rest: Judged<T> = judge(&mut pruned, &Path::default(), &["log"]);
     report.problems.extend(log.problems);
-    report.problems.append(&mut gate.problems);
-    gate.clouded.extend(log.clouded);
-    match (gate.value, log.value) {
-        (Some(value), Some(log)) => Ok(Loaded { gate: value, log, tree, pruned, clouded: gate.clouded, report }),
+    report.problems.append(&mut rest.problems);
+    rest.clouded.extend(log.clouded);
+    match (rest.value, log.value) {
+        (Some(value), Some(log)) => Ok(Loaded { value, log, tree, pruned, clouded: rest.clouded, report }),
         _ => Err(report.sorted()),
     }
 }
@@ -140,7 +140,7 @@ fn too_deep(text: &str) -> Option<usize> {
     None
 }
 
-impl Loaded {
+impl<T> Loaded<T> {
     /// Takes in what the builder of a component found wrong, unless it may only echo a mistake already found.
     pub fn add(&mut self, errors: Vec<ConfigError>) {
         for error in errors {
@@ -169,8 +169,13 @@ impl Loaded {
         self.report.clone().sorted()
     }
 
+    /// The files it was read from.
+    pub fn files(&self) -> impl Iterator<Item = &FilePath> {
+        self.report.files.iter().map(|file| FilePath::new(&file.name))
+    }
+
     /// The keys in which another document differs.
-    pub fn changed(&self, after: &Loaded) -> Vec<String> {
+    pub fn changed(&self, after: &Loaded<T>) -> Vec<String> {
         diff::changed(&self.tree, &after.tree).iter().map(Path::to_string).collect()
     }
 }

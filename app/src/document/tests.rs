@@ -1,7 +1,7 @@
 use super::*;
 
 fn report(text: &str) -> String {
-    match load_bytes("gangplank.toml", text.as_bytes().to_vec()) {
+    match load_bytes::<gangplank_gate::config::Config>("gangplank.toml", text.as_bytes().to_vec()) {
         Ok(loaded) => loaded.report(),
         Err(report) => report,
     }

@@ -171,8 +171,8 @@ impl Visit for Json<'_> {
 
 /// Escapes control characters as JSON does, and with `quoted` also what ends a quoted text.
 fn push_escaped(line: &mut String, value: &str, quoted: bool) {
-    let plain = |c: char| !c.is_control() && !(quoted && matches!(c, '"' | '\\'));
-    if value.chars().all(plain) {
+    let special = |c: char| c.is_control() || quoted && matches!(c, '"' | '\\');
+    if !value.chars().any(special) {
         line.push_str(value);
         return;
     }
