@@ -4,6 +4,7 @@
 
 pub mod arguments;
 pub mod console;
+pub mod dev;
 pub mod document;
 pub mod environment;
 pub mod exit;
