@@ -169,7 +169,7 @@ pub enum TokenRefusal {
         /// What is wrong.
         problem: Excerpt,
     },
-    /// `cty` is present: the payload is not claims but something else, such as another token.
+    /// `cty` says that the payload is another token.
     #[error("cty is “{content_type}”")]
     PayloadNested {
         /// `cty`.

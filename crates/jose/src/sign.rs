@@ -22,6 +22,7 @@ pub struct SigningKey {
     pair: Pair,
     /// The required public members of the JWK, in the order of RFC 7638 §3.
     public: Value,
+    public_der: Vec<u8>,
     thumbprint: String,
 }
 
@@ -107,12 +108,7 @@ impl SigningKey {
 
     /// The DER SubjectPublicKeyInfo of the public half, to compare with a certificate's.
     pub fn public_key_der(&self) -> Vec<u8> {
-        let der = match &self.pair {
-            Pair::Rsa(pair) => pair.public_key().as_der(),
-            Pair::Ec(pair) => pair.public_key().as_der(),
-            Pair::Ed(pair) => pair.public_key().as_der(),
-        };
-        der.map(|der| der.as_ref().to_vec()).unwrap_or_default()
+        self.public_der.clone()
     }
 
     /// A compact JWS over `claims`. `alg` is set here and may not be in `header`.
@@ -159,15 +155,16 @@ impl SigningKey {
     }
 
     fn new(algorithm: Algorithm, pair: Pair) -> Result<Self, SigningError> {
-        let public = match &pair {
-            Pair::Rsa(pair) => public_jwk::rsa(pair.public_key().as_ref()),
-            Pair::Ec(pair) => public_jwk::ec(pair.public_key().as_ref()),
-            Pair::Ed(pair) => Some(public_jwk::ed25519(pair.public_key().as_ref())),
+        let (public, der) = match &pair {
+            Pair::Rsa(pair) => (public_jwk::rsa(pair.public_key().as_ref()), pair.public_key().as_der()),
+            Pair::Ec(pair) => (public_jwk::ec(pair.public_key().as_ref()), pair.public_key().as_der()),
+            Pair::Ed(pair) => (Some(public_jwk::ed25519(pair.public_key().as_ref())), pair.public_key().as_der()),
         };
-        let public = public
-            .ok_or_else(|| SigningError::WrongKey { algorithm, problem: "its public half is unreadable".to_owned() })?;
+        let (Some(public), Ok(der)) = (public, der) else {
+            return Err(SigningError::WrongKey { algorithm, problem: "its public half is unreadable".to_owned() });
+        };
         let thumbprint = public_jwk::thumbprint(&public);
-        Ok(SigningKey { algorithm, pair, public, thumbprint })
+        Ok(SigningKey { algorithm, pair, public, public_der: der.as_ref().to_vec(), thumbprint })
     }
 }
 

@@ -100,6 +100,9 @@ fn unencoded_compressed_and_nested_payloads() {
         ("zip", json!("DEF"), "token-payload-compressed"),
         ("cty", json!("JWT"), "token-payload-nested"),
         ("cty", json!("jwt"), "token-payload-nested"),
+        ("cty", json!("application/JWT"), "token-payload-nested"),
+        ("cty", json!("jose+json"), "token-payload-nested"),
+        ("cty", json!("json"), "accepted"),
         ("cty", json!(1), "token-payload-nested"),
     ] {
         let mut header = json!({"alg": "RS256", "kid": "rsa"});
