@@ -3,6 +3,8 @@
 //!
 //! `cargo bench -p gangplank-jose`
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::time::Duration;
 
 use aws_lc_rs::signature::{self, ParsedPublicKey, VerificationAlgorithm};
