@@ -3,8 +3,12 @@
 pub mod body;
 pub mod config;
 mod context;
+mod hosts;
+mod pages;
 mod refusal;
+mod return_target;
 mod session;
+mod sign_in;
 
 pub use body::Body;
 pub use context::RequestContext;
