@@ -1,8 +1,14 @@
-//! The claims of a token (RFC 7519 §4), parsed once and strictly.
+//! The claims of a token (RFC 7519 §4), parsed once and strictly:
+//!
+//! 1. `iss`, `sub` and `jti`, if given, are strings.
+//! 2. `aud`, if given, is a string or an array of strings.
+//! 3. `exp`, `nbf` and `iat`, if given, are numbers from 0 to the end of the year 9999, whole or not; fractions are
+//!    rounded down. A string or `null` is refused, not taken for absent: a token whose `exp` cannot be read would
+//!    otherwise never expire.
 
 use serde_json::{Map, Value};
 
-use crate::UnixTime;
+use crate::{TokenRefusal, UnixTime};
 
 /// A JSON object without duplicate members whose registered claims have their proper types.
 #[derive(Clone, PartialEq)]
@@ -15,6 +21,22 @@ pub struct Claims {
 }
 
 impl Claims {
+    /// Checks the types of the registered claims.
+    pub(crate) fn from_members(members: Map<String, Value>) -> Result<Self, TokenRefusal> {
+        for name in ["iss", "sub", "jti"] {
+            if members.get(name).is_some_and(|value| !value.is_string()) {
+                return Err(TokenRefusal::ClaimMalformed { claim: name, wanted: "a string" });
+            }
+        }
+        Ok(Claims {
+            audiences: audiences(&members)?,
+            expires: numeric_date(&members, "exp")?,
+            not_before: numeric_date(&members, "nbf")?,
+            issued_at: numeric_date(&members, "iat")?,
+            members,
+        })
+    }
+
     /// `iss`.
     pub fn issuer(&self) -> Option<&str> {
         self.str("iss")
@@ -76,4 +98,34 @@ impl std::fmt::Debug for Claims {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_tuple("Claims").field(&self.members.keys().collect::<Vec<_>>()).finish()
     }
+}
+
+fn audiences(members: &Map<String, Value>) -> Result<Vec<String>, TokenRefusal> {
+    let malformed = TokenRefusal::ClaimMalformed { claim: "aud", wanted: "a string or an array of strings" };
+    match members.get("aud") {
+        None => Ok(Vec::new()),
+        Some(Value::String(one)) => Ok(vec![one.clone()]),
+        Some(Value::Array(many)) => {
+            many.iter().map(|one| one.as_str().map(str::to_owned)).collect::<Option<_>>().ok_or(malformed)
+        }
+        Some(_) => Err(malformed),
+    }
+}
+
+/// 9999-12-31T23:59:59Z: what lies beyond is a mistake, or milliseconds.
+const LAST_DATE: u64 = 253_402_300_799;
+
+fn numeric_date(members: &Map<String, Value>, claim: &'static str) -> Result<Option<UnixTime>, TokenRefusal> {
+    let Some(value) = members.get(claim) else { return Ok(None) };
+    let whole = value.as_u64().or_else(|| value.as_f64().and_then(floor));
+    match whole.filter(|seconds| *seconds <= LAST_DATE) {
+        Some(seconds) => Ok(Some(UnixTime::from_secs(seconds))),
+        None => Err(TokenRefusal::ClaimMalformed { claim, wanted: "a number of seconds from 0 to the year 9999" }),
+    }
+}
+
+/// Whole seconds of a number in range.
+fn floor(seconds: f64) -> Option<u64> {
+    // The bound is below 2^53, so both conversions are exact but for the fraction.
+    (0.0..(LAST_DATE + 1) as f64).contains(&seconds).then_some(seconds as u64)
 }

@@ -6,7 +6,10 @@
 
 mod algorithm;
 mod claims;
+mod encoding;
+mod excerpt;
 mod json;
+mod jwk;
 mod key_set;
 mod reason;
 mod refusal;
@@ -18,7 +21,9 @@ mod verify;
 
 pub use algorithm::Algorithm;
 pub use claims::Claims;
-pub use key_set::{KeySet, KeySetError};
+pub use excerpt::Excerpt;
+pub use jwk::KeyProblem;
+pub use key_set::{KeySet, KeySetError, SkippedKey};
 pub use reason::{Fault, Reason};
 pub use refusal::TokenRefusal;
 pub use rules::{Purpose, Rules};

@@ -1,6 +1,8 @@
 //! Why something was refused: one entry of the catalogue that logs, pages for operators, `gangplank explain` and
 //! the documentation all print from.
 
+pub(crate) mod catalogue;
+
 /// Whose fault a refusal is: the first question of whoever has to mend it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Fault {

@@ -35,3 +35,25 @@ impl Rules {
     /// The default leeway: one minute, as Kubernetes applies to `nbf`.
     pub const LEEWAY: Duration = Duration::from_secs(60);
 }
+
+impl Purpose {
+    /// The `typ` values it accepts, besides none at all.
+    pub(crate) const fn types(self) -> &'static [&'static str] {
+        match self {
+            Purpose::IdToken => &["JWT"],
+            Purpose::AccessToken => &["JWT", "at+jwt"],
+            Purpose::ClientAssertion => &["JWT", "client-authentication+jwt"],
+        }
+    }
+}
+
+/// For sentences: "presented as …".
+impl std::fmt::Display for Purpose {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Purpose::IdToken => "an ID token",
+            Purpose::AccessToken => "an access token",
+            Purpose::ClientAssertion => "a client assertion",
+        })
+    }
+}

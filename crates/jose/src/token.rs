@@ -1,11 +1,27 @@
-//! placeholder
-use crate::{Claims, KeySet, Rules, TokenRefusal, UnixTime, Verified};
+//! A compact JWS (RFC 7515 §7.1) that carries a JWT (RFC 7519), taken apart before anything is believed:
+//!
+//! 1. At most 64 KiB, before anything else is looked at.
+//! 2. Three parts. Five are an encrypted token (JWE); anything else, JSON serialisations included, is no token.
+//! 3. The header: canonical base64url of one strict JSON object.
+//! 4. `crit` is refused whatever it lists: no extension is understood here (RFC 7515 §4.1.11). So are `b64` (RFC 7797),
+//!    `zip`, and a `cty` that says another token is inside (RFC 8725 §3.8).
+//! 5. `alg` is the exact name of an asymmetric algorithm. `none`, in any case, has a refusal of its own.
+//! 6. `kid`, if given, is a string of at most 1 KiB; `typ`, if given, is a string. No other member is read: not `jwk`,
+//!    `jku`, `x5c` or `x5u`.
+//! 7. The payload: canonical base64url of one strict JSON object whose registered claims have their types.
+//! 8. The signature: canonical base64url, not empty.
+
+use serde_json::{Map, Value};
+
+use crate::excerpt::Excerpt;
+use crate::jwk::MAX_KEY_ID;
+use crate::{Algorithm, Claims, KeySet, Rules, TokenRefusal, UnixTime, Verified, encoding, json, verify};
 
 /// The header members this verifier looks at.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Header {
-    /// `alg`, as sent.
-    pub alg: String,
+    /// `alg`.
+    pub algorithm: Algorithm,
     /// `kid`.
     pub kid: Option<String>,
     /// `typ`, as sent.
@@ -14,26 +30,109 @@ pub struct Header {
 
 /// A well-formed token of which nothing is known to be true.
 pub struct Unverified<'t> {
-    _token: &'t str,
-    header: Header,
-    claims: Claims,
+    pub(crate) signing_input: &'t str,
+    pub(crate) header: Header,
+    pub(crate) claims: Claims,
+    pub(crate) signature: Vec<u8>,
 }
 
 impl<'t> Unverified<'t> {
+    /// The longest token that is looked at.
+    pub const MAX_OCTETS: usize = 64 * 1024;
+
     /// Takes a compact JWS apart.
-    pub fn parse(_token: &'t str) -> Result<Self, TokenRefusal> {
-        todo!()
+    pub fn parse(token: &'t str) -> Result<Self, TokenRefusal> {
+        if token.len() > Self::MAX_OCTETS {
+            return Err(TokenRefusal::TooLarge { octets: token.len() });
+        }
+        let (header, rest) = token.split_once('.').ok_or(TokenRefusal::NotCompact { parts: 1 })?;
+        let (payload, signature) = rest.split_once('.').ok_or(TokenRefusal::NotCompact { parts: 2 })?;
+        match signature.split('.').count() {
+            1 => {}
+            3 => return Err(TokenRefusal::Encrypted),
+            more => return Err(TokenRefusal::NotCompact { parts: more + 2 }),
+        }
+        let signing_input = &token[..header.len() + 1 + payload.len()];
+        let header = parse_header(header)?;
+        let payload = encoding::decode(payload).ok_or(TokenRefusal::NotBase64Url { part: "payload" })?;
+        let members = json::object(&payload).map_err(|problem| TokenRefusal::PayloadMalformed { problem })?;
+        let claims = Claims::from_members(members)?;
+        let signature = encoding::decode(signature).ok_or(TokenRefusal::NotBase64Url { part: "signature" })?;
+        if signature.is_empty() {
+            return Err(TokenRefusal::SignatureMissing);
+        }
+        Ok(Unverified { signing_input, header, claims, signature })
     }
+
     /// The header.
     pub fn header(&self) -> &Header {
         &self.header
     }
+
     /// What the token claims, to find out which keys and rules are to judge it. Never evidence of anything.
     pub fn claims_unverified(&self) -> &Claims {
         &self.claims
     }
-    /// Judges it.
-    pub fn verify(self, _keys: &KeySet, _rules: &Rules, _now: UnixTime) -> Result<Verified<Claims>, TokenRefusal> {
-        todo!()
+
+    /// Judges it by the rules that the module `verify` lists.
+    pub fn verify(self, keys: &KeySet, rules: &Rules, now: UnixTime) -> Result<Verified<Claims>, TokenRefusal> {
+        verify::judge(self, keys, rules, now)
+    }
+}
+
+/// Neither claims nor signature: the one are personal data, the other makes a credential.
+impl std::fmt::Debug for Unverified<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Unverified").field("header", &self.header).finish_non_exhaustive()
+    }
+}
+
+fn parse_header(part: &str) -> Result<Header, TokenRefusal> {
+    let octets = encoding::decode(part).ok_or(TokenRefusal::NotBase64Url { part: "header" })?;
+    let mut members = json::object(&octets).map_err(|problem| TokenRefusal::HeaderMalformed { problem })?;
+    refuse_extensions(&members)?;
+    let algorithm = match members.get("alg") {
+        Some(Value::String(alg)) => Algorithm::from_name(alg).ok_or_else(|| unknown_algorithm(alg))?,
+        _ => return Err(TokenRefusal::AlgorithmMissing),
+    };
+    let kid = take_string(&mut members, "kid")?;
+    if let Some(kid) = kid.as_ref().filter(|kid| kid.len() > MAX_KEY_ID) {
+        return Err(TokenRefusal::KeyIdTooLong { octets: kid.len() });
+    }
+    let typ = take_string(&mut members, "typ")?;
+    Ok(Header { algorithm, kid, typ })
+}
+
+fn refuse_extensions(header: &Map<String, Value>) -> Result<(), TokenRefusal> {
+    if header.contains_key("crit") {
+        return Err(TokenRefusal::CriticalExtension);
+    }
+    if header.contains_key("b64") {
+        return Err(TokenRefusal::PayloadUnencoded);
+    }
+    if header.contains_key("zip") {
+        return Err(TokenRefusal::PayloadCompressed);
+    }
+    match header.get("cty") {
+        None => Ok(()),
+        Some(cty) => {
+            Err(TokenRefusal::PayloadNested { content_type: Excerpt::of(cty.as_str().unwrap_or("(not a string)")) })
+        }
+    }
+}
+
+fn unknown_algorithm(alg: &str) -> TokenRefusal {
+    if alg.eq_ignore_ascii_case("none") {
+        TokenRefusal::AlgorithmNone
+    } else {
+        TokenRefusal::AlgorithmUnknown { found: Excerpt::of(alg) }
+    }
+}
+
+fn take_string(header: &mut Map<String, Value>, name: &'static str) -> Result<Option<String>, TokenRefusal> {
+    match header.remove(name) {
+        None => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err(TokenRefusal::HeaderMalformed { problem: Excerpt::of(&format!("{name} is not a string")) }),
     }
 }

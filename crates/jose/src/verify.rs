@@ -1,4 +1,25 @@
-//! placeholder
+//! The judgement on a well-formed token (RFC 7519 §7.2, RFC 8725 §3), in this order:
+//!
+//! 1. `alg` is among the rules' algorithms (RFC 8725 §3.1).
+//! 2. `typ` suits the purpose (RFC 8725 §3.11): compared without case, `application/` may be left out.
+//! 3. `iss` is one of the rules' issuers, byte for byte. It comes before the keys because it says whose keys they must
+//!    be (RFC 8725 §3.8), and so that a stranger's token is called that and not "unknown key".
+//! 4. The keys: those with the token's `kid`, of the algorithm's type and curve. Keys or addresses of keys inside the
+//!    token (`jwk`, `jku`, `x5c`, `x5u`) are never read (RFC 8725 §3.10).
+//! 5. The signature, over the octets as they were sent. Everything that is said below about the claims is about
+//!    claims that the issuer made.
+//! 6. `aud` holds one of the rules' audiences, exactly (RFC 8725 §3.9).
+//! 7. `exp` is there and `now < exp + leeway`: at `exp` itself the token has expired (RFC 7519 §4.1.4).
+//! 8. `nbf ≤ now + leeway` and `iat ≤ now + leeway`, if they are there.
+//! 9. `sub` is there and not empty.
+//! 10. No `cnf`: such a token is good only together with a proof of possession (RFC 7800), and there is none to check.
+//! 11. An access token bears no mark of an ID token: `nonce`, `at_hash`, `c_hash` (RFC 8725 §3.12).
+
+use crate::excerpt::Excerpt;
+use crate::key_set::Selection;
+use crate::token::{Header, Unverified};
+use crate::{Claims, KeySet, Purpose, Rules, TokenRefusal, UnixTime};
+
 /// A value that came through the verifier. There is no other way to make one.
 #[derive(Clone, Debug)]
 pub struct Verified<T>(T);
@@ -8,8 +29,130 @@ impl<T> Verified<T> {
     pub fn get(&self) -> &T {
         &self.0
     }
+
     /// The verified value, as a plain one: from here on nothing vouches for it.
     pub fn into_inner(self) -> T {
         self.0
+    }
+}
+
+/// Judges a token by all rules.
+pub(crate) fn judge(
+    token: Unverified<'_>,
+    keys: &KeySet,
+    rules: &Rules,
+    now: UnixTime,
+) -> Result<Verified<Claims>, TokenRefusal> {
+    algorithm(&token.header, rules)?;
+    media_type(&token.header, rules.purpose)?;
+    issuer(&token.claims, rules)?;
+    signature(&token, keys)?;
+    audience(&token.claims, rules)?;
+    times(&token.claims, rules, now)?;
+    subject(&token.claims)?;
+    possession(&token.claims)?;
+    marks(&token.claims, rules.purpose)?;
+    Ok(Verified(token.claims))
+}
+
+fn algorithm(header: &Header, rules: &Rules) -> Result<(), TokenRefusal> {
+    if rules.algorithms.contains(&header.algorithm) {
+        return Ok(());
+    }
+    Err(TokenRefusal::AlgorithmNotAllowed { found: header.algorithm, allowed: rules.algorithms.clone() })
+}
+
+fn media_type(header: &Header, purpose: Purpose) -> Result<(), TokenRefusal> {
+    let Some(typ) = header.typ.as_deref() else { return Ok(()) };
+    let subtype = match typ.split_at_checked("application/".len()) {
+        Some((prefix, subtype)) if prefix.eq_ignore_ascii_case("application/") => subtype,
+        _ => typ,
+    };
+    let fits = purpose.types().iter().any(|accepted| subtype.eq_ignore_ascii_case(accepted));
+    if fits { Ok(()) } else { Err(TokenRefusal::TypeMismatch { found: Excerpt::of(typ), purpose }) }
+}
+
+fn issuer(claims: &Claims, rules: &Rules) -> Result<(), TokenRefusal> {
+    let found = claims.issuer().ok_or(TokenRefusal::IssuerMissing)?;
+    if rules.issuers.iter().any(|accepted| accepted == found) {
+        return Ok(());
+    }
+    if let Some(other) = rules.issuers.iter().find(|accepted| differ_in_entra_version(found, accepted)) {
+        return Err(TokenRefusal::IssuerVersion { found: Excerpt::of(found), accepted: Excerpt::of(other) });
+    }
+    Err(TokenRefusal::IssuerMismatch { found: Excerpt::of(found), accepted: Excerpt::of_each(&rules.issuers) })
+}
+
+/// Whether both are issuers of one Entra tenant, one of v1 (`https://sts.windows.net/TENANT/`) and one of v2
+/// (`https://login.microsoftonline.com/TENANT/v2.0`) tokens. The hosts differ from cloud to cloud and are not compared.
+fn differ_in_entra_version(a: &str, b: &str) -> bool {
+    let v1 = |iss: &str| iss.strip_suffix('/').and_then(|iss| iss.rsplit('/').next()).map(str::to_owned);
+    let v2 = |iss: &str| iss.strip_suffix("/v2.0").and_then(|iss| iss.rsplit('/').next()).map(str::to_owned);
+    let one_each = |old: &str, new: &str| v1(old).is_some_and(|tenant| !tenant.is_empty() && v2(new) == Some(tenant));
+    one_each(a, b) || one_each(b, a)
+}
+
+fn signature(token: &Unverified<'_>, keys: &KeySet) -> Result<(), TokenRefusal> {
+    let algorithm = token.header.algorithm;
+    let kid = token.header.kid.as_deref();
+    let excerpt = || kid.map(Excerpt::of);
+    let candidates = match keys.select(kid, algorithm) {
+        Selection::Candidates(candidates) => candidates,
+        Selection::OtherAlgorithm => return Err(TokenRefusal::AlgorithmKeyMismatch { algorithm, kid: excerpt() }),
+        Selection::Skipped(problem) => {
+            return Err(TokenRefusal::KeyUnusable { kid: excerpt(), problem: Box::new(problem.clone()) });
+        }
+        Selection::TooMany(candidates) => return Err(TokenRefusal::KeyIdMissing { candidates }),
+        Selection::Unknown => return Err(TokenRefusal::KeyUnknown { kid: excerpt() }),
+    };
+    let signed = token.signing_input.as_bytes();
+    if candidates.iter().any(|key| key.verify_sig(signed, &token.signature).is_ok()) {
+        return Ok(());
+    }
+    Err(TokenRefusal::SignatureInvalid { algorithm, kid: excerpt() })
+}
+
+fn audience(claims: &Claims, rules: &Rules) -> Result<(), TokenRefusal> {
+    if claims.audiences().is_empty() {
+        return Err(TokenRefusal::AudienceMissing);
+    }
+    if claims.audiences().iter().any(|found| rules.audiences.contains(found)) {
+        return Ok(());
+    }
+    Err(TokenRefusal::AudienceMismatch {
+        found: Excerpt::of_each(claims.audiences()),
+        accepted: Excerpt::of_each(&rules.audiences),
+    })
+}
+
+fn times(claims: &Claims, rules: &Rules, now: UnixTime) -> Result<(), TokenRefusal> {
+    let expires = claims.expires().ok_or(TokenRefusal::ExpiryMissing)?;
+    if now >= expires + rules.leeway {
+        return Err(TokenRefusal::Expired { at: expires, ago: now.since(expires) });
+    }
+    let latest = now + rules.leeway;
+    if let Some(at) = claims.not_before().filter(|at| *at > latest) {
+        return Err(TokenRefusal::NotYetValid { at, ahead: at.since(now) });
+    }
+    if let Some(at) = claims.issued_at().filter(|at| *at > latest) {
+        return Err(TokenRefusal::IssuedInFuture { at, ahead: at.since(now) });
+    }
+    Ok(())
+}
+
+fn subject(claims: &Claims) -> Result<(), TokenRefusal> {
+    let present = claims.subject().is_some_and(|subject| !subject.is_empty());
+    if present { Ok(()) } else { Err(TokenRefusal::SubjectMissing) }
+}
+
+fn possession(claims: &Claims) -> Result<(), TokenRefusal> {
+    if claims.get("cnf").is_some() { Err(TokenRefusal::ProofRequired) } else { Ok(()) }
+}
+
+fn marks(claims: &Claims, purpose: Purpose) -> Result<(), TokenRefusal> {
+    let mark = ["nonce", "at_hash", "c_hash"].into_iter().find(|mark| claims.get(mark).is_some());
+    match mark {
+        Some(mark) if purpose == Purpose::AccessToken => Err(TokenRefusal::IdTokenPresented { mark }),
+        _ => Ok(()),
     }
 }
