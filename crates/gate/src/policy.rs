@@ -62,13 +62,19 @@ impl Policy {
     pub(crate) fn permit(&self, authenticated: Authenticated) -> Result<Permit, Refusal> {
         let identity = authenticated.identity();
         let any = |rule: &HashSet<String>, held: &[String]| rule.is_empty() || held.iter().any(|h| rule.contains(h));
-        let email_domain = || identity.email.as_deref().and_then(email_domain);
+        let email_domain = || identity.email.as_deref().filter(|_| identity.email_verified).and_then(email_domain);
         let unmet = if !any(&self.groups, &identity.groups) {
+            if identity.groups_unresolved {
+                return Err(Refusal::ForbiddenGroupsUnknown {
+                    route: self.route.clone(),
+                    user: identity.username.clone(),
+                });
+            }
             "none of the groups in allow.groups"
         } else if !self.users.is_empty() && !self.users.contains(&identity.username) {
             "not among allow.users"
         } else if !self.email_domains.is_empty() && !email_domain().is_some_and(|d| self.email_domains.contains(&d)) {
-            "no e-mail address in allow.email_domains"
+            "no verified e-mail address in allow.email_domains"
         } else if !any(&self.roles, &identity.roles) {
             "none of the roles in allow.roles"
         } else if !any(&self.scopes, &identity.scopes) {

@@ -24,9 +24,6 @@ pub enum Refusal {
         /// What is wrong with it.
         problem: &'static str,
     },
-    /// More than one `Authorization`, or one that is not text.
-    #[error("the request has {0}")]
-    Authorization(&'static str),
 
     // Nothing is there.
     /// A host that the configuration does not know.
@@ -84,6 +81,14 @@ pub enum Refusal {
     /// A bearer token of nobody this route knows.
     #[error("no issuer of the route {0} knows this token")]
     BearerUnknown(String),
+    /// A session that began at a client which this route does not name.
+    #[error("the session is of the client {client}, which is not in sign_in of {route}")]
+    SessionOfOtherClient {
+        /// The route.
+        route: String,
+        /// Where the session began.
+        client: String,
+    },
     /// The credential was bad.
     #[error(transparent)]
     Authentication(gangplank_authn::Refusal),
@@ -180,8 +185,6 @@ catalogue! {
         "Ask for the path in its plain form; policy is never decided on a path that an upstream could read differently.";
     FORWARDED = "forwarded-malformed", Operator, "A trusted proxy's header about the original request does not parse, or is there twice.",
         "Set gate.forwarded to the dialect this proxy speaks, and let the proxy overwrite what clients send.";
-    AUTHORIZATION = "authorization-malformed", Caller, "The request has more than one Authorization header, or one that is not text.",
-        "Send exactly one credential.";
     HOST_UNKNOWN = "host-unknown", Caller, "No route and no public_url has this host.",
         "Add a route with this host, or correct gate.public_url; the gate serves no host that its configuration does not name.";
     ENDPOINT_UNKNOWN = "endpoint-unknown", Caller, "There is no endpoint of that name below the gate's prefix.",
@@ -206,6 +209,8 @@ catalogue! {
         "Name the issuer in the route's bearer, or set pass.authorization if the token is meant for the upstream.";
     BEARER_UNKNOWN = "bearer-unknown", Caller, "None of the route's issuers knows the bearer token.",
         "Inspect the token's iss with `gangplank token inspect`, and add its issuer to the route's bearer.";
+    SESSION_OTHER = "session-of-other-client", Caller, "The session began at a client that the route does not name.",
+        "Sign in at one of the route's clients, or add the session's client to the route's sign_in.";
     FORBIDDEN = "policy-denied", Caller, "The caller is known, and the route's rules do not admit them.",
         "Add the caller to one of the route's groups, or the group, user or domain to the route's allow.";
     FORBIDDEN_GROUPS = "policy-denied-groups-unknown", Token, "The route has group rules, and the token has too many groups to name them.",
@@ -235,7 +240,6 @@ impl Refusal {
             Refusal::Host(_) => &HOST,
             Refusal::PathAmbiguous(_) => &PATH,
             Refusal::Forwarded { .. } => &FORWARDED,
-            Refusal::Authorization(_) => &AUTHORIZATION,
             Refusal::HostUnknown(_) => &HOST_UNKNOWN,
             Refusal::EndpointUnknown => &ENDPOINT_UNKNOWN,
             Refusal::EndpointMethod { .. } => &ENDPOINT_METHOD,
@@ -248,6 +252,7 @@ impl Refusal {
             Refusal::NotSignedIn => &NOT_SIGNED_IN,
             Refusal::BearerNotAccepted(_) => &BEARER_NOT_ACCEPTED,
             Refusal::BearerUnknown(_) => &BEARER_UNKNOWN,
+            Refusal::SessionOfOtherClient { .. } => &SESSION_OTHER,
             Refusal::Authentication(refusal) | Refusal::Undecided(refusal) => refusal.reason(),
             Refusal::SignIn(refusal) => refusal.reason(),
             Refusal::Forbidden { .. } => &FORBIDDEN,

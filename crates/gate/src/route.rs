@@ -179,8 +179,19 @@ impl Routes {
         Ok(id)
     }
 
-    /// The route for a request. `host` is without a port, lower case, and known.
-    pub(crate) fn find(&self, host: &str, path: &RequestPath<'_>, method: &Method) -> Result<RouteId, Refusal> {
+    /// Makes a host known that has no route of its own.
+    pub(crate) fn know(&mut self, host: &str) {
+        self.exact.entry(host.to_owned()).or_default();
+    }
+
+    /// Whether a host (without a port, lower case) is one of the configuration's.
+    pub(crate) fn knows(&self, host: &str) -> bool {
+        self.exact.contains_key(host) || parents(host).any(|p| self.below.contains_key(p))
+    }
+
+    /// The route for a request. `host` is without a port, lower case, and known. Without a method (a proxy did not
+    /// tell it), only a route that takes all methods is found.
+    pub(crate) fn find(&self, host: &str, path: &RequestPath<'_>, method: Option<&Method>) -> Result<RouteId, Refusal> {
         let found = self.find_one(host, path.as_str(), method);
         match path.lenient() {
             Some(lenient) if !same(&found, &self.find_one(host, lenient, method)) => {
@@ -196,9 +207,15 @@ impl Routes {
         ids.next().filter(|_| ids.next().is_none())
     }
 
-    fn find_one(&self, host: &str, path: &str, method: &Method) -> Result<RouteId, Refusal> {
+    fn find_one(&self, host: &str, path: &str, method: Option<&Method>) -> Result<RouteId, Refusal> {
         let Some(candidates) = self.tables(host).find_map(|paths| paths.longest(path)) else {
             return Err(Refusal::RouteNone);
+        };
+        let Some(method) = method else {
+            return match candidates.as_slice() {
+                [(methods, id)] if methods.is_empty() => Ok(*id),
+                _ => Err(Refusal::RouteMethod { method: "an unknown method".to_owned(), allow: String::new() }),
+            };
         };
         let takes = |methods: &[Method]| methods.is_empty() || methods.contains(method);
         candidates.iter().find(|(methods, _)| takes(methods)).map(|(_, id)| *id).ok_or_else(|| {
@@ -209,9 +226,8 @@ impl Routes {
 
     /// The tables of a host, best first.
     fn tables<'t>(&'t self, host: &'t str) -> impl Iterator<Item = &'t Paths> {
-        let below = !self.below.is_empty();
-        let parents = host.match_indices('.').map(move |(dot, _)| &host[dot + 1..]).filter(move |_| below);
-        self.exact.get(host).into_iter().chain(parents.filter_map(|p| self.below.get(p))).chain([&self.any])
+        let below = parents(host).take(if self.below.is_empty() { 0 } else { usize::MAX });
+        self.exact.get(host).into_iter().chain(below.filter_map(|p| self.below.get(p))).chain([&self.any])
     }
 }
 
@@ -227,6 +243,11 @@ impl Paths {
         }
         ends[..known].iter().rev().find_map(|end| self.by_path.get(&path[..*end])).or_else(|| self.by_path.get(""))
     }
+}
+
+/// The domains above a host, nearest first.
+fn parents(host: &str) -> impl Iterator<Item = &str> {
+    host.match_indices('.').map(move |(dot, _)| &host[dot + 1..])
 }
 
 /// The deepest path that a route may have.
@@ -264,7 +285,7 @@ mod tests {
     }
 
     fn find(routes: &Routes, host: &str, path: &str) -> Result<RouteId, &'static str> {
-        RequestPath::parse(path).and_then(|p| routes.find(host, &p, &Method::GET)).map_err(|r| r.reason().name)
+        RequestPath::parse(path).and_then(|p| routes.find(host, &p, Some(&Method::GET))).map_err(|r| r.reason().name)
     }
 
     #[test]
@@ -332,13 +353,16 @@ mod tests {
     fn methods_choose_among_routes_of_one_path_and_never_fall_back_to_a_shorter_one() {
         let r = routes(&[("", "/", &[]), ("", "/api", &[Method::GET, Method::HEAD])]);
         let path = RequestPath::parse("/api/x").unwrap();
-        assert_eq!(r.find("h", &path, &Method::GET).unwrap(), 1);
-        let refused = r.find("h", &path, &Method::POST).unwrap_err();
+        assert_eq!(r.find("h", &path, Some(&Method::GET)).unwrap(), 1);
+        let refused = r.find("h", &path, Some(&Method::POST)).unwrap_err();
         assert!(matches!(&refused, Refusal::RouteMethod { allow, .. } if allow == "GET, HEAD"), "{refused:?}");
 
+        assert!(r.find("h", &path, None).is_err(), "an untold method is none of the route's");
+        assert_eq!(r.find("h", &RequestPath::parse("/").unwrap(), None).unwrap(), 0);
+
         let split = routes(&[("", "/api", &[]), ("", "/api", &[Method::POST])]);
-        assert_eq!(split.find("h", &path, &Method::POST).unwrap(), 1);
-        assert_eq!(split.find("h", &path, &Method::GET).unwrap(), 0);
+        assert_eq!(split.find("h", &path, Some(&Method::POST)).unwrap(), 1);
+        assert_eq!(split.find("h", &path, Some(&Method::GET)).unwrap(), 0);
     }
 
     #[test]
