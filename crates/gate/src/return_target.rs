@@ -13,7 +13,6 @@
 //! A path is given back as the parser wrote it, relative to the origin; a URL on our own origin becomes a path.
 //! Query and fragment are the app's own business: `/a?next=https://x//y` is as good as any.
 
-use gangplank_jose::{Fault, Reason};
 use url::Url;
 
 use crate::hosts::Hosts;
@@ -92,7 +91,7 @@ impl ReturnTarget {
 
 /// Why a return target is not followed. The sign-in goes on and ends at `/`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum ReturnTargetRefusal {
+pub enum ReturnTargetRefusal {
     /// Longer than 1 KiB.
     #[error("the return target has {length} bytes, more than {LONGEST}")]
     TooLong {
@@ -120,20 +119,6 @@ pub(crate) enum ReturnTargetRefusal {
     /// One of the gate's own endpoints.
     #[error("the return target is an endpoint of the gate")]
     OwnEndpoint,
-}
-
-static RETURN_TARGET: Reason = Reason {
-    name: "return-target-refused",
-    fault: Fault::Caller,
-    summary: "A sign-in was to return to a place that is not allowed, and returned to the front page instead.",
-    remedy: "Add the host to gate.return_hosts if it is yours; otherwise somebody is trying out open redirects.",
-};
-
-impl ReturnTargetRefusal {
-    /// The catalogue entry.
-    pub(crate) fn reason(&self) -> &'static Reason {
-        &RETURN_TARGET
-    }
 }
 
 /// Whether a server that decodes the path once more, or many times, would find slashes, dots or control characters.
