@@ -9,6 +9,7 @@ mod refusal;
 mod return_target;
 mod session;
 mod sign_in;
+mod sign_out;
 
 pub use body::Body;
 pub use context::RequestContext;

@@ -14,10 +14,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use gangplank_authn::Denial;
+use gangplank_authn::{Denial, Refusal};
 use gangplank_authn::session::{SessionRecord, TokenParams};
 use gangplank_jose::UnixTime;
-use gangplank_oauth::{ExchangeError, TokenResponse};
+use gangplank_oauth::TokenResponse;
+use secrecy::ExposeSecret as _;
 use tokio::sync::watch;
 
 use super::Sessions;
@@ -142,7 +143,7 @@ async fn renew(sessions: &Sessions, client: &SignInClient, record: &SessionRecor
     };
     let answer = match client.client.refresh(refresh_token, now).await {
         Ok(answer) => answer,
-        Err(error) if is_verdict(&error) => {
+        Err(error) if error.is_invalid_grant() => {
             return Renewal::Over(SignInRefusal::SessionNotRenewed { cause: error.to_string() });
         }
         Err(error) => return Renewal::Unavailable(error.to_string()),
@@ -154,24 +155,31 @@ async fn renew(sessions: &Sessions, client: &SignInClient, record: &SessionRecor
         }
         return Renewal::Next { record: record.extended(tokens(), now), again: false };
     };
-    match sessions.identify(client, id_token, None, &answer, now).await {
+    let verified = client.issuer.verify_id_token(id_token.expose_secret(), client.client.id(), None, now).await;
+    let signed_in = match verified {
+        Ok(signed_in) => signed_in,
+        Err(Denial::Rejected(refusal)) => return Renewal::Over(SignInRefusal::Session(refusal)),
+        Err(Denial::Unavailable(refusal)) => return keep_identity(record, tokens(), &refusal, now),
+    };
+    // Before the groups: were they not to be had, nobody else's tokens may get into this session.
+    let (new, old) = (signed_in.identity(), record.identity());
+    if new.subject != old.subject || new.issuer_url != old.issuer_url {
+        return Renewal::Over(SignInRefusal::Session(Refusal::SessionSubjectChanged { what: "an identity" }));
+    }
+    match sessions.complete_groups(client, signed_in, &answer, now).await {
         Ok(signed_in) => match record.renewed(&signed_in, tokens(), now) {
             Ok(record) => Renewal::Next { record, again: false },
             Err(refusal) => Renewal::Over(SignInRefusal::Session(refusal)),
         },
-        Err(Denial::Unavailable(refusal)) => {
-            tracing::warn!(session = ?record.id(), reason = refusal.reason().name, "identity kept as it was: {refusal}");
-            Renewal::Next { record: record.extended(tokens(), now), again: true }
+        Err(Denial::Unavailable(refusal) | Denial::Rejected(refusal)) => {
+            keep_identity(record, tokens(), &refusal, now)
         }
-        Err(Denial::Rejected(refusal)) => Renewal::Over(SignInRefusal::Session(refusal)),
     }
 }
 
-/// Whether the provider has said that this session's refresh token will not do, now or later.
-fn is_verdict(error: &ExchangeError) -> bool {
-    let asks_the_person = matches!(error, ExchangeError::Provider { error, .. }
-        if matches!(error.as_str(), "interaction_required" | "login_required" | "consent_required"));
-    error.is_invalid_grant() || asks_the_person
+fn keep_identity(record: &SessionRecord, tokens: TokenParams<'_>, why: &Refusal, now: UnixTime) -> Renewal {
+    tracing::warn!(session = ?record.id(), reason = why.reason().name, "identity kept as it was: {why}");
+    Renewal::Next { record: record.extended(tokens, now), again: true }
 }
 
 impl Sessions {

@@ -10,6 +10,7 @@
 //!    is known of, then those that end soonest, whose streams are cut so that none is left unwatched.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -30,6 +31,7 @@ pub(crate) struct SharedSessions {
     most: usize,
     /// Sign-ins that have come back.
     pub(crate) used: UsedStates,
+    refused_targets: AtomicU64,
 }
 
 impl Default for SharedSessions {
@@ -40,7 +42,7 @@ impl Default for SharedSessions {
 
 impl SharedSessions {
     pub(super) fn with_room_for(most: usize) -> Self {
-        SharedSessions { sessions: Mutex::default(), most, used: UsedStates::default() }
+        SharedSessions { sessions: Mutex::default(), most, used: UsedStates::default(), refused_targets: AtomicU64::new(0) }
     }
 
     /// What is known of a session; from now on something is.
@@ -62,6 +64,15 @@ impl SharedSessions {
         self.entry(record, now).end(SignInRefusal::SessionSignedOut);
     }
 
+    /// How many return targets were not followed, for metrics.
+    pub(crate) fn refused_targets(&self) -> u64 {
+        self.refused_targets.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn count_refused_target(&self) {
+        self.refused_targets.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// How many are remembered, for metrics.
     pub(crate) fn len(&self) -> usize {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner).len()
@@ -73,6 +84,7 @@ impl SharedSessions {
 pub(crate) struct Entry {
     pub(crate) life: Arc<Life>,
     state: Mutex<State>,
+    laps: AtomicU8,
 }
 
 #[derive(Debug)]
@@ -118,7 +130,7 @@ pub(super) enum Standing {
 impl Entry {
     fn new(ends: UnixTime, generation: u32) -> Self {
         let state = State { over: None, generation, latest: None, attempt: Attempt::NEVER_FAILED };
-        Entry { life: Arc::new(Life::new(ends)), state: Mutex::new(state) }
+        Entry { life: Arc::new(Life::new(ends)), state: Mutex::new(state), laps: AtomicU8::new(0) }
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
@@ -158,6 +170,15 @@ impl Entry {
             }
             _ => Standing::Over(SignInRefusal::SessionSuperseded { presented, latest: generation }),
         }
+    }
+
+    /// How many sign-ins in quick succession led to this session.
+    pub(crate) fn laps(&self) -> u8 {
+        self.laps.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_laps(&self, laps: u8) {
+        self.laps.store(laps, Ordering::Relaxed);
     }
 
     /// Whether nothing is known that a cookie does not say itself.

@@ -4,7 +4,7 @@
 //! say what can be done and never why a credential was refused.
 
 use gangplank_jose::{Fault, Reason};
-use gangplank_oauth::ExchangeError;
+use gangplank_oauth::{CallbackError, ExchangeError};
 use http::StatusCode;
 
 use crate::return_target::ReturnTargetRefusal;
@@ -31,17 +31,17 @@ pub enum SignInRefusal {
         /// How large it would be.
         size: usize,
     },
+    /// An address that no header can carry.
+    #[error("the redirect leads to an address that no header can carry")]
+    LocationUnfit,
     /// An exchange with the provider failed.
     #[error(transparent)]
     Exchange(ExchangeError),
 
     // The return.
-    /// The query of the callback cannot be understood in one way only.
-    #[error("the callback {problem}")]
-    CallbackMalformed {
-        /// What is wrong with it.
-        problem: String,
-    },
+    /// What came back is not an authorization response, or is another provider's.
+    #[error(transparent)]
+    Callback(#[from] CallbackError),
     /// `state` is not ours.
     #[error("the state of the callback: {0}")]
     StateInvalid(gangplank_authn::Refusal),
@@ -67,29 +67,15 @@ pub enum SignInRefusal {
         /// The cookie's attributes.
         attributes: String,
     },
-    /// `iss` of the callback is another provider (RFC 9207), or is not there although the provider promises it.
-    #[error("the callback's iss is {found:?}, expected is {expected:?}")]
-    IssuerMixUp {
-        /// The provider's own.
-        expected: String,
-        /// What came.
-        found: Option<String>,
-    },
-    /// The person or an administrator said no.
+    /// The provider, or the person there, said no.
     #[error("the provider answered {error}: {description}")]
-    ProviderDenied {
+    Refused {
         /// The OAuth error.
         error: String,
         /// What the provider says to it.
         description: String,
-    },
-    /// The provider answered the sign-in with an error.
-    #[error("the provider answered {error}: {description}")]
-    ProviderError {
-        /// The OAuth error.
-        error: String,
-        /// What the provider says to it.
-        description: String,
+        /// What is known of that.
+        reason: &'static Reason,
     },
     /// No ID token came with the code.
     #[error("the token endpoint of client {client:?} answered without an ID token")]
@@ -173,9 +159,9 @@ catalogue! {
     AUTHORIZATION_TOO_LARGE = "sign-in-url-too-large", Operator,
         "The answer that sends the browser to the provider would not fit into 4 KiB.",
         "Ask for fewer or shorter scopes.";
-    CALLBACK_MALFORMED = "callback-malformed", Caller,
-        "The provider's answer in the browser's address could not be read.",
-        "Start the sign-in again; if it stays, look at the redirect the provider sends.";
+    LOCATION_UNFIT = "sign-in-location-unfit", Operator,
+        "The address to redirect to has characters that no header can carry.",
+        "Look at the provider's metadata and at gate.public_url.";
     STATE_INVALID = "callback-state-invalid", Caller,
         "The state of the callback was not sealed by this gate.",
         "Start the sign-in again; if all fail, give all replicas the same cookies.keys.";
@@ -185,15 +171,6 @@ catalogue! {
     LOOP = "sign-in-loop", Operator,
         "The cookie that binds a sign-in to the browser does not come back.",
         "Compare scheme, host and port of gate.public_url and cookies.domain with what the browser's address bar shows, and see that the proxy in front passes Set-Cookie and Cookie on.";
-    ISSUER_MIX_UP = "callback-issuer-mismatch", Provider,
-        "The answer comes from another provider than the one that was asked (RFC 9207).",
-        "Compare the issuer's url with the issuer in the provider's metadata; if they agree, somebody tries to mix up providers.";
-    PROVIDER_DENIED = "sign-in-denied", Caller,
-        "The person or an administrator refused the sign-in at the provider.",
-        "Grant the application consent at the provider, or assign the person to it.";
-    PROVIDER_ERROR = "sign-in-provider-error", Provider,
-        "The provider answered the sign-in with an error.",
-        "Look the error up in the provider's documentation and sign-in log; it names the setting of the application.";
     ID_TOKEN_MISSING = "id-token-missing", Operator,
         "The token endpoint answered without an ID token.",
         "Put openid among the client's scopes.";
@@ -243,14 +220,13 @@ impl SignInRefusal {
             SignInRefusal::HostUnknown { .. } => &HOST_UNKNOWN,
             SignInRefusal::ClientUnknown { .. } => &CLIENT_UNKNOWN,
             SignInRefusal::AuthorizationTooLarge { .. } => &AUTHORIZATION_TOO_LARGE,
+            SignInRefusal::LocationUnfit => &LOCATION_UNFIT,
             SignInRefusal::Exchange(error) => error.reason(),
-            SignInRefusal::CallbackMalformed { .. } => &CALLBACK_MALFORMED,
+            SignInRefusal::Callback(error) => error.reason(),
+            SignInRefusal::Refused { reason, .. } => reason,
             SignInRefusal::StateInvalid(_) => &STATE_INVALID,
             SignInRefusal::StateElsewhere { .. } => &STATE_ELSEWHERE,
             SignInRefusal::Loop { .. } => &LOOP,
-            SignInRefusal::IssuerMixUp { .. } => &ISSUER_MIX_UP,
-            SignInRefusal::ProviderDenied { .. } => &PROVIDER_DENIED,
-            SignInRefusal::ProviderError { .. } => &PROVIDER_ERROR,
             SignInRefusal::IdTokenMissing { .. } => &ID_TOKEN_MISSING,
             SignInRefusal::Identity(refusal)
             | SignInRefusal::Undecided(refusal)
@@ -276,26 +252,26 @@ impl SignInRefusal {
             R::HostUnknown { .. } | R::ClientUnknown { .. } => {
                 said(StatusCode::NOT_FOUND, "Not found", "There is nothing here. Check the address.", false)
             }
-            R::AuthorizationTooLarge { .. } => said(StatusCode::INTERNAL_SERVER_ERROR, "Sign-in failed", AGAIN, false),
+            R::AuthorizationTooLarge { .. } | R::LocationUnfit => said(StatusCode::INTERNAL_SERVER_ERROR, "Sign-in failed", AGAIN, false),
             R::Exchange(error) if error.is_unavailable() => unavailable(LATER),
             R::Undecided(_) => unavailable(LATER),
             R::Exchange(error) if error.is_invalid_grant() => {
                 said(StatusCode::BAD_REQUEST, "Sign-in failed", AGAIN, true)
             }
-            R::Exchange(_) | R::Identity(_) | R::IdTokenMissing { .. } | R::IssuerMixUp { .. } => {
+            R::Exchange(_) | R::Identity(_) | R::IdTokenMissing { .. } => {
                 said(StatusCode::BAD_GATEWAY, "Sign-in failed", AGAIN, true)
             }
-            R::ProviderError { error, .. } if matches!(&**error, "temporarily_unavailable" | "server_error") => {
+            R::Refused { error, .. } if matches!(&**error, "temporarily_unavailable" | "server_error") => {
                 unavailable(LATER)
             }
-            R::ProviderError { .. } => said(StatusCode::BAD_GATEWAY, "Sign-in failed", AGAIN, true),
-            R::ProviderDenied { .. } => said(
+            R::Refused { reason, .. } if reason.fault == Fault::Caller => said(
                 StatusCode::FORBIDDEN,
                 "Sign-in refused",
                 "Your organisation’s sign-in service did not let you in, or you cancelled. Try again, or ask your administrator for access.",
                 true,
             ),
-            R::CallbackMalformed { .. } | R::StateInvalid(_) | R::StateElsewhere { .. } => {
+            R::Refused { .. } => said(StatusCode::BAD_GATEWAY, "Sign-in failed", AGAIN, true),
+            R::Callback(_) | R::StateInvalid(_) | R::StateElsewhere { .. } => {
                 said(StatusCode::BAD_REQUEST, "Sign-in failed", AGAIN, true)
             }
             R::Loop { host, cookie, attributes, .. } => said(
