@@ -83,7 +83,9 @@ fn own_authority(head: &Parts) -> Result<String, Refusal> {
     };
     let target = head.uri.authority().map(|a| authority(a.as_str()).ok_or(Refusal::Host("a host that is none")));
     match (target.transpose()?, host) {
-        (Some(target), Some(host)) if target != host => Err(Refusal::Host("one host in its target and another in Host")),
+        (Some(target), Some(host)) if target != host => {
+            Err(Refusal::Host("one host in its target and another in Host"))
+        }
         (Some(named), _) | (None, Some(named)) => Ok(named),
         (None, None) => Err(Refusal::Host("no host")),
     }
@@ -183,7 +185,10 @@ mod tests {
                 .header("x-request-id", "abc-1")
         });
         let stranger = read(&head, "192.0.2.1");
-        assert_eq!((stranger.context.authority.as_str(), stranger.context.client), ("inner", "192.0.2.1".parse().unwrap()));
+        assert_eq!(
+            (stranger.context.authority.as_str(), stranger.context.client),
+            ("inner", "192.0.2.1".parse().unwrap())
+        );
         assert_eq!(stranger.context.id.len(), 32);
         let proxy = read(&head, "::ffff:10.0.0.1");
         assert_eq!(proxy.context.authority, "app.example.com");
@@ -193,7 +198,10 @@ mod tests {
     #[test]
     fn ids_that_are_unfit_are_replaced_and_own_ones_differ() {
         for bad in ["", "a b", "<script>", &"x".repeat(65)] {
-            assert_eq!(read(&head(|b| b.header(HOST, "h").header("x-request-id", bad)), "10.0.0.1").context.id.len(), 32);
+            assert_eq!(
+                read(&head(|b| b.header(HOST, "h").header("x-request-id", bad)), "10.0.0.1").context.id.len(),
+                32
+            );
         }
         assert_ne!(fresh_id(), fresh_id());
     }

@@ -157,7 +157,7 @@ impl Gate {
         if route.sign_in.is_empty() {
             return Err(Refusal::NotSignedIn);
         }
-        let key = match self.cookie.presented(headers) {
+        let key = match self.sign_in.cookie().presented(headers) {
             Presented::None => return Err(Refusal::NotSignedIn),
             Presented::One(value) => Some(Key { digest: sha256(value), route: route.id, bearer: false }),
             Presented::Several => None,
@@ -200,10 +200,7 @@ impl Gate {
 }
 
 /// The bearer token that this route has to judge, and by whom.
-fn bearer<'r>(
-    route: &'r Route,
-    headers: &'r HeaderMap,
-) -> Result<Option<(&'r str, &'r BearerAuthenticator)>, Refusal> {
+fn bearer<'r>(route: &'r Route, headers: &'r HeaderMap) -> Result<Option<(&'r str, &'r BearerAuthenticator)>, Refusal> {
     if !headers.contains_key(AUTHORIZATION) || (route.bearer.is_none() && route.pass_authorization) {
         return Ok(None);
     }

@@ -70,9 +70,7 @@ impl Gate {
             "callback" => Ok(self.sign_in.callback(context, headers).await?),
             "signed_out" => Ok(self.sign_in.signed_out(context)),
             "userinfo" => self.userinfo(arrival, head).await,
-            _ if name.starts_with("static/") && get => {
-                self.pages.asset(&context.path).ok_or(Refusal::EndpointUnknown)
-            }
+            _ if name.starts_with("static/") && get => self.pages.asset(&context.path).ok_or(Refusal::EndpointUnknown),
             _ => Err(Refusal::EndpointUnknown),
         }
     }
@@ -89,9 +87,10 @@ impl Gate {
         let decided = match self.decide(route, &head.headers, context.now).await {
             Ok(decided) => decided,
             Err(refusal) => {
-                trace.offer = trace.original.as_ref().map(|o| {
-                    offer(route, &o.authority, &o.path, o.query.as_deref(), self.redirect_from_auth)
-                });
+                trace.offer = trace
+                    .original
+                    .as_ref()
+                    .map(|o| offer(route, &o.authority, &o.path, o.query.as_deref(), self.redirect_from_auth));
                 return Err(refusal);
             }
         };
@@ -108,7 +107,8 @@ impl Gate {
 
     async fn begin(&self, arrival: &Arrival, head: &Parts) -> Result<Response<Body>, Refusal> {
         let context = &arrival.context;
-        let (target, client) = (parameter(context.query.as_deref(), "rd"), parameter(context.query.as_deref(), "client"));
+        let (target, client) =
+            (parameter(context.query.as_deref(), "rd"), parameter(context.query.as_deref(), "client"));
         let target = target.as_deref();
         if let Some(client) = client {
             return Ok(self.sign_in.start(context, &head.headers, Some(&client), target).await?);

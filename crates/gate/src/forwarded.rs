@@ -169,7 +169,8 @@ pub fn authority(text: &str) -> Option<String> {
             None => (text, None),
         },
     };
-    let label = |l: &str| !l.is_empty() && l.len() <= 63 && l.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
+    let label =
+        |l: &str| !l.is_empty() && l.len() <= 63 && l.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
     let name = host.len() <= 253 && (host.starts_with('[') || host.split('.').all(label));
     let port = port.is_none_or(|p| !p.is_empty() && p.bytes().all(|b| b.is_ascii_digit()) && p.parse::<u16>().is_ok());
     (name && port).then(|| text.to_ascii_lowercase())
@@ -374,7 +375,8 @@ mod tests {
         for uri in ["", "x", "http://h/", "/a b", "/a#b", "*"] {
             assert!(xf.original(&headers(&[("x-forwarded-host", "h"), ("x-forwarded-uri", uri)])).is_err(), "{uri}");
         }
-        for url in ["/a", "h/a", "ftp://h/", "https://u@h/", "https://", "https:///x", "https://h/#x", "https://h\\x/"] {
+        for url in ["/a", "h/a", "ftp://h/", "https://u@h/", "https://", "https:///x", "https://h/#x", "https://h\\x/"]
+        {
             assert!(ng.original(&headers(&[("x-original-url", url)])).is_err(), "{url}");
         }
         assert_eq!(absolute_form("https://H?x"), Some(("h".into(), "/".into(), Some("x".into()))));

@@ -27,8 +27,7 @@ const BLOCK: usize = 4096;
 const SERVER_ADDS: usize = 160;
 
 /// Families that only a gate may send, by the beginning of their folded names.
-const FAMILIES: [&str; 6] =
-    ["x-auth-request-", "x-forwarded-", "x-original-", "x-rewrite-", "x-remote-", "x-webauth-"];
+const FAMILIES: [&str; 6] = ["x-auth-request-", "x-forwarded-", "x-original-", "x-rewrite-", "x-remote-", "x-webauth-"];
 /// Single ones.
 const SINGLE: [&str; 8] = [
     "forwarded",
@@ -42,7 +41,7 @@ const SINGLE: [&str; 8] = [
 ];
 
 /// Whether a client's copy of this header is dropped.
-pub fn is_ours(name: &str) -> bool {
+pub(crate) fn is_ours(name: &str) -> bool {
     // Most headers are ruled out by their first letter.
     let Some(b'x' | b'X' | b'f' | b'F' | b'r' | b'R' | b'g' | b'G') = name.bytes().next() else { return false };
     let folded = |text: &str, pattern: &str| text.bytes().map(fold).eq(pattern.bytes());
@@ -133,7 +132,8 @@ impl OwnCookies {
         if !headers.get_all(SET_COOKIE).iter().any(|v| self.matches(v.as_bytes())) {
             return;
         }
-        let kept: Vec<_> = headers.get_all(SET_COOKIE).iter().filter(|v| !self.matches(v.as_bytes())).cloned().collect();
+        let kept: Vec<_> =
+            headers.get_all(SET_COOKIE).iter().filter(|v| !self.matches(v.as_bytes())).cloned().collect();
         headers.remove(SET_COOKIE);
         for value in kept {
             headers.append(SET_COOKIE, value);
@@ -148,14 +148,31 @@ mod tests {
     #[test]
     fn ghsa_vjrc_mh2v_45x6_every_spelling_of_an_identity_header_is_ours() {
         for name in [
-            "X-Auth-Request-User", "x_auth_request_user", "X-Auth_Request-EMAIL", "x.auth.request.groups",
-            "X-Forwarded-User", "X_Forwarded_Groups", "x-forwarded-access-token", "X-Forwarded-Preferred_Username",
-            "Remote-User", "REMOTE_USER", "remote_groups", "X-Remote-User", "X-WebAuth-User", "Gap-Auth",
-            "X-Original-URL", "X-Rewrite-Url", "X-Forwarded-For", "Forwarded", "X-Real_IP",
+            "X-Auth-Request-User",
+            "x_auth_request_user",
+            "X-Auth_Request-EMAIL",
+            "x.auth.request.groups",
+            "X-Forwarded-User",
+            "X_Forwarded_Groups",
+            "x-forwarded-access-token",
+            "X-Forwarded-Preferred_Username",
+            "Remote-User",
+            "REMOTE_USER",
+            "remote_groups",
+            "X-Remote-User",
+            "X-WebAuth-User",
+            "Gap-Auth",
+            "X-Original-URL",
+            "X-Rewrite-Url",
+            "X-Forwarded-For",
+            "Forwarded",
+            "X-Real_IP",
         ] {
             assert!(is_ours(name), "{name}");
         }
-        for name in ["authorization", "cookie", "x-api-key", "remote-control", "x-forward", "referer", "x", "range", "from"] {
+        for name in
+            ["authorization", "cookie", "x-api-key", "remote-control", "x-forward", "referer", "x", "range", "from"]
+        {
             assert!(!is_ours(name), "{name}");
         }
     }

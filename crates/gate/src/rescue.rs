@@ -43,10 +43,9 @@ fn verdict(refusal: &Refusal) -> Verdict {
         Refusal::Host(_) | Refusal::PathAmbiguous(_) | Refusal::Forwarded { .. } | Refusal::BodyBroken => {
             Verdict::BadRequest
         }
-        Refusal::HostUnknown(_)
-        | Refusal::EndpointUnknown
-        | Refusal::RouteNone
-        | Refusal::RouteWithoutUpstream(_) => Verdict::NotFound,
+        Refusal::HostUnknown(_) | Refusal::EndpointUnknown | Refusal::RouteNone | Refusal::RouteWithoutUpstream(_) => {
+            Verdict::NotFound
+        }
         Refusal::EndpointMethod { allow, .. } => Verdict::MethodNotAllowed((*allow).to_owned()),
         Refusal::RouteMethod { allow, .. } => Verdict::MethodNotAllowed(allow.clone()),
         Refusal::NotSignedIn
@@ -157,16 +156,16 @@ impl Gate {
                 return (redirect, Answer::SignIn);
             }
         }
-        let mut response = if context.navigation {
-            self.page(refusal, &verdict, context, offer)
-        } else {
-            json(&verdict, &context.id)
-        };
+        let mut response =
+            if context.navigation { self.page(refusal, &verdict, context, offer) } else { json(&verdict, &context.id) };
         let headers = response.headers_mut();
         match &verdict {
             Verdict::Unauthorized => {
-                let challenge =
-                    if bearer { r#"Bearer realm="gangplank", error="invalid_token""# } else { r#"Bearer realm="gangplank""# };
+                let challenge = if bearer {
+                    r#"Bearer realm="gangplank", error="invalid_token""#
+                } else {
+                    r#"Bearer realm="gangplank""#
+                };
                 headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
             }
             Verdict::MethodNotAllowed(allow) => {

@@ -321,12 +321,30 @@ mod tests {
     fn what_could_be_read_in_two_ways_is_refused_before_it_is_matched() {
         let r = routes(&[("", "/", &[]), ("", "/public", &[])]);
         for path in [
-            "/public/../admin", "/public/%2e%2e/admin", "/public/.%2E/admin", "/public/%2fadmin", "/public%5cadmin",
-            "/public\\admin", "/public/%00", "/public/%0a", "/public/%252e%252e/admin", "/public/%252fadmin",
-            "/public/..;/admin", "/public/..;x=1/admin", "/./public", "/public/%", "/public/%2", "/public/%zz",
-            "/public/%c0%ae", "relative", "*", "",
+            "/public/../admin",
+            "/public/%2e%2e/admin",
+            "/public/.%2E/admin",
+            "/public/%2fadmin",
+            "/public%5cadmin",
+            "/public\\admin",
+            "/public/%00",
+            "/public/%0a",
+            "/public/%252e%252e/admin",
+            "/public/%252fadmin",
+            "/public/..;/admin",
+            "/public/..;x=1/admin",
+            "/./public",
+            "/public/%",
+            "/public/%2",
+            "/public/%zz",
+            "/public/%c0%ae",
+            "relative",
+            "*",
+            "",
             // Another route, for an upstream that merges slashes or drops parameters.
-            "//public", "/;x/public", "/public;x=1/a",
+            "//public",
+            "/;x/public",
+            "/public;x=1/a",
         ] {
             assert_eq!(find(&r, "h", path), Err("path-ambiguous"), "{path}");
         }
@@ -368,7 +386,8 @@ mod tests {
     #[test]
     fn two_routes_for_the_same_are_found() {
         let mut routes = Routes::default();
-        let one = |methods: &[Method]| RouteMatch { host: HostMatch::Any, path: "/a".into(), methods: methods.to_vec() };
+        let one =
+            |methods: &[Method]| RouteMatch { host: HostMatch::Any, path: "/a".into(), methods: methods.to_vec() };
         routes.push(one(&[])).unwrap();
         routes.push(one(&[Method::GET])).unwrap();
         assert_eq!(routes.push(one(&[])), Err(0));

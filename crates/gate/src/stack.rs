@@ -39,7 +39,7 @@ use crate::metrics::{Answer, By, RouteMetrics};
 use crate::pages::Pages;
 use crate::rescue::Offer;
 use crate::route::{RequestPath, RouteId, Routes};
-use crate::session::SessionCookie;
+
 use crate::shared::Shared;
 use crate::sign_in::SignIn;
 use crate::{Body, Refusal};
@@ -50,7 +50,7 @@ pub struct Gate {
     pub(crate) shared: Arc<Shared>,
     pub(crate) hosts: Arc<Hosts>,
     pub(crate) pages: Arc<Pages>,
-    pub(crate) cookie: Arc<SessionCookie>,
+
     pub(crate) own_cookies: OwnCookies,
     pub(crate) sign_in: Arc<SignIn>,
     pub(crate) rule_groups: RuleGroups,

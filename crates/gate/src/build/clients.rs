@@ -46,9 +46,7 @@ pub(super) fn read(
         let client = SignInClient {
             name: name.clone(),
             display_name: client.display_name.clone().unwrap_or_else(|| name.clone()),
-            id: client.id.clone(),
             issuer: issuer.clone(),
-            provider: issuer.provider().clone(),
             client: Client::new(settings, transport),
             keep_access_token: config.routes.iter().filter(signs_in).any(|route| route.pass.access_token),
         };
@@ -104,7 +102,12 @@ fn authentication(
         let signer = private_key_jwt(certificate, at, deps, errors)?;
         return Some(ClientAuthentication::PrivateKeyJwt(Arc::new(signer)));
     }
-    Some(client.federated_token_file.clone().map_or(ClientAuthentication::None, ClientAuthentication::FederatedTokenFile))
+    Some(
+        client
+            .federated_token_file
+            .clone()
+            .map_or(ClientAuthentication::None, ClientAuthentication::FederatedTokenFile),
+    )
 }
 
 fn private_key_jwt(files: &TlsConfig, at: &str, deps: &Deps<'_>, errors: &mut Errors) -> Option<PrivateKeyJwt> {
@@ -119,7 +122,13 @@ fn private_key_jwt(files: &TlsConfig, at: &str, deps: &Deps<'_>, errors: &mut Er
     let (cert, key) = (read("cert", &files.cert), read("key", &files.key));
     let signer = PrivateKeyJwt::from_pem(&cert?, &key?, AssertionOptions::default());
     let signer = signer
-        .map_err(|e| errors.push(ConfigError::new(format!("{at}.certificate"), e.to_string(), "PEM files of one certificate and its key")))
+        .map_err(|e| {
+            errors.push(ConfigError::new(
+                format!("{at}.certificate"),
+                e.to_string(),
+                "PEM files of one certificate and its key",
+            ))
+        })
         .ok()?;
     if signer.not_after() <= deps.clock.now() {
         let message = format!("the certificate expired at {}", signer.not_after());

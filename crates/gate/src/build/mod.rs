@@ -5,8 +5,6 @@ mod clients;
 mod issuers;
 mod routes;
 mod server;
-#[cfg(test)]
-mod tests;
 mod upstreams;
 
 use std::collections::HashMap;
@@ -54,20 +52,18 @@ impl Gate {
         let server = server::read(&config.gate, &mut errors);
         let hosts = keep(&mut errors, routes::hosts(config).map(Arc::new));
         let pages = keep(&mut errors, Pages::new(&config.pages, &server.prefix).map(Arc::new));
-        let cookies = hosts.as_ref().and_then(|hosts| {
-            let read = || SessionCookie::new(&config.cookies, hosts);
-            Some((keep(&mut errors, read())?, read().ok()?))
-        });
+        let cookie = hosts.as_ref().and_then(|hosts| keep(&mut errors, SessionCookie::new(&config.cookies, hosts)));
         let ring = keys(config, &deps, &mut errors);
         let times = times(&config.session, &mut errors);
         let issuers = issuers::read(config, &deps, &mut errors);
         let clients = clients::read(config, &issuers, &deps, &mut errors);
-        let rule_groups = || RuleGroups::new(config.routes.iter().flat_map(|r| r.allow.iter().flat_map(|a| a.groups.clone())));
+        let rule_groups =
+            || RuleGroups::new(config.routes.iter().flat_map(|r| r.allow.iter().flat_map(|a| a.groups.clone())));
         let metrics = deps.shared.metrics();
         let routes = routes::read(config, &server.prefix, &issuers, metrics, &mut errors);
 
-        let (true, Some(hosts), Some(pages), Some((cookie, copy)), Some(ring)) =
-            (errors.is_empty(), hosts, pages, cookies, ring)
+        let (true, Some(hosts), Some(pages), Some(cookie), Some(ring)) =
+            (errors.is_empty(), hosts, pages, cookie, ring)
         else {
             return Err(errors);
         };
@@ -82,7 +78,7 @@ impl Gate {
             sign_in: SignIn::new(SignInSettings {
                 prefix: server.prefix.clone(),
                 hosts: hosts.clone(),
-                cookie: copy,
+                cookie,
                 ring,
                 clients,
                 rule_groups: rule_groups(),
@@ -94,7 +90,6 @@ impl Gate {
             rule_groups: rule_groups(),
             hosts,
             pages,
-            cookie: Arc::new(cookie),
             believed: server.believed,
             prefix: server.prefix,
             allowed_status: server.allowed_status,
@@ -117,7 +112,8 @@ impl Gate {
         let sign_in = config.routes.iter().any(|route| !route.sign_in.0.is_empty());
         if sign_in && config.cookies.keys.is_empty() {
             warnings.push(
-                "cookies.keys is not set: sessions end with this process, and other replicas do not know them".to_owned(),
+                "cookies.keys is not set: sessions end with this process, and other replicas do not know them"
+                    .to_owned(),
             );
         }
         for name in config.clients.keys() {

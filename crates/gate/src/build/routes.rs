@@ -18,7 +18,6 @@ use crate::proxy::Upstream;
 use crate::route::{HostMatch, MAX_DEPTH, RequestPath, RouteId, RouteMatch, Routes};
 
 /// A route, ready to answer.
-#[derive(Debug)]
 pub(crate) struct Route {
     pub(crate) id: RouteId,
     pub(crate) name: String,
@@ -149,7 +148,11 @@ impl Reader<'_> {
         let name = route.name.clone().unwrap_or_else(default);
         let fit = |c: char| c.is_ascii_graphic() && !matches!(c, '"' | '\\');
         if name.is_empty() || name.len() > 256 || !name.chars().all(fit) {
-            self.say(format!("{at}.name"), format!("{name:?} is not a name"), "1 to 256 printable characters without spaces");
+            self.say(
+                format!("{at}.name"),
+                format!("{name:?} is not a name"),
+                "1 to 256 printable characters without spaces",
+            );
         }
         if !self.names.insert(name.clone()) {
             self.say(format!("{at}.name"), format!("{name:?} is the name of another route"), "a name of its own");
@@ -170,7 +173,11 @@ impl Reader<'_> {
         let at = format!("{at}.path");
         let path = route.path.as_str();
         let Ok(parsed) = RequestPath::parse(path) else {
-            self.say(at, format!("{path:?} is not a path that every server reads alike"), "such as \"/\" or \"/api/v1\"");
+            self.say(
+                at,
+                format!("{path:?} is not a path that every server reads alike"),
+                "such as \"/\" or \"/api/v1\"",
+            );
             return String::new();
         };
         if parsed.lenient().is_some() || path.contains(['?', '#', '*']) {
@@ -192,7 +199,11 @@ impl Reader<'_> {
     fn methods(&mut self, at: &str, route: &RouteConfig) -> Vec<Method> {
         let Some(names) = &route.methods else { return Vec::new() };
         if names.is_empty() {
-            self.say(format!("{at}.methods"), "is empty, so that no request would match", "leave it out for all methods");
+            self.say(
+                format!("{at}.methods"),
+                "is empty, so that no request would match",
+                "leave it out for all methods",
+            );
         }
         let mut methods = Vec::new();
         for (i, name) in names.iter().enumerate() {
@@ -271,7 +282,11 @@ impl Reader<'_> {
         let bearer = !bearer_issuers(self.config, route).is_empty();
         let sign_in = !route.sign_in.0.is_empty();
         if allow.anonymous {
-            let asked = [("sign_in", sign_in), ("bearer", route.bearer.is_some()), ("pass.access_token", route.pass.access_token)];
+            let asked = [
+                ("sign_in", sign_in),
+                ("bearer", route.bearer.is_some()),
+                ("pass.access_token", route.pass.access_token),
+            ];
             for (key, _) in asked.iter().filter(|(_, set)| *set) {
                 let message = "is set, and allow.anonymous means that nobody is asked who they are";
                 self.say(format!("{at}.{key}"), message, "leave it out, or use allow.signed_in");

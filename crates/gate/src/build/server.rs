@@ -59,7 +59,11 @@ pub(super) fn read(config: &GateConfig, errors: &mut Errors) -> Server {
         errors.push(ConfigError::new("gate.metrics_listen", "is the address of gate.listen", "another port"));
     }
     tls(config, errors);
-    Server { prefix: prefix.to_owned(), believed: Believed { proxies: config.trusted_proxies.clone(), dialect }, allowed_status }
+    Server {
+        prefix: prefix.to_owned(),
+        believed: Believed { proxies: config.trusted_proxies.clone(), dialect },
+        allowed_status,
+    }
 }
 
 fn tls(config: &GateConfig, errors: &mut Errors) {

@@ -22,7 +22,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use gangplank_net::{UpstreamClient, UpstreamError};
 use gangplank_oauth::Clock;
-use http::header::{AUTHORIZATION, CACHE_CONTROL, CONNECTION, COOKIE, HOST, HeaderMap, HeaderName, ORIGIN, SET_COOKIE, UPGRADE};
+use http::header::{
+    AUTHORIZATION, CACHE_CONTROL, CONNECTION, COOKIE, HOST, HeaderMap, HeaderName, ORIGIN, SET_COOKIE, UPGRADE,
+};
 use http::request::Parts;
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderValue, Request, Response, StatusCode, Uri};

@@ -171,7 +171,11 @@ impl Sessions {
         client.issuer.complete_groups(signed_in, &answer.access_token, now).await
     }
 
-    async fn judge(self: &Arc<Self>, presented: Arc<SessionRecord>, now: UnixTime) -> Result<LiveSession, SignInRefusal> {
+    async fn judge(
+        self: &Arc<Self>,
+        presented: Arc<SessionRecord>,
+        now: UnixTime,
+    ) -> Result<LiveSession, SignInRefusal> {
         self.client_of(&presented)?;
         let entry = self.shared.entry(&presented, now);
         let mut waited = false;

@@ -14,8 +14,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use gangplank_authn::{Denial, Refusal};
 use gangplank_authn::session::{SessionRecord, TokenParams};
+use gangplank_authn::{Denial, Refusal};
 use gangplank_jose::UnixTime;
 use gangplank_oauth::TokenResponse;
 use secrecy::ExposeSecret as _;
@@ -111,8 +111,7 @@ impl Running {
         let pause = state.attempt.next_pause();
         state.generation = next.generation();
         state.latest = Some(Latest { record: Arc::new(next), cookie: cookie.into(), seen: None });
-        state.attempt =
-            if again { Attempt::Idle { not_before: now + pause, pause } } else { Attempt::NEVER_FAILED };
+        state.attempt = if again { Attempt::Idle { not_before: now + pause, pause } } else { Attempt::NEVER_FAILED };
     }
 
     fn fail(&self, now: UnixTime) {
@@ -171,9 +170,7 @@ async fn renew(sessions: &Sessions, client: &SignInClient, record: &SessionRecor
             Ok(record) => Renewal::Next { record, again: false },
             Err(refusal) => Renewal::Over(SignInRefusal::Session(refusal)),
         },
-        Err(Denial::Unavailable(refusal) | Denial::Rejected(refusal)) => {
-            keep_identity(record, tokens(), &refusal, now)
-        }
+        Err(Denial::Unavailable(refusal) | Denial::Rejected(refusal)) => keep_identity(record, tokens(), &refusal, now),
     }
 }
 

@@ -42,7 +42,12 @@ impl Default for SharedSessions {
 
 impl SharedSessions {
     pub(super) fn with_room_for(most: usize) -> Self {
-        SharedSessions { sessions: Mutex::default(), most, used: UsedStates::default(), refused_targets: AtomicU64::new(0) }
+        SharedSessions {
+            sessions: Mutex::default(),
+            most,
+            used: UsedStates::default(),
+            refused_targets: AtomicU64::new(0),
+        }
     }
 
     /// What is known of a session; from now on something is.

@@ -154,7 +154,9 @@ async fn a_provider_that_is_down_signs_nobody_out_before_the_end() {
         let mut asked = world.tenant.counts().token;
         let began = asked;
         // 10, 20, 40, 80, 120, 120 …
-        for (seconds, more) in [(0, 1), (9, 0), (1, 1), (19, 0), (1, 1), (39, 0), (1, 1), (80, 1), (119, 0), (1, 1), (120, 1)] {
+        for (seconds, more) in
+            [(0, 1), (9, 0), (1, 1), (19, 0), (1, 1), (39, 0), (1, 1), (80, 1), (119, 0), (1, 1), (120, 1)]
+        {
             world.pass(Duration::from_secs(seconds));
             let session = live(browser.request(&world).await);
             assert!(session.refresh_after > world.now(), "an answer that may be remembered till the next attempt");

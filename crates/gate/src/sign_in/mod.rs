@@ -24,8 +24,8 @@ use gangplank_oauth::discovery::Metadata;
 use gangplank_oauth::{Client, Clock};
 use http::{HeaderMap, Response};
 
-pub use refusal::SignInRefusal;
 pub(crate) use refusal::Outward;
+pub use refusal::SignInRefusal;
 pub(crate) use start::redirect;
 pub(crate) use used::UsedStates;
 
@@ -85,7 +85,8 @@ pub(crate) struct SignIn {
 impl SignIn {
     /// From what the configuration says.
     pub(crate) fn new(settings: SignInSettings) -> Arc<Self> {
-        let SignInSettings { prefix, hosts, cookie, ring, clients, rule_groups, times, shared, pages, clock } = settings;
+        let SignInSettings { prefix, hosts, cookie, ring, clients, rule_groups, times, shared, pages, clock } =
+            settings;
         let sessions = Arc::new(Sessions { clients, rule_groups, times, ring, cookie, shared, clock });
         Arc::new(SignIn { prefix, hosts, pages, sessions })
     }

@@ -228,9 +228,9 @@ impl SignInRefusal {
             SignInRefusal::StateElsewhere { .. } => &STATE_ELSEWHERE,
             SignInRefusal::Loop { .. } => &LOOP,
             SignInRefusal::IdTokenMissing { .. } => &ID_TOKEN_MISSING,
-            SignInRefusal::Identity(refusal)
-            | SignInRefusal::Undecided(refusal)
-            | SignInRefusal::Session(refusal) => refusal.reason(),
+            SignInRefusal::Identity(refusal) | SignInRefusal::Undecided(refusal) | SignInRefusal::Session(refusal) => {
+                refusal.reason()
+            }
             SignInRefusal::CookieRepeated { .. } => &COOKIE_REPEATED,
             SignInRefusal::SessionSignedOut => &SESSION_SIGNED_OUT,
             SignInRefusal::SessionNotRenewed { .. } => &SESSION_NOT_RENEWED,
@@ -252,7 +252,9 @@ impl SignInRefusal {
             R::HostUnknown { .. } | R::ClientUnknown { .. } => {
                 said(StatusCode::NOT_FOUND, "Not found", "There is nothing here. Check the address.", false)
             }
-            R::AuthorizationTooLarge { .. } | R::LocationUnfit => said(StatusCode::INTERNAL_SERVER_ERROR, "Sign-in failed", AGAIN, false),
+            R::AuthorizationTooLarge { .. } | R::LocationUnfit => {
+                said(StatusCode::INTERNAL_SERVER_ERROR, "Sign-in failed", AGAIN, false)
+            }
             R::Exchange(error) if error.is_unavailable() => unavailable(LATER),
             R::Undecided(_) => unavailable(LATER),
             R::Exchange(error) if error.is_invalid_grant() => {

@@ -68,8 +68,9 @@ impl SignIn {
                 return Ok(self.chooser(context, headers, &all, target));
             }
         };
-        let client =
-            clients.get(name).ok_or_else(|| SignInRefusal::ClientUnknown { client: name.chars().take(64).collect() })?;
+        let client = clients
+            .get(name)
+            .ok_or_else(|| SignInRefusal::ClientUnknown { client: name.chars().take(64).collect() })?;
         let mut target = self.judge_target(target, &own);
         if own != authority {
             // The browser comes back to another of our hosts than the one it left.

@@ -188,11 +188,7 @@ fn build(
         ring: ring.clone(),
         clients,
         rule_groups: RuleGroups::new(setup.rule_groups.iter().cloned()),
-        times: SessionTimes {
-            lifetime: 10 * HOUR,
-            refresh_every: setup.refresh_every,
-            grace: Duration::from_secs(60),
-        },
+        times: SessionTimes { lifetime: 10 * HOUR, refresh_every: setup.refresh_every, grace: Duration::from_secs(60) },
         shared: shared.clone(),
         pages: Arc::new(Pages::new(&PagesConfig::default(), "/oauth2").unwrap()),
         clock: clock.clone(),

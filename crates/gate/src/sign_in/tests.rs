@@ -264,7 +264,9 @@ async fn hosts_that_share_a_cookie_sign_in_at_one_place() {
 #[tokio::test]
 async fn hostile_return_targets_end_at_the_front_page_and_are_counted() {
     let world = World::new(Setup::default());
-    for target in ["//evil.test", "/\\evil.test", "https://evil.test/", "javascript:alert(1)", "/oauth2/sign_out", "/\r\nx:y"] {
+    for target in
+        ["//evil.test", "/\\evil.test", "https://evil.test/", "javascript:alert(1)", "/oauth2/sign_out", "/\r\nx:y"]
+    {
         assert_eq!(Browser::new().sign_in(&world, "alice", target).await, "/", "{target:?}");
     }
     // Judged at the start, and not counted again at the end, where it is `/` already.
