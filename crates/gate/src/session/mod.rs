@@ -27,8 +27,6 @@ use gangplank_oauth::{Clock, TokenResponse};
 use http::{HeaderMap, HeaderValue};
 use secrecy::{ExposeSecret as _, SecretString};
 
-#[cfg(test)]
-pub(crate) use cookie::BUDGET;
 pub(crate) use cookie::{Presented, SessionCookie};
 pub(crate) use life::Life;
 pub(crate) use shared::SharedSessions;

@@ -52,7 +52,7 @@ pub(super) fn begin(
         Attempt::Idle { failures, .. } => *failures,
     };
     let (sender, done) = watch::channel(());
-    state.attempt = Attempt::Running { done: done.clone(), failures };
+    state.attempt = Attempt::Running { done: done.clone() };
     drop(state);
     let attempt = Running { entry: entry.clone(), started: now, failures, _done: sender };
     let (sessions, record) = (sessions.clone(), record.clone());
@@ -69,7 +69,7 @@ pub(super) async fn wait(mut done: watch::Receiver<()>) {
 /// How a refresh went.
 enum Renewal {
     /// The next generation. `again`: what could not be got is asked for after the pause.
-    Next { record: SessionRecord, again: bool },
+    Next { record: Box<SessionRecord>, again: bool },
     /// No verdict. `lost`: there may have been an answer, which did not arrive whole.
     Unavailable { cause: String, lost: bool },
     /// A verdict that is not to be trusted, since an answer was lost before.
@@ -92,7 +92,7 @@ impl Running {
         let now = sessions.clock.now();
         if let Renewal::Next { record: next, again } = renewal {
             renewal = match next.encode(&sessions.ring, sessions.cookie.name()) {
-                Ok(cookie) => return self.settle(next, cookie, again, now),
+                Ok(cookie) => return self.settle(*next, cookie, again, now),
                 Err(refusal) => Renewal::Over(SignInRefusal::Session(refusal)),
             };
         }
@@ -173,7 +173,7 @@ async fn renew(
         if !record.knows(&sessions.rule_groups) {
             return Renewal::Over(SignInRefusal::SessionRulesChanged);
         }
-        return Renewal::Next { record: record.extended(tokens(), now), again: false };
+        return Renewal::Next { record: Box::new(record.extended(tokens(), now)), again: false };
     };
     let verified = client.issuer.verify_id_token(id_token.expose_secret(), client.client.id(), None, now).await;
     let signed_in = match verified {
@@ -188,7 +188,7 @@ async fn renew(
     }
     match sessions.complete_groups(client, signed_in, &answer, now).await {
         Ok(signed_in) => match record.renewed(&signed_in, tokens(), now) {
-            Ok(record) => Renewal::Next { record, again: false },
+            Ok(record) => Renewal::Next { record: Box::new(record), again: false },
             Err(refusal) => Renewal::Over(SignInRefusal::Session(refusal)),
         },
         Err(Denial::Unavailable(refusal) | Denial::Rejected(refusal)) => keep_identity(record, tokens(), &refusal, now),
@@ -208,7 +208,7 @@ fn may_have_lost_tokens(error: &ExchangeError) -> bool {
 
 fn keep_identity(record: &SessionRecord, tokens: TokenParams<'_>, why: &Refusal, now: UnixTime) -> Renewal {
     tracing::warn!(session = ?record.id(), reason = why.reason().name, "identity kept as it was: {why}");
-    Renewal::Next { record: record.extended(tokens, now), again: true }
+    Renewal::Next { record: Box::new(record.extended(tokens, now)), again: true }
 }
 
 impl Sessions {

@@ -119,7 +119,7 @@ pub(super) enum Attempt {
     /// Nobody asks, and nobody will before this time.
     Idle { not_before: UnixTime, failures: Failures },
     /// Somebody does; the sender is dropped when it is done.
-    Running { done: watch::Receiver<()>, failures: Failures },
+    Running { done: watch::Receiver<()> },
 }
 
 /// What went wrong since the last success.

@@ -25,7 +25,7 @@ use gangplank_oauth::{Client, Clock};
 use http::{HeaderMap, Response};
 
 pub(crate) use refusal::Outward;
-pub use refusal::SignInRefusal;
+pub(crate) use refusal::SignInRefusal;
 pub(crate) use start::redirect;
 pub(crate) use used::UsedStates;
 

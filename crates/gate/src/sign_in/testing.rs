@@ -238,7 +238,7 @@ impl Browser {
         assert!(size + 32 <= 4096, "a header block of {size} bytes");
         let Some(cookie) = cookies.first() else { return };
         let pair = cookie.to_str().unwrap().split(';').next().unwrap();
-        assert!(pair.len() <= crate::session::BUDGET, "a cookie of {} bytes", pair.len());
+        assert!(pair.len() <= gangplank_authn::session::MAX_COOKIE, "a cookie of {} bytes", pair.len());
         self.cookie = (!cookie.to_str().unwrap().contains("Max-Age=0")).then(|| pair.to_owned());
     }
 

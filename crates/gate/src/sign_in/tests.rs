@@ -215,7 +215,11 @@ async fn bad_callbacks_are_refused_by_name() {
     ] {
         let answer = browser.clone().come_back(&world, &at(&query)).await;
         let named = refusal(answer);
-        assert!(named == name || (name == "callback-malformed" && named.starts_with("callback")), "{}: {named}", &query[..query.len().min(40)]);
+        assert!(
+            named == name || (name == "callback-malformed" && named.starts_with("callback")),
+            "{}: {named}",
+            &query[..query.len().min(40)]
+        );
     }
     assert_eq!(world.tenant.counts().token, 0);
     let denied = at(&format!("error=access_denied&error_description=AADSTS65004%0d%0a&state={state}"));
