@@ -88,24 +88,31 @@ struct Running {
 
 impl Running {
     async fn run(self, sessions: &Sessions, client: &SignInClient, record: &SessionRecord) {
+        let count = |what| sessions.shared.metrics().session(what);
         let mut renewal = renew(sessions, client, record, self.failures, self.started).await;
         let now = sessions.clock.now();
         if let Renewal::Next { record: next, again } = renewal {
             renewal = match next.encode(&sessions.ring, sessions.cookie.name()) {
-                Ok(cookie) => return self.settle(*next, cookie, again, now),
+                Ok(cookie) => {
+                    count("refreshed");
+                    return self.settle(*next, cookie, again, now);
+                }
                 Err(refusal) => Renewal::Over(SignInRefusal::Session(refusal)),
             };
         }
         match renewal {
             Renewal::Over(why) => {
+                count("not-renewed");
                 tracing::info!(session = ?record.id(), reason = why.reason().name, "session not renewed: {why}");
                 self.entry.end(why);
             }
             Renewal::Unavailable { cause, lost } => {
+                count("refresh-failed");
                 tracing::warn!(session = ?record.id(), client = client.name, "refresh failed, session goes on: {cause}");
                 self.fail(now, lost);
             }
             Renewal::Unrenewable { cause } => {
+                count("refresh-failed");
                 tracing::warn!(session = ?record.id(), client = client.name, "session goes on unrefreshed: {cause}");
                 let not_before = self.entry.life.ends;
                 self.entry.lock().attempt = Attempt::Idle { not_before, failures: Failures::default() };

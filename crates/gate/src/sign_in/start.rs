@@ -164,7 +164,7 @@ impl SignIn {
 
     fn check_laps(&self, headers: &HeaderMap, now: UnixTime) -> Result<(), SignInRefusal> {
         let Some(session) = self.sessions().peek(headers, now) else { return Ok(()) };
-        let laps = self.sessions().shared.entry(&session, now).laps();
+        let laps = self.sessions().shared.sessions().entry(&session, now).laps();
         if laps < LAPS || now.since(session.started()) > LAP {
             return Ok(());
         }
@@ -175,7 +175,7 @@ impl SignIn {
     pub(super) fn next_lap(&self, headers: &HeaderMap, now: UnixTime) -> u8 {
         match self.sessions().peek(headers, now) {
             Some(before) if now.since(before.started()) <= LAP => {
-                self.sessions().shared.entry(&before, now).laps().saturating_add(1)
+                self.sessions().shared.sessions().entry(&before, now).laps().saturating_add(1)
             }
             _ => 0,
         }

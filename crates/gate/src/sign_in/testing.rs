@@ -26,7 +26,8 @@ use crate::config::{CookiesConfig, PagesConfig};
 use crate::context::RequestContext;
 use crate::hosts::Hosts;
 use crate::pages::Pages;
-use crate::session::{LiveSession, SessionCookie, SessionOutcome, SessionTimes, SharedSessions};
+use crate::session::{LiveSession, SessionCookie, SessionOutcome, SessionTimes};
+use crate::shared::Shared;
 
 const TENANT: &str = "https://login.test";
 /// Where the time of every test begins.
@@ -90,7 +91,7 @@ pub(crate) struct World {
     pub(crate) clock: Arc<Hands>,
     pub(crate) tenant: Arc<Tenant>,
     pub(crate) transport: Arc<Held>,
-    pub(crate) shared: Arc<SharedSessions>,
+    pub(crate) shared: Arc<Shared>,
     pub(crate) ring: Arc<KeyRing>,
     pub(crate) sign_in: Arc<SignIn>,
 }
@@ -108,7 +109,7 @@ impl World {
         let tenant = Arc::new(Tenant::new(config, Url::parse(TENANT).unwrap()).unwrap());
         let inner = InProcess::new(tenant.clone(), clock.clone());
         let transport = Arc::new(Held { inner, gate: Semaphore::new(Semaphore::MAX_PERMITS) });
-        let shared = Arc::new(SharedSessions::default());
+        let shared = Shared::new();
         let ring = Arc::new(KeyRing::generate().unwrap());
         let sign_in = build(&setup, &clock, &tenant, &transport, &shared, &ring);
         World { clock, tenant, transport, shared, ring, sign_in }
@@ -142,7 +143,7 @@ fn build(
     clock: &Arc<Hands>,
     tenant: &Arc<Tenant>,
     transport: &Arc<Held>,
-    shared: &Arc<SharedSessions>,
+    shared: &Arc<Shared>,
     ring: &Arc<KeyRing>,
 ) -> Arc<SignIn> {
     let settings = IssuerSettings {

@@ -276,7 +276,8 @@ async fn hostile_return_targets_end_at_the_front_page_and_are_counted() {
         assert_eq!(Browser::new().sign_in(&world, "alice", target).await, "/", "{target:?}");
     }
     // Judged at the start, and not counted again at the end, where it is `/` already.
-    assert_eq!(world.shared.refused_targets(), 6);
+    let counted = r#"refusals_total{reason="return-target-refused",fault="caller"} 6"#;
+    assert!(world.shared.metrics().text().contains(counted), "{}", world.shared.metrics().text());
 }
 
 #[tokio::test]
