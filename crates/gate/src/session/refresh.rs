@@ -11,8 +11,8 @@
 //!    session goes on to its end unrefreshed, as one without a refresh token does.
 //! 4. `invalid_grant`, a demand for interaction, another person, or an ID token that does not verify: the session is
 //!    over.
-//! 5. No ID token: the identity stays, tokens are taken. The same if groups or keys cannot be got just now, and then
-//!    it is asked again after the pause. New tokens are never thrown away: the old ones may be void.
+//! 5. No ID token: the identity stays, tokens are taken. The same if groups or keys cannot be got just now: the next
+//!    refresh asks again, after a pause if the rules' change makes it due at once. New tokens are never thrown away: the old ones may be void.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -68,7 +68,7 @@ pub(super) async fn wait(mut done: watch::Receiver<()>) {
 
 /// How a refresh went.
 enum Renewal {
-    /// The next generation. `again`: what could not be got is asked for after the pause.
+    /// The next generation. `again`: something could not be got.
     Next { record: Box<SessionRecord>, again: bool },
     /// No verdict. `lost`: there may have been an answer, which did not arrive whole.
     Unavailable { cause: String, lost: bool },

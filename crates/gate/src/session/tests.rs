@@ -5,6 +5,7 @@ use std::time::Duration;
 use gangplank_idp::{DEMO_GROUP_ID, Endpoint, Fault, FaultKind, OUTSIDERS_GROUP_ID};
 use http::HeaderValue;
 use http::header::COOKIE;
+use secrecy::ExposeSecret as _;
 
 use super::shared::SharedSessions;
 use super::{LiveSession, SessionOutcome};
@@ -263,6 +264,61 @@ async fn groups_that_cannot_be_got_again_stay_as_they_were() {
     world.pass(HOUR);
     assert_eq!(live(browser.request(&world).await).authenticated.identity().groups, [DEMO_GROUP_ID]);
     assert_eq!(world.tenant.counts().refresh_grants, 2);
+}
+
+#[tokio::test]
+async fn a_refresh_that_answers_with_somebody_else_ends_the_session() {
+    let world = World::new(Setup::default());
+    let mut alice = signed_in(&world).await;
+    let mut mallory = Browser::new();
+    mallory.sign_in(&world, "mallory", "/").await;
+    let token = |browser: &Browser| {
+        let record = world.sign_in.sessions().peek(&browser.headers(), world.now()).unwrap();
+        record.refresh_token().unwrap().expose_secret().to_owned()
+    };
+    *world.transport.exchange.lock().unwrap() = Some((token(&alice), token(&mallory)));
+    world.pass(HOUR);
+    assert_eq!(refused(alice.request(&world).await), "session-subject-changed");
+}
+
+#[tokio::test]
+async fn a_refresh_without_an_id_token_keeps_who_it_is() {
+    let world = World::new(Setup { keep_access_token: true, ..Setup::default() });
+    let mut browser = signed_in(&world).await;
+    let before = live(browser.request(&world).await);
+    *world.transport.without.lock().unwrap() = Some("id_token");
+    for _ in 0..2 {
+        world.pass(HOUR);
+        let session = live(browser.request(&world).await);
+        assert!(session.set_cookie.is_some());
+        assert_eq!(session.authenticated.identity(), before.authenticated.identity());
+        let tokens = [&before, &session].map(|s| s.access_token.as_ref().unwrap().expose_secret().to_owned());
+        assert_ne!(tokens[0], tokens[1], "the new access token");
+        assert!(live(browser.request(&world).await).refresh_after > world.now(), "fresh again");
+    }
+    assert_eq!(world.tenant.counts().refresh_grants, 2);
+}
+
+#[tokio::test]
+async fn new_rules_while_the_groups_cannot_be_got_do_not_hammer_the_provider() {
+    let mut world = World::new(Setup::default());
+    let mut browser = Browser::new();
+    browser.sign_in(&world, "bob", "/").await;
+    let rule_groups = vec![DEMO_GROUP_ID.to_owned(), OUTSIDERS_GROUP_ID.to_owned()];
+    world.reload(Setup { rule_groups, ..Setup::default() });
+    world.tenant.set_fault(Fault::new(FaultKind::Down).on(Endpoint::Graph));
+    for _ in 0..5 {
+        assert_eq!(live(browser.request(&world).await).authenticated.identity().groups, [DEMO_GROUP_ID]);
+        settle().await;
+    }
+    assert_eq!(world.tenant.counts().refresh_grants, 1);
+    world.tenant.clear_faults();
+    world.pass(MINUTE);
+    live(browser.request(&world).await);
+    assert_eq!(world.tenant.counts().refresh_grants, 2);
+    world.pass(MINUTE);
+    live(browser.request(&world).await);
+    assert_eq!(world.tenant.counts().refresh_grants, 2, "and now it knows");
 }
 
 #[tokio::test]

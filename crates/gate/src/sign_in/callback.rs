@@ -95,7 +95,7 @@ impl SignIn {
             return redirect(StatusCode::FOUND, target.as_str(), session.set_cookie);
         }
         if pending.attempt >= 2 {
-            return Err(self.looping(pending.attempt, problem));
+            return Err(self.looping(&pending.authority, pending.attempt, problem));
         }
         let Some(client) = self.sessions().clients.get(&pending.client) else {
             return Err(SignInRefusal::ClientUnknown { client: pending.client });

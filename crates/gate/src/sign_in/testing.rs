@@ -1,8 +1,8 @@
 //! A gate's sign-in with the dev tenant in the same process, and browsers that use it.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -47,6 +47,28 @@ impl Clock for Hands {
 pub(crate) struct Held {
     inner: InProcess,
     pub(crate) gate: Semaphore,
+    /// Put into the requests to the token endpoint: this for that.
+    pub(crate) exchange: Mutex<Option<(String, String)>>,
+    /// Taken out of the answers of the token endpoint.
+    pub(crate) without: Mutex<Option<&'static str>>,
+}
+
+impl Held {
+    fn altered(&self, request: Request<Bytes>) -> Request<Bytes> {
+        request.map(|body| match &*self.exchange.lock().unwrap() {
+            Some((from, to)) => Bytes::from(String::from_utf8_lossy(&body).replace(from, to)),
+            None => body,
+        })
+    }
+
+    fn shortened(&self, response: Response<Bytes>) -> Response<Bytes> {
+        let Some(member) = *self.without.lock().unwrap() else { return response };
+        response.map(|body| {
+            let mut json: serde_json::Value = serde_json::from_slice(&body).unwrap();
+            json.as_object_mut().unwrap().remove(member);
+            Bytes::from(json.to_string())
+        })
+    }
 }
 
 impl Transport for Held {
@@ -54,7 +76,8 @@ impl Transport for Held {
         Box::pin(async move {
             if request.uri().path().ends_with("/token") {
                 let _pass = self.gate.acquire().await;
-                return self.inner.send(request, budget).await;
+                let answer = self.inner.send(self.altered(request), budget).await;
+                return answer.map(|response| self.shortened(response));
             }
             self.inner.send(request, budget).await
         })
@@ -108,7 +131,12 @@ impl World {
         }
         let tenant = Arc::new(Tenant::new(config, Url::parse(TENANT).unwrap()).unwrap());
         let inner = InProcess::new(tenant.clone(), clock.clone());
-        let transport = Arc::new(Held { inner, gate: Semaphore::new(Semaphore::MAX_PERMITS) });
+        let transport = Arc::new(Held {
+            inner,
+            gate: Semaphore::new(Semaphore::MAX_PERMITS),
+            exchange: Mutex::default(),
+            without: Mutex::default(),
+        });
         let shared = Shared::new();
         let ring = Arc::new(KeyRing::generate().unwrap());
         let sign_in = build(&setup, &clock, &tenant, &transport, &shared, &ring);

@@ -404,6 +404,47 @@ async fn nobody_else_can_sign_somebody_out() {
 }
 
 #[tokio::test]
+async fn whoever_was_signed_out_elsewhere_signs_in_again() {
+    let world = World::new(Setup::default());
+    let mut browser = Browser::new();
+    browser.sign_in(&world, "alice", "/").await;
+    let mut copy = browser.clone();
+    sign_out(&world, &mut copy, &[("sec-fetch-site", "same-origin")], "").await.unwrap();
+    assert_eq!(refused(browser.request(&world).await), "session-signed-out");
+    assert_eq!(browser.sign_in(&world, "alice", "/page").await, "/page");
+    live(browser.request(&world).await);
+    // And in the middle of it: the attempt is bound to a session that is gone, and starts once more.
+    let url = browser.start(&world, "/page").await;
+    sign_out(&world, &mut browser, &[("sec-fetch-site", "same-origin")], "").await.unwrap();
+    let again = location(&browser.come_back(&world, &world.at_provider(&url, "alice")).await.unwrap());
+    assert_eq!(location(&browser.come_back(&world, &world.at_provider(&again, "alice")).await.unwrap()), "/page");
+}
+
+#[tokio::test]
+async fn keys_rotate_without_signing_anybody_out() {
+    use std::sync::Arc;
+
+    use gangplank_authn::seal::KeyRing;
+    use secrecy::SecretString;
+    let ring =
+        |keys: &[&str]| Arc::new(KeyRing::from_secrets(keys.iter().map(|k| SecretString::from(*k)).collect()).unwrap());
+    let (old, new) = ("rFqv3Yd1pZs7kT0wUxN5mB2cH8jL4gQe6aOiSy9VtXo=", "another-secret-of-sufficient-length-0123456789");
+    let mut world = World::new(Setup::default());
+    world.ring = ring(&[old]);
+    world.reload(Setup::default());
+    let mut browser = Browser::new();
+    browser.sign_in(&world, "alice", "/").await;
+    world.ring = ring(&[new, old]);
+    world.reload(Setup::default());
+    live(browser.request(&world).await);
+    world.pass(HOUR);
+    live(browser.request(&world).await);
+    world.ring = ring(&[new]);
+    world.reload(Setup::default());
+    live(browser.request(&world).await);
+}
+
+#[tokio::test]
 async fn without_a_session_there_is_nothing_to_sign_out_of() {
     let world = World::new(Setup::default());
     let mut browser = Browser::new();
