@@ -7,6 +7,8 @@
 //!    browser hears of that with its next request only, and a `Set-Cookie` may get lost on the way (a client that
 //!    hangs up, nginx's `auth_request`). Once nobody can need it any more, the newest cookie is forgotten here.
 //! 3. Over is for ever: signed out, or refused by the provider.
+//!    For this process, that is: without a store that replicas share, another one learns of it from the provider at its
+//!    next refresh only, and of a refresh from the newer cookie.
 //! 4. Memory is bounded. When it is full, sessions that have ended go first, then those that nobody watches and nothing
 //!    is known of, then those that end soonest, whose streams are cut so that none is left unwatched.
 
