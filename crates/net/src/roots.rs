@@ -1,0 +1,98 @@
+//! Whom we trust when we dial.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+use rustls::RootCertStore;
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
+
+/// Where the trusted certificate authorities come from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Roots {
+    /// The system's (`SSL_CERT_FILE` and `SSL_CERT_DIR` are honoured). Read once per process, when the first TLS
+    /// connection is made: reading them takes longer than everything else at start.
+    #[default]
+    System,
+    /// A PEM file, and nobody else. Read when the client is built.
+    File(PathBuf),
+}
+
+/// Why there are no trusted certificate authorities.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RootsError {
+    /// The file could not be read, or is not PEM.
+    #[error("cannot read the certificate authorities in {}: {cause}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system or the parser said.
+        cause: String,
+    },
+    /// The file holds no certificate.
+    #[error("{} holds no certificate (expected PEM blocks that say BEGIN CERTIFICATE)", path.display())]
+    Empty {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The system has none.
+    #[error("the system has no certificate authorities ({cause}): install ca-certificates or set SSL_CERT_FILE")]
+    NoneOnSystem {
+        /// What was wrong with the places looked at.
+        cause: String,
+    },
+}
+
+/// Roots as a client holds them: a file's are already read, the system's may still be to come.
+#[derive(Clone, Debug)]
+pub(crate) enum PreparedRoots {
+    System,
+    Read(Arc<RootCertStore>),
+}
+
+impl Roots {
+    /// Reads what has to be read now.
+    pub(crate) fn prepare(&self) -> Result<PreparedRoots, RootsError> {
+        match self {
+            Roots::System => Ok(PreparedRoots::System),
+            Roots::File(path) => read(path).map(|store| PreparedRoots::Read(Arc::new(store))),
+        }
+    }
+}
+
+impl PreparedRoots {
+    /// The store. Blocks for some milliseconds the first time the system's are asked for.
+    pub(crate) fn load(&self) -> Result<Arc<RootCertStore>, RootsError> {
+        match self {
+            PreparedRoots::Read(store) => Ok(store.clone()),
+            PreparedRoots::System => system(),
+        }
+    }
+}
+
+fn read(path: &Path) -> Result<RootCertStore, RootsError> {
+    let unreadable = |cause: String| RootsError::Unreadable { path: path.to_path_buf(), cause };
+    let mut store = RootCertStore::empty();
+    for certificate in CertificateDer::pem_file_iter(path).map_err(|e| unreadable(e.to_string()))? {
+        let certificate = certificate.map_err(|e| unreadable(e.to_string()))?;
+        store.add(certificate).map_err(|e| unreadable(e.to_string()))?;
+    }
+    if store.is_empty() { Err(RootsError::Empty { path: path.to_path_buf() }) } else { Ok(store) }
+}
+
+fn system() -> Result<Arc<RootCertStore>, RootsError> {
+    static SYSTEM: OnceLock<Arc<RootCertStore>> = OnceLock::new();
+    if let Some(store) = SYSTEM.get() {
+        return Ok(store.clone());
+    }
+    let found = rustls_native_certs::load_native_certs();
+    let mut store = RootCertStore::empty();
+    // A bundle may hold certificates that rustls does not accept: the others still count.
+    store.add_parsable_certificates(found.certs);
+    if store.is_empty() {
+        let cause = found.errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+        let cause = if cause.is_empty() { "none of the usual places holds any".to_owned() } else { cause };
+        return Err(RootsError::NoneOnSystem { cause });
+    }
+    Ok(SYSTEM.get_or_init(|| Arc::new(store)).clone())
+}

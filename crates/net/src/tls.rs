@@ -1,0 +1,154 @@
+//! The server's certificate, exchangeable while connections are open.
+//!
+//! 1. Chain and key are PEM files; the key (PKCS#8, PKCS#1 or SEC1) must be the one of the first certificate.
+//! 2. TLS 1.2 and 1.3; ALPN offers `h2`, then `http/1.1`.
+//! 3. A reload that fails keeps what was there and says why. Connections already open keep what they shook hands with.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use gangplank_jose::UnixTime;
+use rustls::ServerConfig;
+use rustls::crypto::CryptoProvider;
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+
+/// Why a certificate cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TlsError {
+    /// The chain cannot be read, or is not PEM.
+    #[error("cannot read the certificate {}: {cause}", path.display())]
+    Certificate {
+        /// The file.
+        path: PathBuf,
+        /// What the system or the parser said.
+        cause: String,
+    },
+    /// The file holds no certificate.
+    #[error("{} holds no certificate (expected PEM blocks that say BEGIN CERTIFICATE)", path.display())]
+    NoCertificate {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The key cannot be read, is not PEM or of an unknown kind.
+    #[error("cannot use the private key {}: {cause}", path.display())]
+    Key {
+        /// The file.
+        path: PathBuf,
+        /// What the system or the parser said.
+        cause: String,
+    },
+    /// The key is not the certificate's.
+    #[error("the private key {} does not belong to the first certificate of {}", key.display(), certificate.display())]
+    Mismatch {
+        /// The chain's file.
+        certificate: PathBuf,
+        /// The key's file.
+        key: PathBuf,
+    },
+    /// The TLS library refuses its own settings.
+    #[error("TLS cannot be set up: {cause}")]
+    Setup {
+        /// What it said.
+        cause: String,
+    },
+}
+
+/// A server's TLS settings whose certificate is read again on [`reload`](Self::reload).
+#[derive(Debug)]
+pub struct ReloadingTls {
+    certificate: PathBuf,
+    key: PathBuf,
+    current: Arc<Current>,
+    config: Arc<ServerConfig>,
+    provider: Arc<CryptoProvider>,
+}
+
+#[derive(Debug)]
+struct Current(ArcSwap<CertifiedKey>);
+
+impl ReloadingTls {
+    /// Reads chain and key.
+    ///
+    /// # Errors
+    /// A file cannot be read or understood, or the key is not the certificate's.
+    pub fn load(certificate: &Path, key: &Path) -> Result<Self, TlsError> {
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let current = Arc::new(Current(ArcSwap::from_pointee(read(certificate, key, &provider)?)));
+        let config = Arc::new(configure(provider.clone(), current.clone())?);
+        Ok(ReloadingTls { certificate: certificate.to_path_buf(), key: key.to_path_buf(), current, config, provider })
+    }
+
+    /// Reads both files again. `Ok(true)` if what they hold differs from before; on an error nothing changes.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn reload(&self) -> Result<bool, TlsError> {
+        let fresh = read(&self.certificate, &self.key, &self.provider)?;
+        let changed = self.current.0.load().cert != fresh.cert;
+        self.current.0.store(Arc::new(fresh));
+        Ok(changed)
+    }
+
+    /// The files that [`reload`](Self::reload) reads, to be watched.
+    pub fn files(&self) -> [&Path; 2] {
+        [&self.certificate, &self.key]
+    }
+
+    /// When the present certificate expires; `None` if it cannot be read out.
+    pub fn not_after(&self) -> Option<UnixTime> {
+        let current = self.current.0.load();
+        let (_, certificate) = x509_parser::parse_x509_certificate(current.cert.first()?).ok()?;
+        u64::try_from(certificate.validity().not_after.timestamp()).ok().map(UnixTime::from_secs)
+    }
+
+    pub(crate) fn config(&self) -> Arc<ServerConfig> {
+        self.config.clone()
+    }
+}
+
+impl ResolvesServerCert for Current {
+    fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(self.0.load_full())
+    }
+}
+
+fn configure(provider: Arc<CryptoProvider>, current: Arc<Current>) -> Result<ServerConfig, TlsError> {
+    let setup = |e: rustls::Error| TlsError::Setup { cause: e.to_string() };
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(setup)?
+        .with_no_client_auth()
+        .with_cert_resolver(current);
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    config.ticketer = rustls::crypto::aws_lc_rs::Ticketer::new().map_err(setup)?;
+    Ok(config)
+}
+
+fn read(certificate: &Path, key: &Path, provider: &CryptoProvider) -> Result<CertifiedKey, TlsError> {
+    let unreadable = |e: rustls_pki_types::pem::Error| TlsError::Certificate {
+        path: certificate.to_path_buf(),
+        cause: e.to_string(),
+    };
+    let unusable = |cause: String| TlsError::Key { path: key.to_path_buf(), cause };
+    let chain: Vec<_> = CertificateDer::pem_file_iter(certificate)
+        .map_err(unreadable)?
+        .collect::<Result<_, _>>()
+        .map_err(unreadable)?;
+    if chain.is_empty() {
+        return Err(TlsError::NoCertificate { path: certificate.to_path_buf() });
+    }
+    let secret = PrivateKeyDer::from_pem_file(key).map_err(|e| unusable(e.to_string()))?;
+    let secret = provider.key_provider.load_private_key(secret).map_err(|e| unusable(e.to_string()))?;
+    let certified = CertifiedKey::new(chain, secret);
+    match certified.keys_match() {
+        Ok(()) => Ok(certified),
+        Err(rustls::Error::InconsistentKeys(_)) => {
+            Err(TlsError::Mismatch { certificate: certificate.to_path_buf(), key: key.to_path_buf() })
+        }
+        Err(e) => Err(TlsError::Certificate { path: certificate.to_path_buf(), cause: e.to_string() }),
+    }
+}
