@@ -1,3 +1,5 @@
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use gangplank_jose::{Algorithm, KeyProblem, KeySet, KeySetError, SigningKey};
 use serde_json::{Value, json};
 
@@ -115,6 +117,13 @@ fn points_that_are_not_on_the_curve_or_of_another_length() {
     ] {
         assert!(matches!(problem(changed(jwk, member, b64(octets).into())), KeyProblem::Member { .. }));
     }
+    // The same point with the border between its coordinates moved.
+    let jwk = P256.public_jwk("k");
+    let octets = |member: &str| URL_SAFE_NO_PAD.decode(jwk[member].as_str().unwrap()).unwrap();
+    let point = [octets("x"), octets("y")].concat();
+    let (x, y) = point.split_at(31);
+    let moved = changed(changed(jwk.clone(), "x", b64(x).into()), "y", b64(y).into());
+    assert!(matches!(problem(moved), KeyProblem::Member { member: "x", .. }));
     let zero = changed(changed(P256.public_jwk("k"), "x", b64([0; 32]).into()), "y", b64([0; 32]).into());
     assert!(matches!(problem(zero), KeyProblem::Member { .. }));
 }
