@@ -58,7 +58,8 @@ impl SignIn {
         self.check_asked_here(headers, &self.hosts().origin(&authority), session.as_deref(), form, context.now)?;
         let mut next = self.endpoint("signed_out");
         if let Some(session) = session {
-            self.sessions().shared.sign_out(&session, context.now);
+            self.sessions().shared.sessions().sign_out(&session, context.now);
+            self.sessions().shared.metrics().session("signed-out");
             tracing::info!(session = ?session.id(), client = session.client(), "signed out");
             if let Some(url) = self.end_session(&session, &context.authority) {
                 next = url.into();
@@ -103,7 +104,8 @@ impl SignIn {
     fn end_session(&self, session: &SessionRecord, requested: &str) -> Option<Url> {
         let client = self.sessions().clients.get(session.client())?;
         let metadata = client.client.provider().metadata()?;
-        let authority = self.hosts().authority(requested)?;
+        // Where the sign-in came back to: that host is registered at the provider.
+        let authority = self.hosts().sign_in_authority(requested)?;
         let back = format!("{}{}", self.hosts().origin(&authority), self.endpoint("signed_out"));
         client.client.end_session_url(&metadata, &back, Some(&session.identity().username))
     }

@@ -83,7 +83,7 @@ impl Gate {
                 clients,
                 rule_groups: rule_groups(),
                 times,
-                shared: deps.shared.sessions().clone(),
+                shared: deps.shared.clone(),
                 pages: pages.clone(),
                 clock: deps.clock.clone(),
             }),

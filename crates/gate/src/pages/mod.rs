@@ -44,11 +44,6 @@ impl Pages {
         Ok(Pages { brand: Brand::read(config, prefix)?, prefix: prefix.to_owned() })
     }
 
-    /// The path of the gate's endpoints, without a slash at its end.
-    pub(crate) fn prefix(&self) -> &str {
-        &self.prefix
-    }
-
     /// The stylesheet or the logo, if `path` (whole, as requested) is one of them.
     pub(crate) fn asset(&self, path: &str) -> Option<Response<Body>> {
         self.brand.asset(path)

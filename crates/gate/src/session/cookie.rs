@@ -16,9 +16,6 @@ use http::{HeaderMap, HeaderValue};
 use crate::config::{CookiesConfig, SameSite};
 use crate::hosts::Hosts;
 
-/// The largest `NAME=VALUE`.
-pub(crate) const BUDGET: usize = 3584;
-
 /// How the cookie is named, set, found and taken away.
 #[derive(Debug)]
 pub(crate) struct SessionCookie {
@@ -51,14 +48,13 @@ impl SessionCookie {
             ));
         }
         let domain = config.domain.as_deref().map(|domain| domain.trim_start_matches('.').to_lowercase());
-        if let Some(domain) = &domain {
-            if let Some(host) = hosts.outside(domain) {
-                errors.push(ConfigError::new(
-                    "cookies.domain",
-                    format!("{host} is not below {domain:?}, so browsers would never send the cookie there"),
-                    "a domain with a dot in it that gate.public_url and all hosts of routes end in",
-                ));
-            }
+        let outside = domain.as_deref().and_then(|domain| Some((domain, hosts.outside(domain)?)));
+        if let Some((domain, host)) = outside {
+            errors.push(ConfigError::new(
+                "cookies.domain",
+                format!("{host} is not below {domain:?}, so browsers would never send the cookie there"),
+                "a domain with a dot in it that gate.public_url and all hosts of routes end in",
+            ));
         }
         if config.same_site == Some(SameSite::None) && !hosts.is_https() {
             errors.push(ConfigError::new(

@@ -27,13 +27,12 @@ use gangplank_oauth::{Clock, TokenResponse};
 use http::{HeaderMap, HeaderValue};
 use secrecy::{ExposeSecret as _, SecretString};
 
-#[cfg(test)]
-pub(crate) use cookie::BUDGET;
 pub(crate) use cookie::{Presented, SessionCookie};
 pub(crate) use life::Life;
 pub(crate) use shared::SharedSessions;
 use shared::{Attempt, Entry, Standing};
 
+use crate::shared::Shared;
 use crate::sign_in::{SignInClient, SignInRefusal};
 
 /// What the request's cookie turned out to be.
@@ -88,7 +87,7 @@ pub(crate) struct Sessions {
     pub(crate) times: SessionTimes,
     pub(crate) ring: Arc<KeyRing>,
     pub(crate) cookie: SessionCookie,
-    pub(crate) shared: Arc<SharedSessions>,
+    pub(crate) shared: Arc<Shared>,
     pub(crate) clock: Arc<dyn Clock>,
 }
 
@@ -136,7 +135,7 @@ impl Sessions {
         let Ok(Some(OpenedCookie::Session(session))) = self.open(headers, now) else { return None };
         let record = Arc::new(session.into_record());
         self.client_of(&record).ok()?;
-        match self.shared.entry(&record, now).standing(record.generation(), now, self.times.grace) {
+        match self.shared.sessions().entry(&record, now).standing(record.generation(), now, self.times.grace) {
             Standing::Current => Some(record),
             Standing::Newer(newer, _) => Some(newer),
             Standing::Over(_) => None,
@@ -177,7 +176,7 @@ impl Sessions {
         now: UnixTime,
     ) -> Result<LiveSession, SignInRefusal> {
         self.client_of(&presented)?;
-        let entry = self.shared.entry(&presented, now);
+        let entry = self.shared.sessions().entry(&presented, now);
         let mut waited = false;
         loop {
             let (record, cookie) = match entry.standing(presented.generation(), now, self.times.grace) {

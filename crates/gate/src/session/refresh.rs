@@ -6,10 +6,13 @@
 //!    up does not take a rotated refresh token with it.
 //! 3. A provider that is away, or answers something else than a verdict, is asked again after 10 s, doubling to 2 min;
 //!    the session goes on as it is until its end.
+//!    Where an answer was lost on the way (a time-out, a broken connection, garbage) it may have held new tokens, and the
+//!    old one may be void: if the provider then no longer knows it, that is its own failure and no verdict, and the
+//!    session goes on to its end unrefreshed, as one without a refresh token does.
 //! 4. `invalid_grant`, a demand for interaction, another person, or an ID token that does not verify: the session is
 //!    over.
-//! 5. No ID token: the identity stays, tokens are taken. The same if groups or keys cannot be got just now, and then
-//!    it is asked again after the pause. New tokens are never thrown away: the old ones may be void.
+//! 5. No ID token: the identity stays, tokens are taken. The same if groups or keys cannot be got just now: the next
+//!    refresh asks again, after a pause if the rules' change makes it due at once. New tokens are never thrown away: the old ones may be void.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,12 +20,12 @@ use std::time::Duration;
 use gangplank_authn::session::{SessionRecord, TokenParams};
 use gangplank_authn::{Denial, Refusal};
 use gangplank_jose::UnixTime;
-use gangplank_oauth::TokenResponse;
+use gangplank_oauth::{ExchangeError, TokenResponse, TransportError};
 use secrecy::ExposeSecret as _;
 use tokio::sync::watch;
 
 use super::Sessions;
-use super::shared::{Attempt, Entry, Latest};
+use super::shared::{Attempt, Entry, Failures, Latest};
 use crate::sign_in::{SignInClient, SignInRefusal};
 
 /// The longest that a request waits.
@@ -43,15 +46,15 @@ pub(super) fn begin(
     if state.over.is_some() || state.generation != record.generation() {
         return None;
     }
-    let pause = match &state.attempt {
+    let failures = match &state.attempt {
         Attempt::Running { done, .. } => return Some(done.clone()),
         Attempt::Idle { not_before, .. } if now < *not_before => return None,
-        Attempt::Idle { pause, .. } => *pause,
+        Attempt::Idle { failures, .. } => *failures,
     };
     let (sender, done) = watch::channel(());
-    state.attempt = Attempt::Running { done: done.clone(), pause };
+    state.attempt = Attempt::Running { done: done.clone() };
     drop(state);
-    let attempt = Running { entry: entry.clone(), started: now, _done: sender };
+    let attempt = Running { entry: entry.clone(), started: now, failures, _done: sender };
     let (sessions, record) = (sessions.clone(), record.clone());
     tokio::spawn(async move { attempt.run(&sessions, &client, &record).await });
     Some(done)
@@ -65,10 +68,12 @@ pub(super) async fn wait(mut done: watch::Receiver<()>) {
 
 /// How a refresh went.
 enum Renewal {
-    /// The next generation. `again`: what could not be got is asked for after the pause.
-    Next { record: SessionRecord, again: bool },
-    /// No verdict.
-    Unavailable(String),
+    /// The next generation. `again`: something could not be got.
+    Next { record: Box<SessionRecord>, again: bool },
+    /// No verdict. `lost`: there may have been an answer, which did not arrive whole.
+    Unavailable { cause: String, lost: bool },
+    /// A verdict that is not to be trusted, since an answer was lost before.
+    Unrenewable { cause: String },
     /// The session is over.
     Over(SignInRefusal),
 }
@@ -77,27 +82,40 @@ enum Renewal {
 struct Running {
     entry: Arc<Entry>,
     started: UnixTime,
+    failures: Failures,
     _done: watch::Sender<()>,
 }
 
 impl Running {
     async fn run(self, sessions: &Sessions, client: &SignInClient, record: &SessionRecord) {
-        let mut renewal = renew(sessions, client, record, self.started).await;
+        let count = |what| sessions.shared.metrics().session(what);
+        let mut renewal = renew(sessions, client, record, self.failures, self.started).await;
         let now = sessions.clock.now();
         if let Renewal::Next { record: next, again } = renewal {
             renewal = match next.encode(&sessions.ring, sessions.cookie.name()) {
-                Ok(cookie) => return self.settle(next, cookie, again, now),
+                Ok(cookie) => {
+                    count("refreshed");
+                    return self.settle(*next, cookie, again, now);
+                }
                 Err(refusal) => Renewal::Over(SignInRefusal::Session(refusal)),
             };
         }
         match renewal {
             Renewal::Over(why) => {
+                count("not-renewed");
                 tracing::info!(session = ?record.id(), reason = why.reason().name, "session not renewed: {why}");
                 self.entry.end(why);
             }
-            Renewal::Unavailable(cause) => {
+            Renewal::Unavailable { cause, lost } => {
+                count("refresh-failed");
                 tracing::warn!(session = ?record.id(), client = client.name, "refresh failed, session goes on: {cause}");
-                self.fail(now);
+                self.fail(now, lost);
+            }
+            Renewal::Unrenewable { cause } => {
+                count("refresh-failed");
+                tracing::warn!(session = ?record.id(), client = client.name, "session goes on unrefreshed: {cause}");
+                let not_before = self.entry.life.ends;
+                self.entry.lock().attempt = Attempt::Idle { not_before, failures: Failures::default() };
             }
             Renewal::Next { .. } => {}
         }
@@ -108,51 +126,61 @@ impl Running {
         if state.over.is_some() || next.generation() <= state.generation {
             return;
         }
-        let pause = state.attempt.next_pause();
+        let failures = Failures { pause: self.failures.next_pause(), answer_lost: false };
         state.generation = next.generation();
-        state.latest = Some(Latest { record: Arc::new(next), cookie: cookie.into(), seen: None });
-        state.attempt = if again { Attempt::Idle { not_before: now + pause, pause } } else { Attempt::NEVER_FAILED };
+        state.latest = Some(Latest { record: Arc::new(next), cookie: cookie.into() });
+        state.attempt =
+            if again { Attempt::Idle { not_before: now + failures.pause, failures } } else { Attempt::never_failed() };
     }
 
-    fn fail(&self, now: UnixTime) {
+    fn fail(&self, now: UnixTime, lost: bool) {
         let mut state = self.entry.lock();
         if let Attempt::Running { .. } = state.attempt {
-            let pause = state.attempt.next_pause();
-            state.attempt = Attempt::Idle { not_before: now + pause, pause };
+            let failures =
+                Failures { pause: self.failures.next_pause(), answer_lost: lost || self.failures.answer_lost };
+            state.attempt = Attempt::Idle { not_before: now + failures.pause, failures };
         }
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.fail(self.started);
+        self.fail(self.started, true);
     }
 }
 
-impl Attempt {
-    fn next_pause(&self) -> Duration {
-        let (Attempt::Idle { pause, .. } | Attempt::Running { pause, .. }) = self;
-        (*pause * 2).clamp(SHORTEST_PAUSE, LONGEST_PAUSE)
+impl Failures {
+    fn next_pause(self) -> Duration {
+        (self.pause * 2).clamp(SHORTEST_PAUSE, LONGEST_PAUSE)
     }
 }
 
-async fn renew(sessions: &Sessions, client: &SignInClient, record: &SessionRecord, now: UnixTime) -> Renewal {
+async fn renew(
+    sessions: &Sessions,
+    client: &SignInClient,
+    record: &SessionRecord,
+    failures: Failures,
+    now: UnixTime,
+) -> Renewal {
     let Some(refresh_token) = record.refresh_token() else {
-        return Renewal::Unavailable("the session has no refresh token".to_owned());
+        return Renewal::Unrenewable { cause: "it has no refresh token".to_owned() };
     };
     let answer = match client.client.refresh(refresh_token, now).await {
         Ok(answer) => answer,
+        Err(error) if error.is_invalid_grant() && failures.answer_lost => {
+            return Renewal::Unrenewable { cause: error.to_string() };
+        }
         Err(error) if error.is_invalid_grant() => {
             return Renewal::Over(SignInRefusal::SessionNotRenewed { cause: error.to_string() });
         }
-        Err(error) => return Renewal::Unavailable(error.to_string()),
+        Err(error) => return Renewal::Unavailable { cause: error.to_string(), lost: may_have_lost_tokens(&error) },
     };
     let tokens = || sessions.token_params(client, &answer);
     let Some(id_token) = &answer.id_token else {
         if !record.knows(&sessions.rule_groups) {
             return Renewal::Over(SignInRefusal::SessionRulesChanged);
         }
-        return Renewal::Next { record: record.extended(tokens(), now), again: false };
+        return Renewal::Next { record: Box::new(record.extended(tokens(), now)), again: false };
     };
     let verified = client.issuer.verify_id_token(id_token.expose_secret(), client.client.id(), None, now).await;
     let signed_in = match verified {
@@ -167,16 +195,27 @@ async fn renew(sessions: &Sessions, client: &SignInClient, record: &SessionRecor
     }
     match sessions.complete_groups(client, signed_in, &answer, now).await {
         Ok(signed_in) => match record.renewed(&signed_in, tokens(), now) {
-            Ok(record) => Renewal::Next { record, again: false },
+            Ok(record) => Renewal::Next { record: Box::new(record), again: false },
             Err(refusal) => Renewal::Over(SignInRefusal::Session(refusal)),
         },
         Err(Denial::Unavailable(refusal) | Denial::Rejected(refusal)) => keep_identity(record, tokens(), &refusal, now),
     }
 }
 
+/// Whether the provider may have sent tokens that did not reach us.
+fn may_have_lost_tokens(error: &ExchangeError) -> bool {
+    match error {
+        ExchangeError::Transport(error) => {
+            !matches!(error, TransportError::Connect { .. } | TransportError::Tls { .. })
+        }
+        ExchangeError::Malformed { .. } => true,
+        _ => false,
+    }
+}
+
 fn keep_identity(record: &SessionRecord, tokens: TokenParams<'_>, why: &Refusal, now: UnixTime) -> Renewal {
     tracing::warn!(session = ?record.id(), reason = why.reason().name, "identity kept as it was: {why}");
-    Renewal::Next { record: record.extended(tokens, now), again: true }
+    Renewal::Next { record: Box::new(record.extended(tokens, now)), again: true }
 }
 
 impl Sessions {

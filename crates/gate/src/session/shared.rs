@@ -2,15 +2,16 @@
 //!
 //! 1. Per session: its [`Life`], whether it is over, and the newest generation with its cookie. A session nobody has
 //!    refreshed or ended could be forgotten at any time without harm; it is remembered for its life.
-//! 2. A cookie of an older generation is served from the newest one, until the browser has shown the newest cookie and
-//!    the grace has passed since. Grace does not begin with the refresh itself: an idle browser hears of that with its
-//!    next request only, and a `Set-Cookie` may get lost on the way (a client that hangs up, nginx's `auth_request`).
+//! 2. A cookie of an older generation is served from the newest one, until the browser has shown a newer cookie and
+//!    the grace has passed since; then it is dead for ever. Grace does not begin with the refresh itself: an idle
+//!    browser hears of that with its next request only, and a `Set-Cookie` may get lost on the way (a client that
+//!    hangs up, nginx's `auth_request`). Once nobody can need it any more, the newest cookie is forgotten here.
 //! 3. Over is for ever: signed out, or refused by the provider.
 //! 4. Memory is bounded. When it is full, sessions that have ended go first, then those that nobody watches and nothing
 //!    is known of, then those that end soonest, whose streams are cut so that none is left unwatched.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -31,7 +32,6 @@ pub(crate) struct SharedSessions {
     most: usize,
     /// Sign-ins that have come back.
     pub(crate) used: UsedStates,
-    refused_targets: AtomicU64,
 }
 
 impl Default for SharedSessions {
@@ -42,12 +42,7 @@ impl Default for SharedSessions {
 
 impl SharedSessions {
     pub(super) fn with_room_for(most: usize) -> Self {
-        SharedSessions {
-            sessions: Mutex::default(),
-            most,
-            used: UsedStates::default(),
-            refused_targets: AtomicU64::new(0),
-        }
+        SharedSessions { sessions: Mutex::default(), most, used: UsedStates::default() }
     }
 
     /// What is known of a session; from now on something is.
@@ -69,17 +64,9 @@ impl SharedSessions {
         self.entry(record, now).end(SignInRefusal::SessionSignedOut);
     }
 
-    /// How many return targets were not followed, for metrics.
-    pub(crate) fn refused_targets(&self) -> u64 {
-        self.refused_targets.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn count_refused_target(&self) {
-        self.refused_targets.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// How many are remembered, for metrics.
-    pub(crate) fn len(&self) -> usize {
+    /// How many are remembered.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 }
@@ -98,6 +85,11 @@ pub(super) struct State {
     pub(super) generation: u32,
     pub(super) latest: Option<Latest>,
     pub(super) attempt: Attempt,
+    /// The newest generation that the browser has shown, and since when: older ones have the grace from then.
+    shown: u32,
+    shown_since: UnixTime,
+    /// Generations below this are dead.
+    dead_below: u32,
 }
 
 /// The newest generation, if it was made here.
@@ -105,21 +97,30 @@ pub(super) struct State {
 pub(super) struct Latest {
     pub(super) record: Arc<SessionRecord>,
     pub(super) cookie: Arc<str>,
-    /// When the browser first showed that it has the cookie.
-    pub(super) seen: Option<UnixTime>,
 }
 
 /// Where asking again stands.
 #[derive(Debug)]
 pub(super) enum Attempt {
-    /// Nobody asks; not before this time, and after another failure not for twice as long.
-    Idle { not_before: UnixTime, pause: Duration },
+    /// Nobody asks, and nobody will before this time.
+    Idle { not_before: UnixTime, failures: Failures },
     /// Somebody does; the sender is dropped when it is done.
-    Running { done: watch::Receiver<()>, pause: Duration },
+    Running { done: watch::Receiver<()> },
+}
+
+/// What went wrong since the last success.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Failures {
+    /// How long was waited after the last.
+    pub(super) pause: Duration,
+    /// An answer got lost that may have held new tokens: the old refresh token may be void by now.
+    pub(super) answer_lost: bool,
 }
 
 impl Attempt {
-    pub(super) const NEVER_FAILED: Attempt = Attempt::Idle { not_before: UnixTime::EPOCH, pause: Duration::ZERO };
+    pub(super) fn never_failed() -> Attempt {
+        Attempt::Idle { not_before: UnixTime::EPOCH, failures: Failures::default() }
+    }
 }
 
 /// What a cookie is, in the light of what is known.
@@ -134,7 +135,15 @@ pub(super) enum Standing {
 
 impl Entry {
     fn new(ends: UnixTime, generation: u32) -> Self {
-        let state = State { over: None, generation, latest: None, attempt: Attempt::NEVER_FAILED };
+        let state = State {
+            over: None,
+            generation,
+            latest: None,
+            attempt: Attempt::never_failed(),
+            shown: generation,
+            shown_since: UnixTime::EPOCH,
+            dead_below: 0,
+        };
         Entry { life: Arc::new(Life::new(ends)), state: Mutex::new(state), laps: AtomicU8::new(0) }
     }
 
@@ -159,21 +168,18 @@ impl Entry {
         }
         if presented > state.generation {
             // Another replica has refreshed it.
-            *state = State { over: None, generation: presented, latest: None, attempt: Attempt::NEVER_FAILED };
-            return Standing::Current;
+            (state.generation, state.latest, state.attempt) = (presented, None, Attempt::never_failed());
         }
-        let generation = state.generation;
-        if presented == generation {
-            if let Some(latest) = &mut state.latest {
-                latest.seen.get_or_insert(now);
-            }
+        state.show(presented, now, grace);
+        if presented < state.dead_below {
+            return Standing::Over(SignInRefusal::SessionSuperseded { presented, latest: state.generation });
+        }
+        if presented == state.generation {
             return Standing::Current;
         }
         match &state.latest {
-            Some(latest) if latest.seen.is_none_or(|seen| now <= seen + grace) => {
-                Standing::Newer(latest.record.clone(), latest.cookie.clone())
-            }
-            _ => Standing::Over(SignInRefusal::SessionSuperseded { presented, latest: generation }),
+            Some(latest) => Standing::Newer(latest.record.clone(), latest.cookie.clone()),
+            None => Standing::Over(SignInRefusal::SessionSuperseded { presented, latest: state.generation }),
         }
     }
 
@@ -190,6 +196,21 @@ impl Entry {
     fn is_plain(&self) -> bool {
         let state = self.lock();
         state.over.is_none() && state.latest.is_none() && matches!(state.attempt, Attempt::Idle { .. })
+    }
+}
+
+impl State {
+    /// Notes what the browser shows, and what dies of it.
+    fn show(&mut self, presented: u32, now: UnixTime, grace: Duration) {
+        if now > self.shown_since + grace {
+            self.dead_below = self.shown;
+            if self.shown == self.generation {
+                self.latest = None;
+            }
+        }
+        if presented > self.shown {
+            (self.shown, self.shown_since) = (presented, now);
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use gangplank_idp::{DEMO_GROUP_ID, Endpoint, Fault, FaultKind, OUTSIDERS_GROUP_ID};
 use http::HeaderValue;
 use http::header::COOKIE;
+use secrecy::ExposeSecret as _;
 
 use super::shared::SharedSessions;
 use super::{LiveSession, SessionOutcome};
@@ -143,7 +144,6 @@ async fn a_provider_that_is_down_signs_nobody_out_before_the_end() {
         Fault::new(FaultKind::HangUp).on(Endpoint::Token),
         Fault::new(FaultKind::Garbage).on(Endpoint::Token),
         Fault::new(FaultKind::Huge { bytes: 4 << 20 }).on(Endpoint::Token),
-        Fault::new(FaultKind::Slow { millis: 60_000 }).on(Endpoint::Token),
         Fault::new(FaultKind::TokenError { error: "server_error".to_owned() }),
         Fault::new(FaultKind::TokenError { error: "invalid_client".to_owned() }),
     ] {
@@ -187,7 +187,26 @@ async fn a_revoked_grant_ends_the_session_and_its_streams() {
     assert!(session.life.is_ended(world.now()));
     world.tenant.clear_faults();
     assert_eq!(refused(browser.request(&world).await), "session-not-renewed", "over is for ever");
-    assert_eq!(world.tenant.counts().refresh_grants, 1);
+    assert_eq!(world.tenant.counts().token, 2, "the code and one refresh");
+}
+
+#[tokio::test]
+async fn a_rotated_token_that_got_lost_on_the_way_signs_nobody_out() {
+    let world = World::new(Setup::default());
+    let mut browser = signed_in(&world).await;
+    world.tenant.set_fault(Fault::new(FaultKind::Slow { millis: 60_000 }).on(Endpoint::Token).times(1));
+    world.pass(HOUR);
+    live(browser.request(&world).await);
+    world.pass(MINUTE);
+    // The tenant has rotated, and takes the old token for stolen.
+    let session = live(browser.request(&world).await);
+    assert_eq!(session.refresh_after, session.ends);
+    assert_eq!(world.tenant.counts().refresh_grants, 2);
+    world.pass(8 * HOUR);
+    live(browser.request(&world).await);
+    assert_eq!(world.tenant.counts().refresh_grants, 2, "and it is not asked again");
+    world.pass(HOUR);
+    assert_eq!(refused(browser.request(&world).await), "session-expired");
 }
 
 #[tokio::test]
@@ -248,6 +267,61 @@ async fn groups_that_cannot_be_got_again_stay_as_they_were() {
 }
 
 #[tokio::test]
+async fn a_refresh_that_answers_with_somebody_else_ends_the_session() {
+    let world = World::new(Setup::default());
+    let mut alice = signed_in(&world).await;
+    let mut mallory = Browser::new();
+    mallory.sign_in(&world, "mallory", "/").await;
+    let token = |browser: &Browser| {
+        let record = world.sign_in.sessions().peek(&browser.headers(), world.now()).unwrap();
+        record.refresh_token().unwrap().expose_secret().to_owned()
+    };
+    *world.transport.exchange.lock().unwrap() = Some((token(&alice), token(&mallory)));
+    world.pass(HOUR);
+    assert_eq!(refused(alice.request(&world).await), "session-subject-changed");
+}
+
+#[tokio::test]
+async fn a_refresh_without_an_id_token_keeps_who_it_is() {
+    let world = World::new(Setup { keep_access_token: true, ..Setup::default() });
+    let mut browser = signed_in(&world).await;
+    let before = live(browser.request(&world).await);
+    *world.transport.without.lock().unwrap() = Some("id_token");
+    for _ in 0..2 {
+        world.pass(HOUR);
+        let session = live(browser.request(&world).await);
+        assert!(session.set_cookie.is_some());
+        assert_eq!(session.authenticated.identity(), before.authenticated.identity());
+        let tokens = [&before, &session].map(|s| s.access_token.as_ref().unwrap().expose_secret().to_owned());
+        assert_ne!(tokens[0], tokens[1], "the new access token");
+        assert!(live(browser.request(&world).await).refresh_after > world.now(), "fresh again");
+    }
+    assert_eq!(world.tenant.counts().refresh_grants, 2);
+}
+
+#[tokio::test]
+async fn new_rules_while_the_groups_cannot_be_got_do_not_hammer_the_provider() {
+    let mut world = World::new(Setup::default());
+    let mut browser = Browser::new();
+    browser.sign_in(&world, "bob", "/").await;
+    let rule_groups = vec![DEMO_GROUP_ID.to_owned(), OUTSIDERS_GROUP_ID.to_owned()];
+    world.reload(Setup { rule_groups, ..Setup::default() });
+    world.tenant.set_fault(Fault::new(FaultKind::Down).on(Endpoint::Graph));
+    for _ in 0..5 {
+        assert_eq!(live(browser.request(&world).await).authenticated.identity().groups, [DEMO_GROUP_ID]);
+        settle().await;
+    }
+    assert_eq!(world.tenant.counts().refresh_grants, 1);
+    world.tenant.clear_faults();
+    world.pass(MINUTE);
+    live(browser.request(&world).await);
+    assert_eq!(world.tenant.counts().refresh_grants, 2);
+    world.pass(MINUTE);
+    live(browser.request(&world).await);
+    assert_eq!(world.tenant.counts().refresh_grants, 2, "and now it knows");
+}
+
+#[tokio::test]
 async fn the_access_token_is_kept_where_a_route_passes_it_on() {
     let world = World::new(Setup { keep_access_token: true, ..Setup::default() });
     let mut browser = signed_in(&world).await;
@@ -271,7 +345,7 @@ async fn cookies_that_are_not_ours_are_rejected_and_never_absent() {
     for (cookie, reason) in [
         (format!("{name}="), "sealed-malformed"),
         (format!("{name}=x"), "sealed-malformed"),
-        (format!("{name}={}", &value[..value.len() - 4]), "sealed-tampered"),
+        (format!("{name}={}", altered(value)), "sealed-tampered"),
         (format!("{name}={}", "A".repeat(100_000)), "sealed-malformed"),
         (format!("{good}; {name}=other"), "cookie-repeated"),
     ] {
@@ -315,4 +389,12 @@ async fn memory_is_bounded_and_what_is_forgotten_is_cut() {
 async fn absent_is_absent() {
     let world = World::new(Setup::default());
     assert!(matches!(Browser::new().request(&world).await, SessionOutcome::Absent));
+}
+
+/// With another character in the middle.
+fn altered(value: &str) -> String {
+    let mut bytes = value.as_bytes().to_vec();
+    let middle = bytes.len() / 2;
+    bytes[middle] = if bytes[middle] == b'x' { b'y' } else { b'x' };
+    String::from_utf8(bytes).unwrap()
 }

@@ -75,7 +75,7 @@ impl SignIn {
             Some("with the cookie of another sign-in")
         } else if pending.is_expired(now) {
             Some("too late")
-        } else if !self.sessions().shared.used.first_use(&pending.nonce, now) {
+        } else if !self.sessions().shared.sessions().used.first_use(&pending.nonce, now) {
             Some("a second time")
         } else {
             None
@@ -95,7 +95,7 @@ impl SignIn {
             return redirect(StatusCode::FOUND, target.as_str(), session.set_cookie);
         }
         if pending.attempt >= 2 {
-            return Err(self.looping(pending.attempt, problem));
+            return Err(self.looping(&pending.authority, pending.attempt, problem));
         }
         let Some(client) = self.sessions().clients.get(&pending.client) else {
             return Err(SignInRefusal::ClientUnknown { client: pending.client });
@@ -139,9 +139,10 @@ impl SignIn {
         let value = record.encode(&sessions.ring, sessions.cookie.name()).map_err(SignInRefusal::Identity)?;
         let lap = self.next_lap(headers, now);
         if let Some(before) = sessions.peek(headers, now) {
-            sessions.shared.sign_out(&before, now);
+            sessions.shared.sessions().sign_out(&before, now);
         }
-        sessions.shared.entry(record, now).set_laps(lap);
+        sessions.shared.sessions().entry(record, now).set_laps(lap);
+        sessions.shared.metrics().session("signed-in");
         let unfit = || SignInRefusal::Identity(gangplank_authn::Refusal::CryptoFailed { what: "cookie" });
         sessions.cookie.set(&value, now, record.ends()).ok_or_else(unfit)
     }

@@ -25,7 +25,7 @@ use gangplank_oauth::{Client, Clock};
 use http::{HeaderMap, Response};
 
 pub(crate) use refusal::Outward;
-pub use refusal::SignInRefusal;
+pub(crate) use refusal::SignInRefusal;
 pub(crate) use start::redirect;
 pub(crate) use used::UsedStates;
 
@@ -34,7 +34,8 @@ use crate::context::RequestContext;
 use crate::hosts::Hosts;
 use crate::pages::Pages;
 use crate::return_target::ReturnTarget;
-use crate::session::{SessionCookie, SessionOutcome, SessionTimes, Sessions, SharedSessions};
+use crate::session::{SessionCookie, SessionOutcome, SessionTimes, Sessions};
+use crate::shared::Shared;
 
 /// One entry of `[clients]`, ready to use.
 pub(crate) struct SignInClient {
@@ -67,7 +68,7 @@ pub(crate) struct SignInSettings {
     /// `[session]`.
     pub(crate) times: SessionTimes,
     /// What outlives a reload.
-    pub(crate) shared: Arc<SharedSessions>,
+    pub(crate) shared: Arc<Shared>,
     /// `[pages]`.
     pub(crate) pages: Arc<Pages>,
     /// For what ends after the request that began it.
@@ -142,8 +143,8 @@ impl SignIn {
     fn judge_target(&self, text: Option<&str>, authority: &str) -> ReturnTarget {
         let Some(text) = text.filter(|text| !text.is_empty()) else { return ReturnTarget::root() };
         ReturnTarget::judge(text, authority, &self.hosts, &self.prefix).unwrap_or_else(|refusal| {
-            self.sessions.shared.count_refused_target();
             let refusal = SignInRefusal::from(refusal);
+            self.sessions.shared.metrics().refused(refusal.reason());
             tracing::info!(reason = refusal.reason().name, "return target not followed: {refusal}");
             ReturnTarget::root()
         })

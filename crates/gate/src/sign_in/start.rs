@@ -79,7 +79,7 @@ impl SignIn {
         // Only our own endpoint has this parameter; elsewhere the query is the app's.
         let other_account = context.path == self.endpoint("start") && asks_for_other_account(context);
         if !other_account {
-            self.check_laps(headers, context.now)?;
+            self.check_laps(headers, &own, context.now)?;
         }
         self.begin(headers, context.now, Attempt { client, authority, target, number: 1, other_account }).await
     }
@@ -162,29 +162,29 @@ impl SignIn {
         Ok((id.binding(), cookie.set(&value, now, now + BROWSER_ID)))
     }
 
-    fn check_laps(&self, headers: &HeaderMap, now: UnixTime) -> Result<(), SignInRefusal> {
+    fn check_laps(&self, headers: &HeaderMap, host: &str, now: UnixTime) -> Result<(), SignInRefusal> {
         let Some(session) = self.sessions().peek(headers, now) else { return Ok(()) };
-        let laps = self.sessions().shared.entry(&session, now).laps();
+        let laps = self.sessions().shared.sessions().entry(&session, now).laps();
         if laps < LAPS || now.since(session.started()) > LAP {
             return Ok(());
         }
-        Err(self.looping(laps, "with a session that the app does not get"))
+        Err(self.looping(host, laps, "with a session that the app does not get"))
     }
 
     /// How many laps a session that follows `headers`' own would be.
     pub(super) fn next_lap(&self, headers: &HeaderMap, now: UnixTime) -> u8 {
         match self.sessions().peek(headers, now) {
             Some(before) if now.since(before.started()) <= LAP => {
-                self.sessions().shared.entry(&before, now).laps().saturating_add(1)
+                self.sessions().shared.sessions().entry(&before, now).laps().saturating_add(1)
             }
             _ => 0,
         }
     }
 
-    pub(super) fn looping(&self, attempts: u8, problem: &'static str) -> SignInRefusal {
+    pub(super) fn looping(&self, host: &str, attempts: u8, problem: &'static str) -> SignInRefusal {
         let cookie = &self.sessions().cookie;
         SignInRefusal::Loop {
-            host: self.hosts().public_host().to_owned(),
+            host: host.to_owned(),
             attempts,
             problem,
             cookie: cookie.name().to_owned(),

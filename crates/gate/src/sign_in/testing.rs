@@ -1,8 +1,8 @@
 //! A gate's sign-in with the dev tenant in the same process, and browsers that use it.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -26,7 +26,8 @@ use crate::config::{CookiesConfig, PagesConfig};
 use crate::context::RequestContext;
 use crate::hosts::Hosts;
 use crate::pages::Pages;
-use crate::session::{LiveSession, SessionCookie, SessionOutcome, SessionTimes, SharedSessions};
+use crate::session::{LiveSession, SessionCookie, SessionOutcome, SessionTimes};
+use crate::shared::Shared;
 
 const TENANT: &str = "https://login.test";
 /// Where the time of every test begins.
@@ -46,6 +47,28 @@ impl Clock for Hands {
 pub(crate) struct Held {
     inner: InProcess,
     pub(crate) gate: Semaphore,
+    /// Put into the requests to the token endpoint: this for that.
+    pub(crate) exchange: Mutex<Option<(String, String)>>,
+    /// Taken out of the answers of the token endpoint.
+    pub(crate) without: Mutex<Option<&'static str>>,
+}
+
+impl Held {
+    fn altered(&self, request: Request<Bytes>) -> Request<Bytes> {
+        request.map(|body| match &*self.exchange.lock().unwrap() {
+            Some((from, to)) => Bytes::from(String::from_utf8_lossy(&body).replace(from, to)),
+            None => body,
+        })
+    }
+
+    fn shortened(&self, response: Response<Bytes>) -> Response<Bytes> {
+        let Some(member) = *self.without.lock().unwrap() else { return response };
+        response.map(|body| {
+            let mut json: serde_json::Value = serde_json::from_slice(&body).unwrap();
+            json.as_object_mut().unwrap().remove(member);
+            Bytes::from(json.to_string())
+        })
+    }
 }
 
 impl Transport for Held {
@@ -53,7 +76,8 @@ impl Transport for Held {
         Box::pin(async move {
             if request.uri().path().ends_with("/token") {
                 let _pass = self.gate.acquire().await;
-                return self.inner.send(request, budget).await;
+                let answer = self.inner.send(self.altered(request), budget).await;
+                return answer.map(|response| self.shortened(response));
             }
             self.inner.send(request, budget).await
         })
@@ -90,7 +114,7 @@ pub(crate) struct World {
     pub(crate) clock: Arc<Hands>,
     pub(crate) tenant: Arc<Tenant>,
     pub(crate) transport: Arc<Held>,
-    pub(crate) shared: Arc<SharedSessions>,
+    pub(crate) shared: Arc<Shared>,
     pub(crate) ring: Arc<KeyRing>,
     pub(crate) sign_in: Arc<SignIn>,
 }
@@ -107,8 +131,13 @@ impl World {
         }
         let tenant = Arc::new(Tenant::new(config, Url::parse(TENANT).unwrap()).unwrap());
         let inner = InProcess::new(tenant.clone(), clock.clone());
-        let transport = Arc::new(Held { inner, gate: Semaphore::new(Semaphore::MAX_PERMITS) });
-        let shared = Arc::new(SharedSessions::default());
+        let transport = Arc::new(Held {
+            inner,
+            gate: Semaphore::new(Semaphore::MAX_PERMITS),
+            exchange: Mutex::default(),
+            without: Mutex::default(),
+        });
+        let shared = Shared::new();
         let ring = Arc::new(KeyRing::generate().unwrap());
         let sign_in = build(&setup, &clock, &tenant, &transport, &shared, &ring);
         World { clock, tenant, transport, shared, ring, sign_in }
@@ -142,7 +171,7 @@ fn build(
     clock: &Arc<Hands>,
     tenant: &Arc<Tenant>,
     transport: &Arc<Held>,
-    shared: &Arc<SharedSessions>,
+    shared: &Arc<Shared>,
     ring: &Arc<KeyRing>,
 ) -> Arc<SignIn> {
     let settings = IssuerSettings {
@@ -238,7 +267,7 @@ impl Browser {
         assert!(size + 32 <= 4096, "a header block of {size} bytes");
         let Some(cookie) = cookies.first() else { return };
         let pair = cookie.to_str().unwrap().split(';').next().unwrap();
-        assert!(pair.len() <= crate::session::BUDGET, "a cookie of {} bytes", pair.len());
+        assert!(pair.len() <= gangplank_authn::session::MAX_COOKIE, "a cookie of {} bytes", pair.len());
         self.cookie = (!cookie.to_str().unwrap().contains("Max-Age=0")).then(|| pair.to_owned());
     }
 
