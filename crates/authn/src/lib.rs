@@ -1,12 +1,42 @@
 //! What the wire presented, and who it is: one [`Identity`], made only from evidence.
 //!
 //! This crate decides; it does not dial. Whatever it needs from a provider goes through the
-//! [`Transport`](gangplank_oauth::Transport) it is given.
+//! [`Transport`](gangplank_oauth::Transport) it is given, and the time is an argument.
+//!
+//! | evidence | made by |
+//! |---|---|
+//! | [`SignedIn`] | [`Issuer::verify_id_token`]: a sign-in or its refresh |
+//! | [`Authenticated`] | a verified access token ([`BearerAuthenticator`]), a session, or [`Anonymous`] |
+//! | [`session::SessionRecord`] | a [`SignedIn`], or the seal ([`seal::KeyRing`]) that only we can make |
+//!
+//! An [`Authenticator`] answers with an [`Outcome`]; a [`Chain`] asks several. Every "no" is a [`Refusal`] with an
+//! entry in the catalogue.
 
+mod anonymous;
 mod authenticator;
+mod bearer;
+mod chain;
+mod entra;
 mod identity;
+mod issuer;
+mod jwks;
+mod mapping;
+mod overage;
 mod refusal;
+pub mod seal;
+pub mod session;
+mod signed_in;
+mod source;
+#[cfg(test)]
+mod testing;
 
+pub use anonymous::Anonymous;
 pub use authenticator::{Authenticator, Credentials, Outcome};
+pub use bearer::BearerAuthenticator;
+pub use chain::Chain;
 pub use identity::{Authenticated, Identity, Method};
-pub use refusal::Refusal;
+pub use issuer::{Issuer, IssuerKind, IssuerSettings};
+pub use jwks::JwksHealth;
+pub use mapping::ClaimNames;
+pub use refusal::{Denial, Refusal};
+pub use signed_in::SignedIn;

@@ -1,0 +1,12 @@
+//! The binary `gangplank`: arguments, the configuration document, wiring, reload, telemetry, exit codes.
+//!
+//! It is a library beside `main.rs` so that what parses foreign input can be fuzzed.
+
+pub mod arguments;
+pub mod console;
+pub mod dev;
+pub mod document;
+pub mod environment;
+pub mod exit;
+pub mod signals;
+pub mod telemetry;

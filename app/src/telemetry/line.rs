@@ -1,0 +1,219 @@
+//! One event, one line.
+//!
+//! Text: `2026-11-22T00:07:11.042Z INFO  listening address=127.0.0.1:4180`. JSON: an object with `time`, `level`,
+//! `target`, `message` and the fields. Control characters are escaped in both: whoever can put a line break into a
+//! field must not be able to write a line of the log.
+
+use std::cell::RefCell;
+use std::fmt::{Debug, Write as _};
+use std::time::SystemTime;
+
+use tracing::field::{Field, Visit};
+use tracing::{Event, Level};
+
+use super::mask;
+
+thread_local! {
+    static BUFFERS: RefCell<Buffers> = const { RefCell::new(Buffers { line: String::new(), value: String::new() }) };
+}
+
+struct Buffers {
+    line: String,
+    value: String,
+}
+
+/// Formats the event and hands the line, line break included, to `write`.
+pub(super) fn with(event: &Event<'_>, json: bool, write: impl FnOnce(&str)) {
+    BUFFERS.with(|buffers| match buffers.try_borrow_mut() {
+        Ok(mut buffers) => format(event, json, &mut buffers, write),
+        // An event while an event is formatted: some `Display` logs. It gets buffers of its own.
+        Err(_) => format(event, json, &mut Buffers { line: String::new(), value: String::new() }, write),
+    });
+}
+
+fn format(event: &Event<'_>, json: bool, buffers: &mut Buffers, write: impl FnOnce(&str)) {
+    let Buffers { line, value } = buffers;
+    line.clear();
+    let level = *event.metadata().level();
+    let target = event.metadata().target();
+    if json {
+        line.push_str("{\"time\":\"");
+        push_time(line, since_epoch());
+        let _ =
+            write!(line, "\",\"level\":\"{}\",\"target\":\"{target}\"", name(level).trim_end().to_ascii_lowercase());
+        event.record(&mut Json { line, value });
+        line.push_str("}\n");
+    } else {
+        push_time(line, since_epoch());
+        let _ = write!(line, " {}", name(level));
+        if !target.starts_with("gangplank") {
+            let _ = write!(line, " {target}:");
+        }
+        event.record(&mut Text { line, value });
+        line.push('\n');
+    }
+    write(&mask(line));
+}
+
+fn name(level: Level) -> &'static str {
+    match level {
+        Level::ERROR => "ERROR",
+        Level::WARN => "WARN ",
+        Level::INFO => "INFO ",
+        Level::DEBUG => "DEBUG",
+        Level::TRACE => "TRACE",
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the log is the edge; its times decide nothing")]
+fn since_epoch() -> std::time::Duration {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
+}
+
+/// RFC 3339 in UTC with milliseconds. Days to a date as in Howard Hinnant's `civil_from_days`.
+fn push_time(line: &mut String, since_epoch: std::time::Duration) {
+    let seconds = since_epoch.as_secs();
+    let days = seconds / 86_400 + 719_468;
+    let era = days / 146_097;
+    let day_of_era = days % 146_097;
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    let year = year_of_era + era * 400 + u64::from(month <= 2);
+    let (hour, minute, second) = (seconds / 3_600 % 24, seconds / 60 % 60, seconds % 60);
+    let millis = since_epoch.subsec_millis();
+    let _ = write!(line, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z");
+}
+
+struct Text<'b> {
+    line: &'b mut String,
+    value: &'b mut String,
+}
+
+impl Text<'_> {
+    fn push(&mut self, field: &str, value: &str) {
+        self.line.push(' ');
+        if field == "message" {
+            push_escaped(self.line, value, false);
+            return;
+        }
+        self.line.push_str(field);
+        self.line.push('=');
+        let bare = !value.is_empty() && value.bytes().all(|b| b.is_ascii_graphic() && b != b'"' && b != b'\\');
+        if bare {
+            self.line.push_str(value);
+        } else {
+            self.line.push('"');
+            push_escaped(self.line, value, true);
+            self.line.push('"');
+        }
+    }
+}
+
+impl Visit for Text<'_> {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.push(field.name(), value);
+    }
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        let mut text = std::mem::take(self.value);
+        text.clear();
+        let _ = write!(text, "{value:?}");
+        self.push(field.name(), &text);
+        *self.value = text;
+    }
+}
+
+struct Json<'b> {
+    line: &'b mut String,
+    value: &'b mut String,
+}
+
+impl Json<'_> {
+    fn key(&mut self, field: &Field) {
+        self.line.push_str(",\"");
+        push_escaped(self.line, field.name(), true);
+        self.line.push_str("\":");
+    }
+    fn text(&mut self, field: &Field, value: &str) {
+        self.key(field);
+        self.line.push('"');
+        push_escaped(self.line, value, true);
+        self.line.push('"');
+    }
+}
+
+impl Visit for Json<'_> {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.text(field, value);
+    }
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.key(field);
+        let _ = write!(self.line, "{value}");
+    }
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.key(field);
+        let _ = write!(self.line, "{value}");
+    }
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.key(field);
+        self.line.push_str(if value { "true" } else { "false" });
+    }
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        let mut text = std::mem::take(self.value);
+        text.clear();
+        let _ = write!(text, "{value:?}");
+        self.text(field, &text);
+        *self.value = text;
+    }
+}
+
+/// Escapes control characters as JSON does, and with `quoted` also what ends a quoted text.
+fn push_escaped(line: &mut String, value: &str, quoted: bool) {
+    let special = |c: char| c.is_control() || quoted && matches!(c, '"' | '\\');
+    if !value.chars().any(special) {
+        line.push_str(value);
+        return;
+    }
+    for c in value.chars() {
+        match c {
+            '\n' => line.push_str("\\n"),
+            '\r' => line.push_str("\\r"),
+            '\t' => line.push_str("\\t"),
+            '"' | '\\' if quoted => line.extend(['\\', c]),
+            c if c.is_control() => {
+                let _ = write!(line, "\\u{:04x}", c as u32);
+            }
+            c => line.push(c),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn times_are_rfc_3339() {
+        for (seconds, text) in [
+            (0, "1970-01-01T00:00:00.007Z"),
+            (951_782_399, "2000-02-28T23:59:59.007Z"),
+            (951_782_400, "2000-02-29T00:00:00.007Z"),
+            (1_795_305_631, "2026-11-22T00:00:31.007Z"),
+        ] {
+            let mut line = String::new();
+            push_time(&mut line, Duration::new(seconds, 7_000_000));
+            assert_eq!(line, text);
+        }
+    }
+
+    #[test]
+    fn no_field_can_begin_a_line() {
+        let mut line = String::new();
+        push_escaped(&mut line, "a\nb\u{1b}[31m\u{85}\"", true);
+        assert_eq!(line, "a\\nb\\u001b[31m\\u0085\\\"");
+        assert!(serde_json::from_str::<String>(&format!("\"{line}\"")).is_ok());
+    }
+}
