@@ -10,55 +10,25 @@
 //! **Access tokens**, after the verifier's rules with the configured audiences: Entra's must have `azp` or `appid`,
 //! which its ID tokens never have, since both kinds can carry the same audience.
 
+mod checks;
+mod settings;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_lc_rs::constant_time::verify_slices_are_equal;
 use gangplank_jose::{Algorithm, Claims, KeySet, Purpose, Rules, TokenRefusal, UnixTime, Unverified, Verified};
 use gangplank_oauth::config::ConfigError;
 use gangplank_oauth::{Clock, IssuerUrl, Provider, Transport, random_unit};
 use secrecy::SecretString;
 
-use crate::entra::Entra;
+use self::checks::{check_authorized_party, check_nonce, may_be_the_keys};
+pub use self::settings::{IssuerKind, IssuerSettings};
+use crate::entra::{Entra, is_entra};
 use crate::jwks::{JwksCache, JwksHealth, Refetched};
 use crate::mapping::Mapping;
 use crate::refusal::fact;
 use crate::source::ProviderKeys;
-use crate::{Authenticated, ClaimNames, Denial, Method, Outcome, Refusal, SignedIn, overage};
-
-/// Which kind of provider it is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum IssuerKind {
-    /// One tenant of Microsoft Entra ID.
-    Entra {
-        /// The tenant's id, a GUID.
-        tenant: String,
-        /// The login host; `None`: `https://login.microsoftonline.com`.
-        authority: Option<String>,
-        /// Microsoft Graph; `None`: the one that belongs to the authority.
-        graph: Option<String>,
-    },
-    /// Any OpenID Connect provider.
-    OpenId {
-        /// The issuer, exactly as it spells itself.
-        url: String,
-    },
-}
-
-/// What makes an issuer.
-#[derive(Clone, Debug)]
-pub struct IssuerSettings {
-    /// The configuration's name of it.
-    pub name: String,
-    /// Which kind it is.
-    pub kind: IssuerKind,
-    /// Audiences accepted on access tokens, any of them, compared byte for byte. None: no access token is accepted.
-    pub audiences: Vec<String>,
-    /// Accepted algorithms; empty: [`Issuer::DEFAULT_ALGORITHMS`].
-    pub algorithms: Vec<Algorithm>,
-    /// Which claim says what.
-    pub claims: ClaimNames,
-}
+use crate::{Authenticated, Denial, Method, Outcome, Refusal, SignedIn, overage};
 
 /// One identity provider.
 pub struct Issuer {
@@ -104,7 +74,11 @@ impl Issuer {
             some => some,
         };
         Ok(Arc::new(Issuer {
-            mapping: Mapping { issuer: settings.name, entra: entra.is_some(), names: settings.claims },
+            mapping: Mapping {
+                issuer: settings.name,
+                entra: entra.is_some() || is_entra(&accepted[0]),
+                names: settings.claims,
+            },
             access_rules: Rules {
                 issuers: accepted.clone(),
                 audiences: settings.audiences,
@@ -303,32 +277,6 @@ impl std::fmt::Debug for Issuer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Issuer").field("name", &self.name()).field("accepted", &self.accepted).finish_non_exhaustive()
     }
-}
-
-/// Whether other keys could change the verdict.
-fn may_be_the_keys(refusal: &TokenRefusal) -> bool {
-    matches!(
-        refusal,
-        TokenRefusal::KeyUnknown { .. }
-            | TokenRefusal::KeyUnusable { .. }
-            | TokenRefusal::AlgorithmKeyMismatch { .. }
-            | TokenRefusal::SignatureInvalid { .. }
-    )
-}
-
-fn check_authorized_party(claims: &Claims, client_id: &str) -> Result<(), Refusal> {
-    let azp = claims.get("azp");
-    match azp.and_then(|azp| azp.as_str()) {
-        Some(azp) if azp == client_id => Ok(()),
-        None if azp.is_none() && claims.audiences().len() <= 1 => Ok(()),
-        found => Err(Refusal::AuthorizedPartyMismatch { found: found.map(fact), expected: fact(client_id) }),
-    }
-}
-
-fn check_nonce(claims: &Claims, sent: &str) -> Result<(), Refusal> {
-    let found = claims.str("nonce").ok_or(Refusal::NonceMismatch { problem: "is missing" })?;
-    verify_slices_are_equal(found.as_bytes(), sent.as_bytes())
-        .map_err(|_| Refusal::NonceMismatch { problem: "is another one" })
 }
 
 fn issuer_url(key: String, text: &str) -> Result<IssuerUrl, Vec<ConfigError>> {

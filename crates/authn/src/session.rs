@@ -11,10 +11,12 @@
 
 mod browser;
 mod record;
+mod rule_groups;
 #[cfg(test)]
 mod tests;
 mod wire;
 
 pub use browser::{BrowserId, OpenedCookie};
-pub use record::{OpenedSession, RuleGroups, SessionId, SessionRecord, StartParams, TokenParams};
+pub use record::{OpenedSession, SessionId, SessionRecord, StartParams, TokenParams};
+pub use rule_groups::RuleGroups;
 pub use wire::MAX_COOKIE;
