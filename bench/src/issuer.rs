@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::io::{BufWriter, Write as _};
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -40,6 +41,7 @@ pub struct Issuer {
     key: SigningKey,
     /// The nonce of each code given out.
     codes: Mutex<HashMap<String, String>>,
+    issued: AtomicU64,
 }
 
 impl Issuer {
@@ -49,7 +51,7 @@ impl Issuer {
     /// The key cannot be made.
     pub fn new(address: SocketAddr) -> Result<Self, Failure> {
         let key = SigningKey::generate(Algorithm::RS256)?;
-        Ok(Issuer { url: format!("http://{address}"), key, codes: Mutex::default() })
+        Ok(Issuer { url: format!("http://{address}"), key, codes: Mutex::default(), issued: AtomicU64::new(0) })
     }
 
     /// The issuer identifier.
@@ -117,7 +119,7 @@ impl Issuer {
         let asked: HashMap<_, _> = parse(query.as_bytes()).collect();
         let parameter = |name: &str| asked.get(name).ok_or_else(|| format!("{name} is missing"));
         let mut codes = self.codes.lock().unwrap_or_else(PoisonError::into_inner);
-        let code = format!("code-{}", codes.len());
+        let code = format!("code-{}", self.issued.fetch_add(1, Ordering::Relaxed));
         codes.insert(code.clone(), parameter("nonce")?.to_string());
         let mut back = Url::parse(parameter("redirect_uri")?)?;
         back.query_pairs_mut().append_pair("code", &code).append_pair("state", parameter("state")?);

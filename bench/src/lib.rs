@@ -2,10 +2,12 @@
 //!
 //! * [`servers`]: hyper alone, answering or passing on, with the settings of Gangplank's own server.
 //! * [`issuer`]: an OpenID provider that signs everybody in at once, and a pile of access tokens.
+//! * [`start`]: from starting a process to its first answer.
 //! * [`verify`]: what the crypto library takes for one signature.
 
 pub mod issuer;
 pub mod servers;
+pub mod start;
 pub mod verify;
 
 /// Anything that goes wrong in a bench ends it.

@@ -1,13 +1,17 @@
-//! `reference hello | net-hello | proxy URL | issuer TOKEN-FILE COUNT | verify`: what `bench/run` measures against.
+//! What `bench/run` measures against: `reference COMMAND`.
 //!
-//! Servers listen on a free port of the loopback interface, print `listening ADDRESS` and run until they are ended.
+//! * `hello`, `net-hello`, `proxy URL`, `issuer TOKEN-FILE COUNT`: listen on a free port of the loopback interface,
+//!   print `listening ADDRESS` and run until they are ended.
+//! * `verify`: prints what one RS256 verification takes, in µs.
+//! * `port`: prints a port that is free.
+//! * `started-in GANGPLANK CONFIG`: starts the gate, prints after how many ms it answers, and ends it.
 
 use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 
 use gangplank_bench::issuer::Issuer;
-use gangplank_bench::{Failure, servers, verify};
+use gangplank_bench::{Failure, servers, start, verify};
 use tokio::net::TcpListener;
 
 #[tokio::main]
@@ -21,8 +25,10 @@ async fn main() -> Result<(), Failure> {
         }
         ["proxy", upstream] => servers::proxy(announced()?, &upstream.parse()?).await,
         ["issuer", tokens, count] => issuer(Path::new(tokens), count.parse()?).await,
+        ["port"] => say(&servers::listen()?.local_addr()?.port().to_string()),
+        ["started-in", program, config] => say(&format!("{:.1}", start::millis(program, config)?)),
         ["verify"] => say(&format!("{:.2}", verify::rs256_micros(1400)?)),
-        _ => Err("usage: reference hello | net-hello | proxy URL | issuer TOKEN-FILE COUNT | verify".into()),
+        _ => Err("see the head of bench/src/bin/reference.rs for the commands".into()),
     }
 }
 

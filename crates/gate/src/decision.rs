@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use gangplank_authn::{Anonymous, Authenticated, BearerAuthenticator, Outcome};
-use gangplank_jose::{Rules, UnixTime};
+use gangplank_jose::UnixTime;
 use http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use prometheus_client::metrics::counter::Counter;
 use quick_cache::{Weighter, sync::Cache};
@@ -143,8 +143,8 @@ impl Gate {
             Outcome::Rejected(refusal) => return Err(Refusal::Authentication(refusal)),
             Outcome::Unavailable(refusal) => return Err(Refusal::Undecided(refusal)),
         };
-        // The verifier grants the leeway too: a token must not be accepted and its streams be cut at once.
-        let ends = authenticated.expires().map(|e| e + Rules::LEEWAY);
+        // The verifier's leeway is in it: a token is not accepted and its streams cut at once.
+        let ends = authenticated.expires();
         let passed = route.pass_access_token.then(|| SecretString::from(token));
         let life = ends.map(|ends| Arc::new(Life::new(ends)));
         let until = (now + BEARER).min(ends.unwrap_or(now + BEARER));
@@ -176,10 +176,10 @@ impl Gate {
         let passed = live.access_token.as_ref().filter(|_| route.pass_access_token);
         let until = live.refresh_after.min(live.ends);
         let decision = self.permit(route, live.authenticated, passed, Some(live.life), until)?;
-        if let (Some(key), None) = (key, &live.set_cookie) {
-            if now < until {
-                self.decisions.cache.insert(key, decision.clone());
-            }
+        if let (Some(key), None) = (key, &live.set_cookie)
+            && now < until
+        {
+            self.decisions.cache.insert(key, decision.clone());
         }
         Ok(Decided { decision, set_cookie: live.set_cookie })
     }

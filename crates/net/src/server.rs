@@ -79,9 +79,9 @@ pub struct Peer {
 /// How a server ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DrainReport {
-    /// Connections that ended by themselves after the signal.
+    /// Connections that were open at the signal and ended by themselves.
     pub finished: usize,
-    /// Connections cut off because the time was up.
+    /// Connections cut off because the time was up, tunnels included.
     pub cut: usize,
 }
 
@@ -241,18 +241,21 @@ fn is_of_the_peer(error: &std::io::Error) -> bool {
 }
 
 async fn drain(slots: &Semaphore, mut connections: JoinSet<()>, limits: &ServerLimits) -> DrainReport {
-    let open = limits.connections as usize - slots.available_permits();
+    let open = connections.len();
     let started = Instant::now();
     let cut = match timeout(limits.drain, slots.acquire_many(limits.connections)).await {
         Ok(_) => 0,
         Err(_) => limits.connections as usize - slots.available_permits(),
     };
     connections.abort_all();
+    let mut aborted = 0;
     while let Some(ended) = connections.join_next().await {
+        aborted += usize::from(ended.as_ref().is_err_and(JoinError::is_cancelled));
         report(ended);
     }
-    tracing::debug!(open, cut, took = ?started.elapsed(), "drained");
-    DrainReport { finished: open.saturating_sub(cut), cut }
+    let drained = DrainReport { finished: open - aborted, cut };
+    tracing::debug!(?drained, took = ?started.elapsed(), "all connections have ended");
+    drained
 }
 
 fn report(ended: Result<(), JoinError>) {

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use gangplank_net::{DrainReport, ServerLimits};
-use http::Response;
+use http::{Request, Response};
 use http_body_util::Full;
+use hyper::body::Incoming;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
@@ -19,10 +20,10 @@ const ASK: &[u8] = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n";
 async fn requests_in_flight_finish_idle_connections_close_and_new_ones_are_refused() {
     let (begun, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let (seen, wait) = (begun.clone(), go.clone());
-    let server = start(ServerLimits::default(), None, move |request, _| {
+    let server = start(ServerLimits::default(), None, move |request: Request<Incoming>, _| {
         let (seen, wait) = (seen.clone(), wait.clone());
         async move {
-            if http::Request::<hyper::body::Incoming>::uri(&request).path() == "/wait" {
+            if request.uri().path() == "/wait" {
                 seen.notify_one();
                 wait.notified().await;
             }
@@ -54,14 +55,23 @@ async fn what_does_not_finish_is_cut_off_and_counted() {
     let begun = Arc::new(Notify::new());
     let seen = begun.clone();
     let limits = ServerLimits { drain: Duration::from_millis(50), ..ServerLimits::default() };
-    let server = start(limits, None, move |_, _| {
-        seen.notify_one();
-        std::future::pending::<Response<Full<Bytes>>>()
+    let server = start(limits, None, move |request: Request<Incoming>, _| {
+        let seen = seen.clone();
+        async move {
+            if request.uri().path() != "/at-once" {
+                seen.notify_one();
+                std::future::pending::<()>().await;
+            }
+            Response::new(Full::<Bytes>::from("whole"))
+        }
     });
     let mut stuck = connect(server.address).await;
     stuck.write_all(ASK).await.unwrap();
     soon(begun.notified()).await;
-    assert_eq!(server.stopped().await, DrainReport { finished: 0, cut: 1 });
+    let mut idle = connect(server.address).await;
+    idle.write_all(b"GET /at-once HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    read_until(&mut idle, "whole").await;
+    assert_eq!(server.stopped().await, DrainReport { finished: 1, cut: 1 });
     assert_eq!(read_to_end(&mut stuck).await, "");
 }
 
