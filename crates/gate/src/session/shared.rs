@@ -13,7 +13,7 @@
 //!    is known of, then those that end soonest, whose streams are cut so that none is left unwatched.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -34,6 +34,7 @@ pub(crate) struct SharedSessions {
     most: usize,
     /// Sign-ins that have come back.
     pub(crate) used: UsedStates,
+    refused_targets: AtomicU64,
 }
 
 impl Default for SharedSessions {
@@ -44,7 +45,12 @@ impl Default for SharedSessions {
 
 impl SharedSessions {
     pub(super) fn with_room_for(most: usize) -> Self {
-        SharedSessions { sessions: Mutex::default(), most, used: UsedStates::default() }
+        SharedSessions {
+            sessions: Mutex::default(),
+            most,
+            used: UsedStates::default(),
+            refused_targets: AtomicU64::new(0),
+        }
     }
 
     /// What is known of a session; from now on something is.
@@ -66,9 +72,17 @@ impl SharedSessions {
         self.entry(record, now).end(SignInRefusal::SessionSignedOut);
     }
 
-    /// How many are remembered.
-    #[cfg(test)]
-    pub(super) fn len(&self) -> usize {
+    /// How many return targets were not followed, for metrics.
+    pub(crate) fn refused_targets(&self) -> u64 {
+        self.refused_targets.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn count_refused_target(&self) {
+        self.refused_targets.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many are remembered, for metrics.
+    pub(crate) fn len(&self) -> usize {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 }
