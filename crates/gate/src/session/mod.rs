@@ -186,9 +186,13 @@ impl Sessions {
             };
             let need = self.need(&record, now)?;
             if need != Need::Nothing && !waited {
-                let running = refresh::begin(self, &entry, &record, now);
-                if let (Need::Now, Some(done)) = (need, running) {
-                    refresh::wait(done).await;
+                let longest = match (need, refresh::begin(self, &entry, &record, now)) {
+                    (Need::Now, Some((done, _))) => Some((done, refresh::PATIENCE)),
+                    (Need::Soon, Some((done, true))) => Some((done, refresh::MOMENT)),
+                    _ => None,
+                };
+                if let Some((done, longest)) = longest {
+                    refresh::wait(done, longest).await;
                     waited = true;
                     continue;
                 }

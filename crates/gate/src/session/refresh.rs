@@ -1,7 +1,10 @@
 //! Asking the provider again who it is, before its last answer grows old.
 //!
-//! 1. Due at four fifths of the way to `fresh_until`: then a request starts it and does not wait. Past `fresh_until`, or
-//!    when the rules name other groups than the session was asked about, a request waits for it, at most five seconds.
+//! 1. Due at four fifths of the way to `fresh_until`: then a request starts it, and waits no longer than a proxy in
+//!    front would not notice (150 ms; Envoy gives up after 200). That is often enough for the new cookie to leave with
+//!    the very answer, before another replica, which knows nothing of it, gets the old cookie and uses the old refresh
+//!    token again. The others do not wait. Past `fresh_until`, or when the rules name other groups than the session was
+//!    asked about, every request waits, at most five seconds.
 //! 2. One at a time per session, however many requests come. It runs in a task of its own, so that a client that hangs
 //!    up does not take a rotated refresh token with it.
 //! 3. A provider that is away, or answers something else than a verdict, is asked again after 10 s, doubling to 2 min;
@@ -28,26 +31,28 @@ use super::Sessions;
 use super::shared::{Attempt, Entry, Failures, Latest};
 use crate::sign_in::{SignInClient, SignInRefusal};
 
-/// The longest that a request waits.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// The longest that a request waits which cannot do without.
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
+/// The longest that a request waits which could.
+pub(super) const MOMENT: Duration = Duration::from_millis(150);
 const SHORTEST_PAUSE: Duration = Duration::from_secs(10);
 const LONGEST_PAUSE: Duration = Duration::from_secs(120);
 
 /// Starts a refresh of `record` unless one is running, it was just tried in vain, or it is no longer the newest.
-/// The receiver closes when the refresh is done.
+/// The receiver closes when the refresh is done; the flag says whether it was this call that started it.
 pub(super) fn begin(
     sessions: &Arc<Sessions>,
     entry: &Arc<Entry>,
     record: &Arc<SessionRecord>,
     now: UnixTime,
-) -> Option<watch::Receiver<()>> {
+) -> Option<(watch::Receiver<()>, bool)> {
     let client = sessions.clients.get(record.client())?.clone();
     let mut state = entry.lock();
     if state.over.is_some() || state.generation != record.generation() {
         return None;
     }
     let failures = match &state.attempt {
-        Attempt::Running { done, .. } => return Some(done.clone()),
+        Attempt::Running { done, .. } => return Some((done.clone(), false)),
         Attempt::Idle { not_before, .. } if now < *not_before => return None,
         Attempt::Idle { failures, .. } => *failures,
     };
@@ -57,13 +62,13 @@ pub(super) fn begin(
     let attempt = Running { entry: entry.clone(), started: now, failures, _done: sender };
     let (sessions, record) = (sessions.clone(), record.clone());
     tokio::spawn(async move { attempt.run(&sessions, &client, &record).await });
-    Some(done)
+    Some((done, true))
 }
 
-/// Waits until a refresh is done, or patience ends.
-pub(super) async fn wait(mut done: watch::Receiver<()>) {
+/// Waits until a refresh is done, or for so long.
+pub(super) async fn wait(mut done: watch::Receiver<()>, longest: Duration) {
     // Nothing is ever sent: the error that the sender is gone is the news.
-    let _ = tokio::time::timeout(PATIENCE, done.changed()).await;
+    let _ = tokio::time::timeout(longest, done.changed()).await;
 }
 
 /// How a refresh went.

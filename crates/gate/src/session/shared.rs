@@ -7,11 +7,13 @@
 //!    browser hears of that with its next request only, and a `Set-Cookie` may get lost on the way (a client that
 //!    hangs up, nginx's `auth_request`). Once nobody can need it any more, the newest cookie is forgotten here.
 //! 3. Over is for ever: signed out, or refused by the provider.
+//!    For this process, that is: without a store that replicas share, another one learns of it from the provider at its
+//!    next refresh only, and of a refresh from the newer cookie.
 //! 4. Memory is bounded. When it is full, sessions that have ended go first, then those that nobody watches and nothing
 //!    is known of, then those that end soonest, whose streams are cut so that none is left unwatched.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -32,6 +34,7 @@ pub(crate) struct SharedSessions {
     most: usize,
     /// Sign-ins that have come back.
     pub(crate) used: UsedStates,
+    refused_targets: AtomicU64,
 }
 
 impl Default for SharedSessions {
@@ -42,7 +45,12 @@ impl Default for SharedSessions {
 
 impl SharedSessions {
     pub(super) fn with_room_for(most: usize) -> Self {
-        SharedSessions { sessions: Mutex::default(), most, used: UsedStates::default() }
+        SharedSessions {
+            sessions: Mutex::default(),
+            most,
+            used: UsedStates::default(),
+            refused_targets: AtomicU64::new(0),
+        }
     }
 
     /// What is known of a session; from now on something is.
@@ -64,9 +72,17 @@ impl SharedSessions {
         self.entry(record, now).end(SignInRefusal::SessionSignedOut);
     }
 
-    /// How many are remembered.
-    #[cfg(test)]
-    pub(super) fn len(&self) -> usize {
+    /// How many return targets were not followed, for metrics.
+    pub(crate) fn refused_targets(&self) -> u64 {
+        self.refused_targets.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn count_refused_target(&self) {
+        self.refused_targets.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many are remembered, for metrics.
+    pub(crate) fn len(&self) -> usize {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 }

@@ -144,7 +144,7 @@ impl SignIn {
         let Some(text) = text.filter(|text| !text.is_empty()) else { return ReturnTarget::root() };
         ReturnTarget::judge(text, authority, &self.hosts, &self.prefix).unwrap_or_else(|refusal| {
             let refusal = SignInRefusal::from(refusal);
-            self.sessions.shared.metrics().refused(refusal.reason());
+            self.sessions.shared.sessions().count_refused_target();
             tracing::info!(reason = refusal.reason().name, "return target not followed: {refusal}");
             ReturnTarget::root()
         })
