@@ -181,11 +181,14 @@ impl<T> Loaded<T> {
 }
 
 impl Report {
-    /// A report of one problem that has no place in a file.
-    pub fn of(message: String, help: &str) -> Self {
-        let help = if help.is_empty() { Vec::new() } else { vec![help.to_owned()] };
-        let problem = Problem { message, help, ..Problem::default() };
-        Report { problems: vec![problem], files: Vec::new() }
+    /// A report of what a builder found wrong with something that is in no file.
+    pub fn of_errors(errors: &[ConfigError]) -> Self {
+        let problem = |error: &ConfigError| Problem {
+            message: format!("`{}`: {}", error.path, error.message),
+            help: if error.help.is_empty() { Vec::new() } else { vec![error.help.clone()] },
+            ..Problem::default()
+        };
+        Report { problems: errors.iter().map(problem).collect(), files: Vec::new() }
     }
 
     /// Whether there is nothing wrong.
@@ -196,6 +199,14 @@ impl Report {
     /// How much is wrong.
     pub fn len(&self) -> usize {
         self.problems.len()
+    }
+
+    /// How much is wrong, in words.
+    pub fn summary(&self) -> String {
+        match self.problems.len() {
+            1 => "1 mistake".to_owned(),
+            many => format!("{many} mistakes"),
+        }
     }
 
     /// All of it, as people read it.
