@@ -77,7 +77,7 @@ fn issuer_url(issuer: &IssuerConfig) -> Option<String> {
 
 async fn get(client: &HttpClient, url: &str) -> Result<Value, String> {
     let request = Request::get(url).body(Bytes::new()).map_err(|_| format!("{url:?} is no URL"))?;
-    let response = client.send(request, Budget::METADATA).await.map_err(|e| format!("{url}: {e}"))?;
+    let response = client.send(request, Budget::DEFAULT).await.map_err(|e| format!("{url}: {e}"))?;
     if response.status() != StatusCode::OK {
         return Err(format!("{url} answers {}", response.status()));
     }

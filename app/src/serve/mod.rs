@@ -79,5 +79,9 @@ async fn serve(
 /// What the log does for a command that has no configuration of its own.
 pub fn quiet_log(verbose: bool) -> LogConfig {
     use crate::telemetry::LogLevel;
-    LogConfig { format: None, level: Some(if verbose { LogLevel::Info } else { LogLevel::Error }), audit: Some(verbose) }
+    LogConfig {
+        format: None,
+        level: Some(if verbose { LogLevel::Info } else { LogLevel::Error }),
+        audit: Some(verbose),
+    }
 }

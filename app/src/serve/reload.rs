@@ -12,12 +12,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use gangplank_gate::config::Config;
 use gangplank_net::{FileWatch, ReloadingTls, watch_files};
 use tokio::signal::unix::Signal;
 
 use super::wire::{Current, Parts};
-use crate::document::{self, Loaded, drop_in_directory};
+use crate::document::{self, drop_in_directory};
 use crate::telemetry::Telemetry;
 
 /// How long a new gate may take to reach its providers before it takes over regardless.
@@ -27,7 +26,6 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const AT_START: [&str; 4] = ["gate.listen", "gate.metrics_listen", "gate.tls", "gate.limits"];
 
 /// Watches over the configuration.
-#[derive(Debug)]
 pub(super) struct Reloader {
     pub(super) config: PathBuf,
     pub(super) parts: Parts,
@@ -114,6 +112,8 @@ fn names(paths: &[PathBuf]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::document::Loaded;
+    use gangplank_gate::config::Config;
 
     fn document(text: &str) -> Loaded<Config> {
         document::load_bytes("x.toml", text.as_bytes().to_vec()).unwrap()
