@@ -40,10 +40,15 @@ pub struct Identity {
     pub username: String,
     /// An e-mail address, if the issuer states one. Never used as the key of an identity.
     pub email: Option<String>,
+    /// Whether the issuer vouches that the address is the person's. Rules about e-mail demand it.
+    pub email_verified: bool,
     /// A name for people to read.
     pub display_name: Option<String>,
     /// Groups, as the issuer names them.
     pub groups: Vec<String>,
+    /// The issuer says that there are more groups than the token carries, and nobody has got them. `groups` is empty
+    /// then: a rule about groups does not match, and should say why.
+    pub groups_unresolved: bool,
     /// A stable id that outlives renames (`oid` at Entra ID, else `sub`).
     pub uid: Option<String>,
     /// `tid` at Entra ID.
@@ -70,7 +75,6 @@ pub struct Authenticated {
 
 impl Authenticated {
     /// Only authenticators of this crate may say so.
-    #[allow(dead_code)]
     pub(crate) fn new(identity: Identity, method: Method, expires: Option<UnixTime>) -> Self {
         Authenticated { identity: Arc::new(identity), method, expires }
     }

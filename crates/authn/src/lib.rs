@@ -3,10 +3,24 @@
 //! This crate decides; it does not dial. Whatever it needs from a provider goes through the
 //! [`Transport`](gangplank_oauth::Transport) it is given.
 
+mod anonymous;
 mod authenticator;
+mod bearer;
+mod chain;
 mod identity;
+mod issuer;
+mod mapping;
 mod refusal;
+pub mod seal;
+pub mod session;
+mod signed_in;
 
+pub use anonymous::Anonymous;
 pub use authenticator::{Authenticator, Credentials, Outcome};
+pub use bearer::BearerAuthenticator;
+pub use chain::Chain;
 pub use identity::{Authenticated, Identity, Method};
-pub use refusal::Refusal;
+pub use issuer::{Issuer, IssuerKind, IssuerSettings};
+pub use mapping::ClaimNames;
+pub use refusal::{Denial, Refusal};
+pub use signed_in::SignedIn;

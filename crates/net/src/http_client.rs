@@ -48,6 +48,9 @@ impl HttpClient {
 
     async fn exchange(&self, request: Request<Bytes>, limit: usize) -> Result<Response<Bytes>, TransportError> {
         let host = host_of(request.uri());
+        if !matches!(request.uri().scheme_str(), Some("http" | "https")) {
+            return Err(TransportError::Protocol { host, cause: "only http and https URLs can be asked".to_owned() });
+        }
         let mut request = request.map(Full::new);
         *request.version_mut() = Version::HTTP_11;
         let response = self.client.request(request).await.map_err(|e| transport_error(&host, &e))?;

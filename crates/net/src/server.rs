@@ -149,7 +149,7 @@ impl Setup {
         let io = TokioIo::new(Socket::new(stream, slot));
         let mut http = pin!(self.http.serve_connection_with_upgrades(io, service));
         let mut first = pin!(sleep(self.limits.head));
-        let mut stopping = false;
+        let (mut stopping, mut waiting) = (false, true);
         loop {
             tokio::select! {
                 biased;
@@ -164,9 +164,12 @@ impl Setup {
                     http.as_mut().graceful_shutdown();
                 }
                 // hyper has a clock for heads, but none for the bytes that tell HTTP/1.1 from HTTP/2.
-                () = &mut first, if !asked.get() => {
-                    tracing::debug!(%remote, "connection closed: no request in time");
-                    return;
+                () = &mut first, if waiting => {
+                    waiting = false;
+                    if !asked.get() {
+                        tracing::debug!(%remote, "connection closed: no request in time");
+                        return;
+                    }
                 }
             }
         }

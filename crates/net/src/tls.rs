@@ -89,7 +89,6 @@ impl ReloadingTls {
     pub fn reload(&self) -> Result<bool, TlsError> {
         let fresh = read(&self.certificate, &self.key, &self.provider)?;
         let changed = self.current.0.load().cert != fresh.cert;
-        // Stored even if the chain is the same: keys_match says that the key fits, and it may be another file.
         self.current.0.store(Arc::new(fresh));
         Ok(changed)
     }

@@ -162,3 +162,123 @@ fn parent(path: &Path) -> PathBuf {
 fn is_only_reading(kind: EventKind) -> bool {
     matches!(kind, EventKind::Access(access) if access != AccessKind::Close(AccessMode::Write))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+
+    struct TempDir(PathBuf);
+
+    impl TempDir {
+        fn new() -> Self {
+            static COUNT: AtomicU32 = AtomicU32::new(0);
+            let name = format!("gangplank-watch-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+            let path = std::env::temp_dir().join(name);
+            fs::create_dir(&path).unwrap();
+            TempDir(path)
+        }
+    }
+
+    impl Drop for TempDir {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    async fn next(watch: &mut FileWatch) -> Vec<PathBuf> {
+        tokio::time::timeout(Duration::from_secs(20), watch.changed()).await.expect("should have been told by now")
+    }
+
+    #[tokio::test]
+    async fn written_replaced_deleted_and_made_again() {
+        let dir = TempDir::new();
+        let (file, other) = (dir.0.join("a.toml"), dir.0.join("b.toml"));
+        fs::write(&file, "1").unwrap();
+        let mut watch = watch_files([file.clone(), other.clone(), file.clone()]);
+        fs::write(&file, "22").unwrap();
+        assert_eq!(next(&mut watch).await, [file.as_path()]);
+        fs::write(dir.0.join("next"), "33").unwrap();
+        fs::rename(dir.0.join("next"), &file).unwrap();
+        assert_eq!(next(&mut watch).await, [file.as_path()]);
+        fs::remove_file(&file).unwrap();
+        assert_eq!(next(&mut watch).await, [file.as_path()]);
+        fs::write(&file, "4").unwrap();
+        assert_eq!(next(&mut watch).await, [file]);
+        fs::write(&other, "5").unwrap();
+        assert_eq!(next(&mut watch).await, [other]);
+    }
+
+    #[tokio::test]
+    async fn what_changes_together_is_told_together_and_neighbours_are_not_told() {
+        let dir = TempDir::new();
+        let (certificate, key) = (dir.0.join("tls.crt"), dir.0.join("tls.key"));
+        let mut watch = watch_files([certificate.clone(), key.clone()]);
+        fs::write(dir.0.join("neighbour"), "x").unwrap();
+        fs::write(&certificate, "c").unwrap();
+        fs::write(&key, "k").unwrap();
+        assert_eq!(next(&mut watch).await, [certificate, key]);
+    }
+
+    /// What the kubelet does with a ConfigMap: `file → ..data/file`, `..data → ..<date>`, and the latter is renamed over.
+    #[tokio::test]
+    async fn a_config_map_is_swapped() {
+        let dir = TempDir::new();
+        let version = |name: &str, content: &str| {
+            fs::create_dir(dir.0.join(name)).unwrap();
+            fs::write(dir.0.join(name).join("gangplank.toml"), content).unwrap();
+            symlink(name, dir.0.join("..data_tmp")).unwrap();
+            fs::rename(dir.0.join("..data_tmp"), dir.0.join("..data")).unwrap();
+        };
+        version("..2026_01", "a = 1");
+        let file = dir.0.join("gangplank.toml");
+        symlink("..data/gangplank.toml", &file).unwrap();
+        let mut watch = watch_files([file.clone()]);
+        for (old, new, content) in [("..2026_01", "..2026_02", "a = 2"), ("..2026_02", "..2026_03", "a = 3")] {
+            version(new, content);
+            fs::remove_dir_all(dir.0.join(old)).unwrap();
+            assert_eq!(next(&mut watch).await, [file.as_path()]);
+            assert_eq!(fs::read_to_string(&file).unwrap(), content);
+        }
+    }
+
+    #[tokio::test]
+    async fn the_poll_finds_what_the_system_does_not_tell() {
+        let dir = TempDir::new();
+        let file = dir.0.join("later").join("a.toml");
+        let mut watch = watch_with([file.clone()], Duration::from_millis(20));
+        fs::create_dir(dir.0.join("later")).unwrap();
+        fs::write(&file, "1").unwrap();
+        assert_eq!(next(&mut watch).await, [file.as_path()]);
+        // Through a link, the watched directory sees nothing of the change.
+        let link = dir.0.join("link.toml");
+        symlink(&file, &link).unwrap();
+        let mut watch = watch_with([link.clone()], Duration::from_millis(20));
+        fs::write(&file, "22").unwrap();
+        assert_eq!(next(&mut watch).await, [link]);
+    }
+
+    #[tokio::test]
+    async fn nothing_is_lost_while_nobody_listens() {
+        let dir = TempDir::new();
+        let file = dir.0.join("a.toml");
+        let mut watch = watch_with([file.clone()], Duration::from_millis(20));
+        fs::write(&file, "1").unwrap();
+        while watch.changes.is_empty() {
+            tokio::task::yield_now().await;
+        }
+        // The first change waits to be heard; these two must be told after it, as one.
+        fs::write(&file, "22").unwrap();
+        fs::write(&file, "333").unwrap();
+        assert_eq!(next(&mut watch).await, [file.as_path()]);
+        assert_eq!(next(&mut watch).await, [file]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_to_watch_is_silence() {
+        let mut watch = watch_files([]);
+        assert!(tokio::time::timeout(Duration::from_secs(3600), watch.changed()).await.is_err());
+    }
+}

@@ -1,0 +1,45 @@
+//! Nobody in particular, where a route says that this is enough.
+
+use gangplank_jose::UnixTime;
+use gangplank_oauth::BoxFuture;
+
+use crate::{Authenticated, Authenticator, Credentials, Identity, Method, Outcome};
+
+/// Accepts everybody as `anonymous`. It looks at nothing: put it last in a chain, behind whatever recognises
+/// credentials, so that a bad one is refused before it gets here.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Anonymous;
+
+impl Anonymous {
+    /// The user name of everybody who did not say.
+    pub const USERNAME: &'static str = "anonymous";
+
+    /// The evidence that nobody was asked.
+    pub fn authenticated() -> Authenticated {
+        let identity = Identity { username: Self::USERNAME.to_owned(), ..Identity::default() };
+        Authenticated::new(identity, Method::Anonymous, None)
+    }
+}
+
+impl Authenticator for Anonymous {
+    fn name(&self) -> &str {
+        "anonymous"
+    }
+
+    fn authenticate<'a>(&'a self, _: Credentials<'a>, _: UnixTime) -> BoxFuture<'a, Outcome> {
+        Box::pin(async { Outcome::Authenticated(Anonymous::authenticated()) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn anonymous_has_a_name_and_nothing_else() {
+        let somebody = Anonymous::authenticated();
+        assert_eq!(somebody.method(), Method::Anonymous);
+        assert_eq!(somebody.identity(), &Identity { username: "anonymous".into(), ..Identity::default() });
+        assert_eq!(somebody.expires(), None);
+    }
+}

@@ -1,0 +1,68 @@
+//! The certificate: read, judged, exchanged.
+
+use bytes::Bytes;
+use gangplank_jose::UnixTime;
+use gangplank_net::{HttpClient, ReloadingTls, Roots, ServerLimits, TlsError};
+use gangplank_oauth::{Budget, Transport as _, TransportError};
+use http::Request;
+
+use crate::support::{Authority, Running, TlsFiles, soon, start, tell};
+
+/// Asks over a connection of its own.
+async fn ask(server: &Running, trusting: &std::path::Path) -> Result<(), TransportError> {
+    let client = HttpClient::new(&Roots::File(trusting.to_path_buf())).unwrap();
+    let request = Request::get(server.url("https", "/")).body(Bytes::new()).unwrap();
+    soon(client.send(request, Budget::DEFAULT)).await.map(|_| ())
+}
+
+#[tokio::test]
+async fn a_reload_exchanges_the_certificate_and_a_failed_one_keeps_it() {
+    let files = TlsFiles::for_name("localhost");
+    let tls = files.load();
+    let server = start(ServerLimits::default(), Some(tls.clone()), tell);
+    ask(&server, &files.ca).await.unwrap();
+    assert_eq!(tls.reload(), Ok(false));
+
+    let next = Authority::new();
+    let next_ca = files.dir.join("next-ca.pem");
+    next.write(&next_ca);
+    next.issue("localhost", &files.certificate, &files.key);
+    assert!(ask(&server, &next_ca).await.is_err());
+    assert_eq!(tls.reload(), Ok(true));
+    ask(&server, &next_ca).await.unwrap();
+    assert!(ask(&server, &files.ca).await.is_err());
+
+    // Half of an exchange: the certificate is there, its key is not yet.
+    next.issue("localhost", &files.certificate, &files.dir.join("elsewhere.key"));
+    let mismatch = TlsError::Mismatch { certificate: files.certificate.clone(), key: files.key.clone() };
+    assert_eq!(tls.reload(), Err(mismatch));
+    std::fs::write(&files.certificate, "").unwrap();
+    assert_eq!(tls.reload(), Err(TlsError::NoCertificate { path: files.certificate.clone() }));
+    std::fs::remove_file(&files.certificate).unwrap();
+    assert!(matches!(tls.reload(), Err(TlsError::Certificate { .. })));
+    ask(&server, &next_ca).await.unwrap();
+}
+
+#[test]
+fn what_cannot_be_used_is_refused_by_name() {
+    let files = TlsFiles::for_name("localhost");
+    let other = TlsFiles::for_name("localhost");
+    let refused = ReloadingTls::load(&files.certificate, &other.key).unwrap_err();
+    assert!(matches!(refused, TlsError::Mismatch { .. }), "{refused}");
+    let refused = ReloadingTls::load(&files.certificate, &files.certificate).unwrap_err();
+    assert!(matches!(refused, TlsError::Key { .. }), "{refused}");
+    let refused = ReloadingTls::load(&files.key, &files.key).unwrap_err();
+    assert!(matches!(refused, TlsError::NoCertificate { .. }), "{refused}");
+    std::fs::write(&files.certificate, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n").unwrap();
+    let refused = ReloadingTls::load(&files.certificate, &files.key).unwrap_err();
+    assert!(matches!(refused, TlsError::Certificate { .. }), "{refused}");
+}
+
+#[test]
+fn the_expiry_can_be_read_and_the_files_are_named() {
+    let files = TlsFiles::for_name("localhost");
+    let tls = files.load();
+    assert_eq!(tls.not_after(), Some(UnixTime::from_secs(4_102_531_200)));
+    assert_eq!(tls.files(), [files.certificate.as_path(), files.key.as_path()]);
+    assert!(!format!("{tls:?}").contains("PRIVATE"));
+}
