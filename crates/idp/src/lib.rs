@@ -1,17 +1,48 @@
-//! An offline Entra-like tenant: a pure `handle(request, now) → response` for development and tests.
+//! An offline Entra-like tenant: a pure `handle(request, now) → reply` for development and tests.
 //!
-//! It binds nothing and reads no clock; the binary gives it sockets, tests call it directly.
+//! It binds nothing and reads no clock; the binary gives it sockets, tests call it directly ([`InProcess`]). Where
+//! Microsoft's client libraries look, it looks like Entra ID; where Entra ID is lenient in ways that hide mistakes
+//! (refresh tokens used twice), it is strict unless told otherwise.
 
-use bytes::Bytes;
-use gangplank_jose::UnixTime;
-use http::{Request, Response};
+mod authorize;
+mod bounded;
+mod built_in;
+mod claims;
+mod codes;
+mod config;
+mod control;
+mod directory;
+mod discovery;
+mod errors;
+mod faults;
+mod graph;
+mod guid;
+mod in_process;
+mod keys;
+mod logout;
+mod mint;
+mod pages;
+mod params;
+mod random;
+mod refresh;
+mod reply;
+mod route;
+mod scopes;
+mod sessions;
+mod tenant;
+mod tls;
+mod token;
 
-/// The tenant: users, groups, applications, keys and everything it has issued.
-pub struct Tenant {}
-
-impl Tenant {
-    /// Answers one request. `now` decides every lifetime.
-    pub fn handle(&self, _request: Request<Bytes>, _now: UnixTime) -> Response<Bytes> {
-        todo!()
-    }
-}
+pub use built_in::{
+    API_ID, API_V1_ID, DEMO_GROUP_ID, DOMAIN, OUTSIDERS_GROUP_ID, PUBLIC_CLIENT_ID, TENANT_ID, WEB_APP_ID,
+};
+pub use claims::MOST_GROUPS;
+pub use config::{ApplicationConfig, GroupClaims, GroupConfig, RefreshReuse, TenantConfig, UserConfig};
+pub use faults::{Counts, Endpoint, Fault, FaultKind};
+pub use in_process::InProcess;
+pub use keys::Rotation;
+pub use mint::MintError;
+pub use reply::Reply;
+pub use scopes::GRAPH_ID;
+pub use tenant::Tenant;
+pub use tls::{CertificateError, DevCa};

@@ -1,0 +1,118 @@
+//! The tenant that is there without any configuration. Every id is fixed, so that documentation, tests and bookmarks
+//! can name them.
+
+use std::collections::BTreeMap;
+
+use gangplank_oauth::config::Span;
+
+use crate::config::{ApplicationConfig, GroupClaims, GroupConfig, RefreshReuse, TenantConfig, UserConfig};
+
+/// The built-in tenant's id.
+pub const TENANT_ID: &str = "dca11c8d-0000-4000-8000-000000000001";
+/// The built-in tenant's domain.
+pub const DOMAIN: &str = "dev.test";
+/// The group that the demo lets in: alice and bob are in it.
+pub const DEMO_GROUP_ID: &str = "c0ffee00-0000-4000-8000-000000000001";
+/// The group of those who are kept out, for what that is worth: mallory is in it.
+pub const OUTSIDERS_GROUP_ID: &str = "c0ffee00-0000-4000-8000-000000000002";
+/// A confidential web application: the gate.
+pub const WEB_APP_ID: &str = "a0000000-0000-4000-8000-000000000001";
+/// An API whose access tokens have the v2 shape; `api://podinfo`.
+pub const API_ID: &str = "a0000000-0000-4000-8000-000000000002";
+/// An API whose access tokens have the v1 shape; `api://podinfo-v1`.
+pub const API_V1_ID: &str = "a0000000-0000-4000-8000-000000000003";
+/// A public client, for command lines and MSAL; `http://localhost`.
+pub const PUBLIC_CLIENT_ID: &str = "a0000000-0000-4000-8000-000000000004";
+
+impl TenantConfig {
+    /// alice (50 groups, among them the demo group), bob (250, among them the demo group), carol (none), mallory (three,
+    /// not the demo group: not allowed in); a web application, an API in both token shapes, a public client.
+    pub fn built_in() -> TenantConfig {
+        TenantConfig {
+            id: TENANT_ID.to_owned(),
+            domain: DOMAIN.to_owned(),
+            name: "Gangplank dev tenant".to_owned(),
+            groups: vec![group("demo-users", DEMO_GROUP_ID), group("outsiders", OUTSIDERS_GROUP_ID)],
+            users: vec![
+                user("alice", "Alice Anchor", &["demo-users"], 49),
+                user("bob", "Bob Bosun", &["demo-users"], 249),
+                user("carol", "Carol Capstan", &[], 0),
+                user("mallory", "Mallory Mutineer", &["outsiders"], 2),
+            ],
+            applications: vec![web_app(), api(API_ID, "podinfo", 2), api(API_V1_ID, "podinfo-v1", 1), public_client()],
+            refresh_reuse: RefreshReuse::default(),
+            access_token_lifetime: Span(std::time::Duration::from_secs(3_600)),
+            id_token_lifetime: Span(std::time::Duration::from_secs(3_600)),
+            refresh_token_lifetime: Span(std::time::Duration::from_secs(90 * 86_400)),
+            session_lifetime: Span(std::time::Duration::from_secs(86_400)),
+            control: true,
+        }
+    }
+}
+
+fn group(name: &str, id: &str) -> GroupConfig {
+    GroupConfig { name: name.to_owned(), id: Some(id.to_owned()) }
+}
+
+fn user(username: &str, name: &str, groups: &[&str], more_groups: usize) -> UserConfig {
+    UserConfig {
+        username: username.to_owned(),
+        name: Some(name.to_owned()),
+        email: None,
+        id: None,
+        groups: groups.iter().map(|&g| g.to_owned()).collect(),
+        more_groups,
+    }
+}
+
+fn web_app() -> ApplicationConfig {
+    ApplicationConfig {
+        redirect_uris: ["http", "https"]
+            .iter()
+            .flat_map(|scheme| ["127.0.0.1", "localhost"].map(|host| format!("{scheme}://{host}/oauth2/callback")))
+            .collect(),
+        requested_access_token_version: Some(2),
+        scopes: vec!["access_as_user".to_owned()],
+        identifier_uris: vec![format!("api://{WEB_APP_ID}")],
+        roles: BTreeMap::from([("Captain".to_owned(), vec!["alice".to_owned()])]),
+        ..application(WEB_APP_ID, "Demo app")
+    }
+}
+
+fn api(id: &str, name: &str, version: u8) -> ApplicationConfig {
+    ApplicationConfig {
+        identifier_uris: vec![format!("api://{name}")],
+        scopes: vec!["access_as_user".to_owned(), "read".to_owned()],
+        requested_access_token_version: Some(version),
+        roles: BTreeMap::from([
+            ("Reader".to_owned(), vec!["alice".to_owned(), "bob".to_owned()]),
+            ("Writer".to_owned(), vec!["alice".to_owned()]),
+        ]),
+        ..application(id, name)
+    }
+}
+
+fn public_client() -> ApplicationConfig {
+    ApplicationConfig {
+        public: true,
+        redirect_uris: vec!["http://localhost".to_owned(), "http://127.0.0.1".to_owned()],
+        ..application(PUBLIC_CLIENT_ID, "Command line")
+    }
+}
+
+fn application(id: &str, name: &str) -> ApplicationConfig {
+    ApplicationConfig {
+        name: name.to_owned(),
+        id: Some(id.to_owned()),
+        public: false,
+        secrets: Vec::new(),
+        known_secrets: Vec::new(),
+        redirect_uris: Vec::new(),
+        identifier_uris: Vec::new(),
+        scopes: Vec::new(),
+        requested_access_token_version: None,
+        group_membership_claims: vec![GroupClaims::SecurityGroup],
+        roles: BTreeMap::new(),
+        idtyp: false,
+    }
+}

@@ -1,0 +1,244 @@
+//! The tenant as a document: who there is, which applications are registered, how long things live.
+//!
+//! ```toml
+//! id = "11111111-2222-4333-8444-555555555555"
+//! domain = "corp.test"
+//!
+//! [[groups]]
+//! name = "operators"
+//!
+//! [[users]]
+//! username = "dana"
+//! groups = ["operators"]
+//!
+//! [[applications]]
+//! name = "Podinfo"
+//! id = "22222222-2222-4333-8444-555555555555"
+//! identifier_uris = ["api://podinfo"]
+//! redirect_uris = ["http://127.0.0.1/oauth2/callback"]
+//! scopes = ["access_as_user"]
+//! ```
+
+use std::collections::BTreeMap;
+
+use gangplank_oauth::config::{ConfigError, Environment, SecretSource, Span};
+use secrecy::SecretString;
+use serde::Deserialize;
+
+/// The whole tenant. Unknown keys are refused.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TenantConfig {
+    /// The tenant id, a GUID in lower case.
+    pub id: String,
+    /// The tenant's domain: the second name it answers to, and the ending of user names that have none.
+    #[serde(default = "default_domain")]
+    pub domain: String,
+    /// What the pages call it.
+    #[serde(default = "default_name")]
+    pub name: String,
+    /// Groups that have a name. Users may be in others that are made up for them.
+    #[serde(default)]
+    pub groups: Vec<GroupConfig>,
+    /// Users. There are no passwords: who signs in picks one.
+    #[serde(default)]
+    pub users: Vec<UserConfig>,
+    /// Applications: web apps, APIs and public clients alike.
+    #[serde(default)]
+    pub applications: Vec<ApplicationConfig>,
+    /// What happens when a refresh token comes that was already used.
+    #[serde(default)]
+    pub refresh_reuse: RefreshReuse,
+    /// How long access tokens live. Entra picks 60 to 90 minutes; here it is exact, so that tests can be.
+    #[serde(default = "default_token_lifetime")]
+    pub access_token_lifetime: Span,
+    /// How long ID tokens live.
+    #[serde(default = "default_token_lifetime")]
+    pub id_token_lifetime: Span,
+    /// How long a refresh token can be used, from its own issue.
+    #[serde(default = "default_refresh_lifetime")]
+    pub refresh_token_lifetime: Span,
+    /// How long the tenant remembers who signed in with a browser.
+    #[serde(default = "default_session_lifetime")]
+    pub session_lifetime: Span,
+    /// Whether `/dev/faults` and `/dev/rotate` exist. On by default, since the tenant listens on loopback; a listener
+    /// that others reach must turn it off.
+    #[serde(default = "default_control")]
+    pub control: bool,
+}
+
+/// A group with a name.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GroupConfig {
+    /// The name, by which users refer to it.
+    pub name: String,
+    /// The object id. Default: derived from tenant and name.
+    pub id: Option<String>,
+}
+
+/// A user.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UserConfig {
+    /// The user principal name; without `@` the tenant's domain is added.
+    pub username: String,
+    /// The display name. Default: the user name's first part.
+    pub name: Option<String>,
+    /// The address of the `email` claim. Default: the user principal name.
+    pub email: Option<String>,
+    /// The object id. Default: derived from tenant and user name.
+    pub id: Option<String>,
+    /// Groups, by name or object id.
+    #[serde(default)]
+    pub groups: Vec<String>,
+    /// So many more groups, made up but the same on every start: to see what many groups do.
+    #[serde(default)]
+    pub more_groups: usize,
+}
+
+/// An application registration.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ApplicationConfig {
+    /// What the pages call it.
+    pub name: String,
+    /// The client id, a GUID in lower case. Default: derived from tenant and name.
+    pub id: Option<String>,
+    /// Whether it is a public client: no secret, PKCE required.
+    #[serde(default)]
+    pub public: bool,
+    /// Secrets, any of which is accepted. A confidential client without one gets one made up at every start.
+    #[serde(default)]
+    pub secrets: Vec<SecretSource>,
+    /// Secrets already read; see [`TenantConfig::read_secrets`].
+    #[serde(skip)]
+    pub known_secrets: Vec<SecretString>,
+    /// Where codes may be sent. Compared exactly, but for the port of a loopback address.
+    #[serde(default)]
+    pub redirect_uris: Vec<String>,
+    /// Application id URIs, such as `api://podinfo`.
+    #[serde(default)]
+    pub identifier_uris: Vec<String>,
+    /// Delegated permissions that it exposes.
+    #[serde(default)]
+    pub scopes: Vec<String>,
+    /// The shape of access tokens *for* this application: 1 (also the default, as in Entra) or 2.
+    pub requested_access_token_version: Option<u8>,
+    /// Which groups its tokens carry: `[]`, `["SecurityGroup"]` or `["All"]`.
+    #[serde(default)]
+    pub group_membership_claims: Vec<GroupClaims>,
+    /// Application roles and the user names that have them.
+    #[serde(default)]
+    pub roles: BTreeMap<String, Vec<String>>,
+    /// Whether its access tokens carry `idtyp`, an optional claim.
+    #[serde(default)]
+    pub idtyp: bool,
+}
+
+/// A member of `group_membership_claims`, spelled as in an application manifest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub enum GroupClaims {
+    /// Object ids of security groups: all there are here.
+    SecurityGroup,
+    /// The same, as long as there are only security groups.
+    All,
+}
+
+/// What a used refresh token is answered with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RefreshReuse {
+    /// `invalid_grant`, and every token of the same sign-in is revoked (RFC 9700 §4.14.2). Stricter than Entra, so
+    /// that a client which uses one twice is noticed.
+    #[default]
+    Refuse,
+    /// New tokens, as Entra does.
+    Allow,
+}
+
+impl TenantConfig {
+    /// Parses a document. The error says where.
+    pub fn from_toml(text: &str) -> Result<Self, Vec<ConfigError>> {
+        toml::from_str(text).map_err(|e| {
+            let line = e.span().map(|s| text.get(..s.start).unwrap_or_default().matches('\n').count() + 1);
+            vec![ConfigError::new(line.map_or_else(|| "tenant".to_owned(), |l| format!("line {l}")), e.message(), "")]
+        })
+    }
+
+    /// Reads the secrets that the document refers to. All errors at once.
+    pub fn read_secrets(&mut self, environment: Environment<'_>) -> Result<(), Vec<ConfigError>> {
+        let mut errors = Vec::new();
+        for (i, application) in self.applications.iter_mut().enumerate() {
+            for (j, source) in std::mem::take(&mut application.secrets).into_iter().enumerate() {
+                match source.read(&format!("applications[{i}].secrets[{j}]"), environment) {
+                    Ok(secret) => application.known_secrets.push(secret),
+                    Err(error) => errors.push(error),
+                }
+            }
+        }
+        if errors.is_empty() { Ok(()) } else { Err(errors) }
+    }
+
+    /// Registers one more redirect URI. False if there is no such application.
+    pub fn allow_redirect(&mut self, client_id: &str, redirect_uri: impl Into<String>) -> bool {
+        let found = self.applications.iter_mut().find(|a| a.id.as_deref() == Some(client_id));
+        found.map(|a| a.redirect_uris.push(redirect_uri.into())).is_some()
+    }
+
+    /// Gives an application a secret that is known beforehand. False if there is no such application.
+    pub fn set_secret(&mut self, client_id: &str, secret: SecretString) -> bool {
+        let found = self.applications.iter_mut().find(|a| a.id.as_deref() == Some(client_id));
+        found.map(|a| a.known_secrets = vec![secret]).is_some()
+    }
+}
+
+fn default_domain() -> String {
+    "dev.test".to_owned()
+}
+
+fn default_name() -> String {
+    "Dev tenant".to_owned()
+}
+
+fn default_token_lifetime() -> Span {
+    Span(std::time::Duration::from_secs(3_600))
+}
+
+/// As Entra: ninety days.
+fn default_refresh_lifetime() -> Span {
+    Span(std::time::Duration::from_secs(90 * 86_400))
+}
+
+fn default_session_lifetime() -> Span {
+    Span(std::time::Duration::from_secs(86_400))
+}
+
+fn default_control() -> bool {
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_short_document_is_enough_and_unknown_keys_are_refused() {
+        let short = "id = \"11111111-2222-4333-8444-555555555555\"\n[[users]]\nusername = \"dana\"\n";
+        let config = TenantConfig::from_toml(short).unwrap();
+        assert_eq!((config.domain.as_str(), config.users.len(), config.control), ("dev.test", 1, true));
+        let errors = TenantConfig::from_toml(&format!("{short}pasword = \"x\"\n")).unwrap_err();
+        assert_eq!(errors[0].path, "line 4");
+        assert!(errors[0].message.contains("pasword"), "{errors:?}");
+    }
+
+    #[test]
+    fn missing_secrets_are_all_named() {
+        let text = "id = \"11111111-2222-4333-8444-555555555555\"\n[[applications]]\nname = \"a\"\nsecrets = [{ env = \"X\" }, { env = \"Y\" }]\n";
+        let mut config = TenantConfig::from_toml(text).unwrap();
+        let errors = config.clone().read_secrets(&|_| None).unwrap_err();
+        assert_eq!(errors.len(), 2);
+        config.read_secrets(&|name| Some(format!("secret {name}"))).unwrap();
+        assert_eq!(config.applications[0].known_secrets.len(), 2);
+    }
+}
