@@ -17,7 +17,12 @@ use tokio::net::TcpListener;
 const LARGEST: usize = 1 << 20;
 
 /// Serves the tenant until `shutdown`.
-pub(crate) async fn run(tenant: Arc<Tenant>, listener: TcpListener, tls: Option<Arc<ReloadingTls>>, shutdown: Shutdown) {
+pub(crate) async fn run(
+    tenant: Arc<Tenant>,
+    listener: TcpListener,
+    tls: Option<Arc<ReloadingTls>>,
+    shutdown: Shutdown,
+) {
     let limits = ServerLimits { drain: std::time::Duration::from_millis(500), ..ServerLimits::default() };
     let answer = move |request: Request<Incoming>, _: Peer| answer(tenant.clone(), request);
     serve(listener, tls, limits, answer, shutdown).await;

@@ -12,6 +12,7 @@
 //! Whatever is shown of a file has passed [`redact`].
 
 mod decode;
+mod depth;
 mod diff;
 mod judge;
 mod nearest;
@@ -101,7 +102,7 @@ fn judge_sources<T: DeserializeOwned>(sources: Vec<Source>, mut problems: Vec<Pr
 
 /// The tree of one file, and its text as it may be shown.
 fn parse(number: usize, source: &Source, problems: &mut Vec<Problem>) -> (Node, String) {
-    if let Some(deep) = too_deep(&source.text) {
+    if let Some(deep) = depth::too_deep(&source.text) {
         let mut problem = Problem::of_file(&source.path, "the tables are nested too deeply".into(), "");
         problem.place = Some(Place { file: number, start: deep, end: deep });
         problems.push(problem);
@@ -121,23 +122,6 @@ fn parse(number: usize, source: &Source, problems: &mut Vec<Problem>) -> (Node, 
         });
     }
     (parsed, text)
-}
-
-/// Where a dotted key goes deeper than any of ours: each dot is a table inside a table.
-fn too_deep(text: &str) -> Option<usize> {
-    const DEEPEST: usize = 64;
-    let mut dots = 0;
-    for (offset, byte) in text.bytes().enumerate() {
-        match byte {
-            b'.' => dots += 1,
-            b'\n' | b'=' | b',' | b'"' | b'\'' | b'#' => dots = 0,
-            _ => {}
-        }
-        if dots > DEEPEST {
-            return Some(offset);
-        }
-    }
-    None
 }
 
 impl<T> Loaded<T> {

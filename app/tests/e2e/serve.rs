@@ -1,0 +1,106 @@
+//! `gangplank serve`: starts, reloads, stops.
+
+use http::StatusCode;
+
+use crate::browser::call;
+use crate::process::{Process, Scratch, gangplank};
+
+const GOOD: &str = r#"
+[gate]
+listen = "127.0.0.1:0"
+public_url = "http://gate.test"
+metrics_listen = "127.0.0.1:0"
+[cookies]
+keys = [{ file = "cookie.key" }]
+[[routes]]
+path = "/open"
+allow.anonymous = true
+"#;
+
+struct Served {
+    process: Process,
+    url: String,
+    scratch: Scratch,
+}
+
+fn serve(name: &str, config: &str) -> Served {
+    let scratch = Scratch::new(name);
+    scratch.write("cookie.key", "0123456789abcdef0123456789abcdef");
+    let file = scratch.write("gangplank.toml", config);
+    let mut command = gangplank();
+    command.args(["serve", "--config"]).arg(file).current_dir(scratch.path(""));
+    let mut process = Process::start(command);
+    let line = process.wait_for("listening address=");
+    let address = line.split("address=").nth(1).and_then(|a| a.split_whitespace().next()).expect("an address");
+    let url = format!("http://{address}");
+    Served { process, url, scratch }
+}
+
+async fn status(served: &Served, path: &str) -> StatusCode {
+    call(&format!("{}{path}", served.url), &[("host", "gate.test"), ("accept", "*/*")]).await.status
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_changed_file_takes_over_and_a_wrong_one_does_not() {
+    let mut served = serve("serve-reload", GOOD);
+    let before = status(&served, "/open").await;
+    assert_eq!(status(&served, "/later").await, StatusCode::NOT_FOUND);
+
+    served.scratch.write("gangplank.toml", &GOOD.replace("/open", "/later"));
+    let line = served.process.wait_for("configuration reloaded");
+    assert!(line.contains("routes[0].path"), "{line}");
+    assert_eq!(status(&served, "/later").await, before);
+    assert_eq!(status(&served, "/open").await, StatusCode::NOT_FOUND);
+
+    served.scratch.write("gangplank.toml", &GOOD.replace("path = ", "paht = "));
+    let line = served.process.wait_for("did you mean");
+    assert!(line.contains("gangplank.toml:9: "), "{line}");
+    served.process.wait_for("the configuration in force stays");
+    assert_eq!(status(&served, "/later").await, before);
+
+    served.process.signal("HUP");
+    served.process.wait_for("why=SIGHUP");
+    served.process.signal("TERM");
+    assert_eq!(served.process.wait().code(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_drop_in_that_appears_is_read() {
+    let mut served = serve("serve-drop-in", GOOD);
+    served.scratch.write("gangplank.d/app.toml", "[[routes]]\npath = '/dropped'\nallow.anonymous = true\n");
+    served.process.signal("HUP");
+    let line = served.process.wait_for("configuration reloaded");
+    assert!(line.contains("routes[1]"), "{line}");
+    assert_ne!(status(&served, "/dropped").await, StatusCode::NOT_FOUND);
+    // The directory is watched now: another needs no signal.
+    served.scratch.write("gangplank.d/more.toml", "[[routes]]\npath = '/more'\nallow.anonymous = true\n");
+    assert!(served.process.wait_for("configuration reloaded").contains("routes[2]"));
+}
+
+#[test]
+fn what_is_read_at_the_start_only_is_said_to_be() {
+    let mut served = serve("serve-listen", GOOD);
+    served.scratch.write("gangplank.toml", &GOOD.replacen("127.0.0.1:0", "127.0.0.1:1", 1));
+    assert!(served.process.wait_for("restart to apply").contains("gate.listen"));
+}
+
+#[test]
+fn a_taken_address_and_a_wrong_file_have_their_own_status() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("an address");
+    let address = taken.local_addr().expect("an address").to_string();
+    let scratch = Scratch::new("serve-taken");
+    scratch.write("cookie.key", "0123456789abcdef0123456789abcdef");
+    let run = |text: &str| {
+        let file = scratch.write("gangplank.toml", text);
+        let mut command = gangplank();
+        command.args(["serve", "--config"]).arg(file).current_dir(scratch.path(""));
+        let mut process = Process::start(command);
+        (process.wait().code(), process.said.join("\n"))
+    };
+    let (code, said) = run(&GOOD.replacen("127.0.0.1:0", &address, 1));
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains(&address), "{said}");
+    let (code, said) = run("[gate]\n");
+    assert_eq!(code, Some(78), "{said}");
+    assert!(said.contains("`gate.listen` is missing") && said.contains("`gate.public_url` is missing"), "{said}");
+}
