@@ -1,39 +1,126 @@
-//! Bearer tokens.
-#![allow(clippy::todo, unused_variables, dead_code)]
+//! Bearer tokens: `Authorization: Bearer` (RFC 6750 §2.1), and no other way to present one.
+//!
+//! 1. No `Authorization` header with the scheme `Bearer` (in any case): not ours. Two `Authorization` headers of which
+//!    one is: refused, since who stands behind would perhaps read the other.
+//! 2. After the scheme one token of the characters that RFC 6750 gives it, and nothing else.
+//! 3. Whose token it is says its `iss`, which is believed only to choose the judge. An unknown one is refused. Of two
+//!    issuers with the same `iss`, the first that has one of the token's audiences judges.
+//! 4. A token that was verified is remembered by its SHA-256, for as long as it is valid and its issuer's key set
+//!    stays the same. What was refused is not remembered: it would let a flood push the good ones out.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use gangplank_jose::UnixTime;
+use aws_lc_rs::digest;
+use gangplank_jose::{Claims, UnixTime, Unverified};
 use gangplank_oauth::BoxFuture;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue, header};
+use quick_cache::sync::Cache;
 
+use crate::refusal::fact;
 use crate::{Authenticated, Authenticator, Credentials, Issuer, Outcome, Refusal};
+
+/// How many verified tokens are remembered.
+const REMEMBERED: usize = 10_000;
 
 /// Accepts access tokens of its issuers.
 pub struct BearerAuthenticator {
-    issuers: Vec<Arc<Issuer>>,
+    by_iss: HashMap<String, Vec<Arc<Issuer>>>,
+    remembered: Cache<[u8; 32], Remembered>,
+}
+
+#[derive(Clone)]
+struct Remembered {
+    authenticated: Authenticated,
+    issuer: Arc<Issuer>,
+    generation: u64,
 }
 
 impl BearerAuthenticator {
     /// For these issuers, which tokens name by `iss`.
     pub fn new(issuers: Vec<Arc<Issuer>>) -> Self {
-        BearerAuthenticator { issuers }
+        let mut by_iss: HashMap<String, Vec<Arc<Issuer>>> = HashMap::new();
+        for issuer in issuers {
+            for iss in issuer.accepted_issuers() {
+                by_iss.entry(iss.clone()).or_default().push(Arc::clone(&issuer));
+            }
+        }
+        BearerAuthenticator { by_iss, remembered: Cache::new(REMEMBERED) }
     }
+
     /// The one bearer token of a request, if it presents any.
     pub fn token(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
-        todo!()
+        let mut bearer = None;
+        let mut count = 0;
+        for value in headers.get_all(header::AUTHORIZATION) {
+            count += 1;
+            if is_bearer(value) {
+                bearer = Some(value);
+            }
+        }
+        match bearer {
+            None => Ok(None),
+            Some(_) if count > 1 => Err(Refusal::AuthorizationRepeated { count }),
+            Some(value) => one_token(value).map(Some),
+        }
     }
+
     /// The key under which a verified token is remembered: its SHA-256.
     pub fn digest(token: &str) -> [u8; 32] {
-        todo!()
+        let mut out = [0; 32];
+        out.copy_from_slice(digest::digest(&digest::SHA256, token.as_bytes()).as_ref());
+        out
     }
+
     /// What a token with this digest proved before, if it still does.
     pub fn cached(&self, digest: &[u8; 32], now: UnixTime) -> Option<Authenticated> {
-        todo!()
+        let Remembered { authenticated, issuer, generation } = self.remembered.get(digest)?;
+        let holds = authenticated.expires().is_some_and(|end| now < end) && issuer.keys_generation() == generation;
+        if !holds {
+            self.remembered.remove(digest);
+        }
+        holds.then_some(authenticated)
     }
-    /// Judges a token, cached or not.
+
+    /// Judges a token, remembered or not.
     pub async fn verify(&self, token: &str, now: UnixTime) -> Outcome {
-        todo!()
+        let digest = Self::digest(token);
+        match self.cached(&digest, now) {
+            Some(authenticated) => Outcome::Authenticated(authenticated),
+            None => self.verify_new(token, digest, now).await,
+        }
+    }
+
+    async fn verify_new(&self, token: &str, digest: [u8; 32], now: UnixTime) -> Outcome {
+        let issuer = match Unverified::parse(token) {
+            Ok(parsed) => self.judge_of(parsed.claims_unverified()),
+            Err(refusal) => return Outcome::Rejected(refusal.into()),
+        };
+        let issuer = match issuer {
+            Ok(issuer) => issuer,
+            Err(refusal) => return Outcome::Rejected(refusal),
+        };
+        // Before verifying: if the keys change meanwhile, the entry is stale from the start, and not for ever.
+        let generation = issuer.keys_generation();
+        let outcome = issuer.verify_access_token(token, now).await;
+        if let Outcome::Authenticated(authenticated) = &outcome {
+            let entry = Remembered { authenticated: authenticated.clone(), issuer: Arc::clone(issuer), generation };
+            self.remembered.insert(digest, entry);
+        }
+        outcome
+    }
+
+    fn judge_of(&self, claims: &Claims) -> Result<&Arc<Issuer>, Refusal> {
+        let candidates = claims.issuer().and_then(|iss| self.by_iss.get(iss)).map_or(&[][..], Vec::as_slice);
+        let fits = |issuer: &&Arc<Issuer>| claims.audiences().iter().any(|aud| issuer.audiences().contains(aud));
+        candidates.iter().find(fits).or(candidates.first()).ok_or_else(|| self.unknown(claims.issuer()))
+    }
+
+    fn unknown(&self, iss: Option<&str>) -> Refusal {
+        let mut accepted: Vec<&str> = self.by_iss.keys().map(String::as_str).collect();
+        accepted.sort_unstable();
+        accepted.truncate(8);
+        Refusal::IssuerUnknown { found: iss.map(fact), accepted: accepted.join(", ") }
     }
 }
 
@@ -41,7 +128,40 @@ impl Authenticator for BearerAuthenticator {
     fn name(&self) -> &str {
         "bearer"
     }
+
     fn authenticate<'a>(&'a self, credentials: Credentials<'a>, now: UnixTime) -> BoxFuture<'a, Outcome> {
-        todo!()
+        Box::pin(async move {
+            match Self::token(credentials.headers) {
+                Ok(None) => Outcome::NotMine,
+                Ok(Some(token)) => self.verify(token, now).await,
+                Err(refusal) => Outcome::Rejected(refusal),
+            }
+        })
     }
 }
+
+const SCHEME: &[u8] = b"bearer";
+
+fn is_bearer(value: &HeaderValue) -> bool {
+    let value = value.as_bytes();
+    let (scheme, rest) = value.split_at_checked(SCHEME.len()).unwrap_or((value, &[]));
+    scheme.eq_ignore_ascii_case(SCHEME) && rest.first().is_none_or(|b| matches!(b, b' ' | b'\t' | b','))
+}
+
+fn one_token(value: &HeaderValue) -> Result<&str, Refusal> {
+    let malformed = |problem| Refusal::BearerMalformed { problem };
+    let text = value.to_str().map_err(|_| malformed("the header holds other than visible ASCII"))?;
+    let token = text[SCHEME.len()..].trim_matches(' ');
+    if token.is_empty() {
+        return Err(malformed("there is no token after Bearer"));
+    }
+    let bare = token.trim_end_matches('=');
+    let token68 = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~' | b'+' | b'/');
+    if bare.is_empty() || !bare.bytes().all(token68) {
+        return Err(malformed("what follows Bearer is not one token"));
+    }
+    Ok(token)
+}
+
+#[cfg(test)]
+mod tests;

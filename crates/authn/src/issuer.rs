@@ -1,14 +1,30 @@
-//! One identity provider.
-#![allow(clippy::todo, unused_variables, dead_code)]
+//! One identity provider: its names, its keys, and what its claims mean.
+//!
+//! An Entra issuer is exactly one tenant. It accepts the tenant's v1 and v2 tokens; `tid` must be there and equal the
+//! tenant, whatever `iss` says. A plain OpenID Connect issuer accepts its own `iss`, byte for byte.
+//!
+//! **ID tokens**, after the verifier's rules with the client id as the audience (OpenID Connect Core §3.1.3.7):
+//! `azp`, if there is one or if there are several audiences, is the client id; `nonce` is the one that was sent,
+//! compared in constant time.
+//!
+//! **Access tokens**, after the verifier's rules with the configured audiences: Entra's must have `azp` or `appid`,
+//! which its ID tokens never have, since both kinds can carry the same audience.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use gangplank_jose::{Algorithm, UnixTime};
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use gangplank_jose::{Algorithm, Claims, KeySet, Purpose, Rules, TokenRefusal, UnixTime, Unverified, Verified};
 use gangplank_oauth::config::ConfigError;
-use gangplank_oauth::{Clock, Transport};
+use gangplank_oauth::{Clock, IssuerUrl, Provider, Transport};
 use secrecy::SecretString;
 
-use crate::{ClaimNames, Denial, Outcome, SignedIn};
+use crate::entra::Entra;
+use crate::jwks::{JwksCache, JwksHealth, Refetched};
+use crate::mapping::Mapping;
+use crate::refusal::fact;
+use crate::source::ProviderKeys;
+use crate::{Authenticated, ClaimNames, Denial, Method, Outcome, Refusal, SignedIn, overage};
 
 /// Which kind of provider it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,7 +52,7 @@ pub struct IssuerSettings {
     pub name: String,
     /// Which kind it is.
     pub kind: IssuerKind,
-    /// Audiences accepted on access tokens, any of them, compared byte for byte.
+    /// Audiences accepted on access tokens, any of them, compared byte for byte. None: no access token is accepted.
     pub audiences: Vec<String>,
     /// Accepted algorithms; empty: [`Issuer::DEFAULT_ALGORITHMS`].
     pub algorithms: Vec<Algorithm>,
@@ -44,27 +60,95 @@ pub struct IssuerSettings {
     pub claims: ClaimNames,
 }
 
-/// One identity provider: its names, its keys and what its claims mean.
-pub struct Issuer {}
+/// One identity provider.
+pub struct Issuer {
+    accepted: Vec<String>,
+    entra: Option<Entra>,
+    mapping: Mapping,
+    access_rules: Rules,
+    provider: Arc<Provider>,
+    jwks: Arc<JwksCache>,
+    transport: Arc<dyn Transport>,
+    clock: Arc<dyn Clock>,
+}
 
 impl Issuer {
+    /// What is accepted unless configured otherwise: what providers use, without what is only half as good.
+    pub const DEFAULT_ALGORITHMS: [Algorithm; 5] =
+        [Algorithm::RS256, Algorithm::PS256, Algorithm::ES256, Algorithm::ES384, Algorithm::EdDSA];
+
+    /// How often keys and metadata are fetched ahead of need.
+    pub const REFRESH_EVERY: Duration = Duration::from_secs(3600);
+
     /// An issuer. It asks the provider nothing yet. Errors are at `issuers.NAME…`.
     pub fn new(
         settings: IssuerSettings,
         transport: Arc<dyn Transport>,
         clock: Arc<dyn Clock>,
     ) -> Result<Arc<Issuer>, Vec<ConfigError>> {
-        todo!()
+        let path = format!("issuers.{}", settings.name);
+        let (entra, url, accepted) = match &settings.kind {
+            IssuerKind::Entra { tenant, authority, graph } => {
+                let entra = Entra::new(&path, tenant, authority.as_deref(), graph.as_deref())?;
+                let accepted = vec![entra.v2_issuer.clone(), entra.v1_issuer.clone()];
+                let url = issuer_url(format!("{path}.entra.authority"), &entra.v2_issuer)?;
+                (Some(entra), url, accepted)
+            }
+            IssuerKind::OpenId { url } => (None, issuer_url(format!("{path}.url"), url)?, vec![url.clone()]),
+        };
+        let provider = Arc::new(Provider::new(url, Arc::clone(&transport)));
+        let source = ProviderKeys { provider: Arc::clone(&provider), transport: Arc::clone(&transport) };
+        let algorithms = match settings.algorithms {
+            none if none.is_empty() => Self::DEFAULT_ALGORITHMS.to_vec(),
+            some => some,
+        };
+        Ok(Arc::new(Issuer {
+            mapping: Mapping { issuer: settings.name, entra: entra.is_some(), names: settings.claims },
+            access_rules: Rules {
+                issuers: accepted.clone(),
+                audiences: settings.audiences,
+                algorithms,
+                purpose: Purpose::AccessToken,
+                leeway: Rules::LEEWAY,
+            },
+            accepted,
+            entra,
+            provider,
+            jwks: Arc::new(JwksCache::new(Box::new(source))),
+            transport,
+            clock,
+        }))
     }
+
     /// The configuration's name of it.
     pub fn name(&self) -> &str {
-        todo!()
+        &self.mapping.issuer
     }
-    /// The scopes that a client of this issuer asks for unless configured otherwise.
+
+    /// The provider, for the exchanges of clients.
+    pub fn provider(&self) -> &Arc<Provider> {
+        &self.provider
+    }
+
+    /// The `iss` values that are this issuer's.
+    pub fn accepted_issuers(&self) -> &[String] {
+        &self.accepted
+    }
+
+    /// The audiences that its access tokens may have.
+    pub fn audiences(&self) -> &[String] {
+        &self.access_rules.audiences
+    }
+
+    /// The scopes that a client of this issuer asks for unless configured otherwise. At Entra ID the last makes the
+    /// sign-in's access token one for Graph, which tells the groups that the ID token has no room for.
     pub fn default_scopes(&self) -> Vec<String> {
-        todo!()
+        let graph = self.entra.as_ref().map(|entra| format!("{}/User.Read", entra.graph));
+        let common = ["openid", "profile", "email", "offline_access"].map(str::to_owned);
+        common.into_iter().chain(graph).collect()
     }
-    /// Judges an ID token that was issued to `client_id`.
+
+    /// Judges an ID token that was issued to `client_id`. `nonce` is `None` only for a refresh.
     pub async fn verify_id_token(
         &self,
         token: &str,
@@ -72,31 +156,177 @@ impl Issuer {
         nonce: Option<&str>,
         now: UnixTime,
     ) -> Result<SignedIn, Denial> {
-        todo!()
+        let rules =
+            Rules { audiences: vec![client_id.to_owned()], purpose: Purpose::IdToken, ..self.access_rules.clone() };
+        let verified = self.verify(token, &rules, now).await?;
+        let claims = verified.get();
+        self.check_tenant(claims)?;
+        check_authorized_party(claims, client_id)?;
+        if let Some(sent) = nonce {
+            check_nonce(claims, sent)?;
+        }
+        let expires = claims.expires().ok_or(TokenRefusal::ExpiryMissing)?;
+        Ok(SignedIn::new(self.mapping.identity(claims)?, expires))
     }
-    /// Gets the groups that the ID token had no room for; does nothing if it had.
+
+    /// Gets the groups that the ID token had no room for; does nothing if it had. `access_token` is the sign-in's.
     pub async fn complete_groups(
         &self,
         signed_in: SignedIn,
         access_token: &SecretString,
-        now: UnixTime,
+        _now: UnixTime,
     ) -> Result<SignedIn, Denial> {
-        todo!()
+        if !signed_in.groups_unresolved() {
+            return Ok(signed_in);
+        }
+        let Some(entra) = &self.entra else {
+            let cause = "the provider keeps them elsewhere, and only Entra ID's are fetched".to_owned();
+            return Err(Refusal::GroupsOverageUnresolved { cause }.into());
+        };
+        let groups = overage::member_groups(&*self.transport, &entra.graph, access_token).await?;
+        Ok(signed_in.with_groups(groups))
     }
-    /// Judges an access token.
+
+    /// Judges an access token. With an overage its groups are empty and marked as unresolved: rules about groups then
+    /// don't match.
     pub async fn verify_access_token(&self, token: &str, now: UnixTime) -> Outcome {
-        todo!()
+        match self.judge_access_token(token, now).await {
+            Ok(authenticated) => Outcome::Authenticated(authenticated),
+            Err(Denial::Rejected(refusal)) => Outcome::Rejected(refusal),
+            Err(Denial::Unavailable(refusal)) => Outcome::Unavailable(refusal),
+        }
     }
-    /// Whether its keys were had once.
+
+    /// Whether its keys were had once: before, nobody can be judged.
     pub fn ready(&self) -> bool {
-        todo!()
+        self.jwks.health().fetched_at.is_some()
     }
-    /// Keeps metadata and keys fresh, for ever. Spawn it once.
+
+    /// How its keys are.
+    pub fn health(&self) -> JwksHealth {
+        self.jwks.health()
+    }
+
+    /// Changes whenever the key set does. What was verified under another generation should be verified again, since
+    /// its key may have been withdrawn.
+    pub fn keys_generation(&self) -> u64 {
+        self.jwks.generation()
+    }
+
+    /// Keeps metadata and keys fresh, for ever: every hour, after a failure from 1 s doubling to 60 s. Spawn it once.
     pub async fn keep_fresh(self: Arc<Self>) {
-        todo!()
+        let mut failures = 0_u32;
+        loop {
+            let pause = match self.jwks.refresh(self.clock.now()).await {
+                Ok(()) => {
+                    failures = 0;
+                    Self::REFRESH_EVERY
+                }
+                Err(_) => {
+                    failures = failures.saturating_add(1);
+                    Duration::from_secs(1 << (failures - 1).min(6)).min(Duration::from_secs(60))
+                }
+            };
+            tokio::time::sleep(jittered(pause)).await;
+        }
     }
-    /// The `iss` values that are this issuer's.
-    pub fn accepted_issuers(&self) -> &[String] {
-        todo!()
+
+    async fn judge_access_token(&self, token: &str, now: UnixTime) -> Result<Authenticated, Denial> {
+        if self.access_rules.audiences.is_empty() {
+            return Err(Refusal::AudienceNoneConfigured { issuer: self.name().to_owned() }.into());
+        }
+        let verified = self.verify(token, &self.access_rules, now).await?;
+        let claims = verified.get();
+        self.check_tenant(claims)?;
+        if self.entra.is_some() && claims.str("azp").is_none() && claims.str("appid").is_none() {
+            return Err(Refusal::TokenNotForAccess.into());
+        }
+        // As long as the verifier itself would accept it.
+        let expires = claims.expires().map(|at| at + self.access_rules.leeway);
+        Ok(Authenticated::new(self.mapping.identity(claims)?, Method::Bearer, expires))
+    }
+
+    /// Verifies with the keys at hand, and with newer ones if those may be the reason that it fails.
+    async fn verify(&self, token: &str, rules: &Rules, now: UnixTime) -> Result<Verified<Claims>, Denial> {
+        let held = self.jwks.current(now);
+        let keys = held.as_ref().map_or_else(KeySet::default, |held| held.keys.clone());
+        let refusal = match Unverified::parse(token)?.verify(&keys, rules, now) {
+            Ok(verified) => return Ok(verified),
+            Err(refusal) if may_be_the_keys(&refusal) => refusal,
+            Err(refusal) => return Err(refusal.into()),
+        };
+        match self.jwks.refetch(held.as_ref(), now).await {
+            Refetched::Newer(newer) => Ok(Unverified::parse(token)?.verify(&newer.keys, rules, now)?),
+            Refetched::Same if held.is_some() => Err(refusal.into()),
+            // The key is known, and the signature is not its: that needs no provider.
+            Refetched::Failed(_) if held.is_some() && !matches!(refusal, TokenRefusal::KeyUnknown { .. }) => {
+                Err(refusal.into())
+            }
+            Refetched::Same => Err(self.no_keys("the key set is older than a day")),
+            Refetched::Failed(cause) => Err(self.no_keys(&cause)),
+        }
+    }
+
+    fn no_keys(&self, cause: &str) -> Denial {
+        Denial::Unavailable(Refusal::KeysUnavailable { issuer: self.name().to_owned(), cause: fact(cause) })
+    }
+
+    fn check_tenant(&self, claims: &Claims) -> Result<(), Refusal> {
+        let Some(entra) = &self.entra else { return Ok(()) };
+        match claims.str("tid") {
+            Some(tid) if tid == entra.tenant => Ok(()),
+            found => Err(Refusal::TenantMismatch { found: found.map(fact), expected: entra.tenant.clone() }),
+        }
     }
 }
+
+impl std::fmt::Debug for Issuer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Issuer").field("name", &self.name()).field("accepted", &self.accepted).finish_non_exhaustive()
+    }
+}
+
+/// Whether other keys could change the verdict.
+fn may_be_the_keys(refusal: &TokenRefusal) -> bool {
+    matches!(
+        refusal,
+        TokenRefusal::KeyUnknown { .. }
+            | TokenRefusal::KeyUnusable { .. }
+            | TokenRefusal::AlgorithmKeyMismatch { .. }
+            | TokenRefusal::SignatureInvalid { .. }
+    )
+}
+
+fn check_authorized_party(claims: &Claims, client_id: &str) -> Result<(), Refusal> {
+    let azp = claims.get("azp");
+    match azp.and_then(|azp| azp.as_str()) {
+        Some(azp) if azp == client_id => Ok(()),
+        None if azp.is_none() && claims.audiences().len() <= 1 => Ok(()),
+        found => Err(Refusal::AuthorizedPartyMismatch { found: found.map(fact), expected: fact(client_id) }),
+    }
+}
+
+fn check_nonce(claims: &Claims, sent: &str) -> Result<(), Refusal> {
+    let found = claims.str("nonce").ok_or(Refusal::NonceMismatch { problem: "is missing" })?;
+    verify_slices_are_equal(found.as_bytes(), sent.as_bytes())
+        .map_err(|_| Refusal::NonceMismatch { problem: "is another one" })
+}
+
+fn issuer_url(key: String, text: &str) -> Result<IssuerUrl, Vec<ConfigError>> {
+    IssuerUrl::parse(text).map_err(|e| {
+        let help = "give it exactly as the provider's metadata spell `issuer`";
+        vec![ConfigError::new(key, format!("\"{text}\": {e}"), help)]
+    })
+}
+
+/// A tenth more or less, so that many replicas don't ask in the same second.
+fn jittered(pause: Duration) -> Duration {
+    let mut random = [0_u8; 2];
+    // Without randomness the pause is a tenth shorter, which does no harm.
+    let _ = aws_lc_rs::rand::fill(&mut random);
+    let thousandths = 900 + u32::from(u16::from_be_bytes(random)) * 200 / 65_536;
+    pause * thousandths / 1000
+}
+
+#[cfg(test)]
+mod tests;

@@ -7,13 +7,19 @@ mod anonymous;
 mod authenticator;
 mod bearer;
 mod chain;
+mod entra;
 mod identity;
 mod issuer;
+mod jwks;
 mod mapping;
+mod overage;
 mod refusal;
 pub mod seal;
 pub mod session;
 mod signed_in;
+mod source;
+#[cfg(test)]
+mod testing;
 
 pub use anonymous::Anonymous;
 pub use authenticator::{Authenticator, Credentials, Outcome};
@@ -21,6 +27,7 @@ pub use bearer::BearerAuthenticator;
 pub use chain::Chain;
 pub use identity::{Authenticated, Identity, Method};
 pub use issuer::{Issuer, IssuerKind, IssuerSettings};
+pub use jwks::JwksHealth;
 pub use mapping::ClaimNames;
 pub use refusal::{Denial, Refusal};
 pub use signed_in::SignedIn;

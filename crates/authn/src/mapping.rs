@@ -1,4 +1,26 @@
-//! Claims → identity.
+//! Claims → [`Identity`].
+//!
+//! 1. The user name is the first claim that is there of: the configured one alone; else `preferred_username`, `upn`,
+//!    `unique_name`, `email`, `sub`. At Entra ID none of the first four is proof of anything but what a directory
+//!    says today; rules that must outlive a rename name groups, roles or `uid`.
+//! 2. Names and groups that begin with `system:` are Kubernetes' own: such a name is refused, such a group dropped.
+//! 3. A value is refused if it is empty, longer than 1 KiB, or holds a control character; a group claim that is
+//!    neither a string nor an array of strings, or has more than 10,000 of them, is refused as a whole.
+//! 4. An e-mail address is verified if `email_verified` is true, or if it is absent and the issuer is not Entra ID.
+//!    Entra lets people edit theirs: there it is verified only if `xms_edov` says so. One that can't be used is left
+//!    out, as is a display name: nobody is kept out for it.
+//! 5. Overage: `_claim_names` has the groups claim, or `hasgroups` is true. The groups are then unresolved.
+//!    `_claim_sources` is not read: an address inside a token is no address to send a request to.
+
+use gangplank_jose::Claims;
+use serde_json::Value;
+
+use crate::refusal::fact;
+use crate::{Identity, Refusal};
+
+const MAX_VALUE: usize = 1024;
+const MAX_VALUES: usize = 10_000;
+const RESERVED: &str = "system:";
 
 /// Which claim says what, where the configuration departs from the defaults.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -10,3 +32,145 @@ pub struct ClaimNames {
     /// The e-mail address.
     pub email: Option<String>,
 }
+
+/// What a claim means at one issuer.
+#[derive(Clone, Debug)]
+pub(crate) struct Mapping {
+    pub(crate) issuer: String,
+    pub(crate) entra: bool,
+    pub(crate) names: ClaimNames,
+}
+
+impl Mapping {
+    pub(crate) fn identity(&self, claims: &Claims) -> Result<Identity, Refusal> {
+        let (groups, groups_unresolved) = self.groups(claims)?;
+        let email_claim = self.names.email.as_deref().unwrap_or("email");
+        let email = claims.str(email_claim).filter(|value| usable(value).is_ok() && value.contains('@'));
+        Ok(Identity {
+            issuer: self.issuer.clone(),
+            issuer_url: required(claims, "iss")?.to_owned(),
+            subject: required(claims, "sub")?.to_owned(),
+            username: self.username(claims)?,
+            email: email.map(str::to_owned),
+            email_verified: email.is_some() && self.email_verified(claims),
+            display_name: claims.str("name").filter(|value| usable(value).is_ok()).map(str::to_owned),
+            groups,
+            groups_unresolved,
+            uid: optional(claims, "oid")?.or(optional(claims, "sub")?),
+            tenant: optional(claims, "tid")?,
+            scopes: scopes(claims)?,
+            roles: strings(claims, "roles")?.into_iter().map(str::to_owned).collect(),
+            client: first(claims, &["azp", "appid", "client_id"])?.map(|(_, value)| value.to_owned()),
+            extra: Default::default(),
+        })
+    }
+
+    fn username(&self, claims: &Claims) -> Result<String, Refusal> {
+        let configured = self.names.username.as_deref().map(|name| [name]);
+        let wanted: &[&str] = match &configured {
+            Some(one) => one,
+            None => &["preferred_username", "upn", "unique_name", "email", "sub"],
+        };
+        let (claim, name) =
+            first(claims, wanted)?.ok_or_else(|| Refusal::ClaimMissing { wanted: fact(&wanted.join(", ")) })?;
+        if name.starts_with(RESERVED) {
+            return Err(Refusal::NameReserved { claim: fact(claim), value: fact(name) });
+        }
+        Ok(name.to_owned())
+    }
+
+    fn groups(&self, claims: &Claims) -> Result<(Vec<String>, bool), Refusal> {
+        let claim = self.names.groups.as_deref().unwrap_or("groups");
+        let elsewhere =
+            claims.get("_claim_names").and_then(Value::as_object).is_some_and(|names| names.contains_key(claim));
+        let has_groups = match claims.get("hasgroups") {
+            Some(Value::Bool(has)) => *has,
+            Some(Value::String(has)) => has == "true",
+            _ => false,
+        };
+        if claims.get(claim).is_none() && (elsewhere || has_groups) {
+            return Ok((Vec::new(), true));
+        }
+        let groups = strings(claims, claim)?.into_iter().filter(|g| !g.starts_with(RESERVED)).map(str::to_owned);
+        Ok((groups.collect(), false))
+    }
+
+    fn email_verified(&self, claims: &Claims) -> bool {
+        let says = |claim| match claims.get(claim) {
+            Some(Value::Bool(yes)) => Some(*yes),
+            Some(Value::String(text)) => Some(text == "true" || text == "1"),
+            Some(Value::Number(number)) => Some(number.as_u64() == Some(1)),
+            Some(_) => Some(false),
+            None => None,
+        };
+        if self.entra { says("xms_edov").unwrap_or(false) } else { says("email_verified").unwrap_or(true) }
+    }
+}
+
+/// Whether a text from outside can stand in a header, a log or a rule.
+pub(crate) fn usable(value: &str) -> Result<(), &'static str> {
+    match value {
+        "" => Err("is empty"),
+        long if long.len() > MAX_VALUE => Err("is longer than 1 KiB"),
+        odd if odd.chars().any(char::is_control) => Err("holds control characters"),
+        _ => Ok(()),
+    }
+}
+
+/// Groups from Graph obey the same rules as groups from a token.
+pub(crate) fn group_from_elsewhere(group: &str) -> Result<Option<String>, Refusal> {
+    usable(group).map_err(|problem| Refusal::ClaimUnusable { claim: "groups".to_owned(), problem })?;
+    Ok((!group.starts_with(RESERVED)).then(|| group.to_owned()))
+}
+
+pub(crate) const fn max_groups() -> usize {
+    MAX_VALUES
+}
+
+fn required<'c>(claims: &'c Claims, claim: &str) -> Result<&'c str, Refusal> {
+    match first(claims, &[claim])? {
+        Some((_, value)) => Ok(value),
+        None => Err(Refusal::ClaimMissing { wanted: claim.to_owned() }),
+    }
+}
+
+fn optional(claims: &Claims, claim: &str) -> Result<Option<String>, Refusal> {
+    Ok(first(claims, &[claim])?.map(|(_, value)| value.to_owned()))
+}
+
+/// The first of several claims that is there. It must be usable: a later one is no substitute for a bad one.
+fn first<'c, 'n>(claims: &'c Claims, wanted: &[&'n str]) -> Result<Option<(&'n str, &'c str)>, Refusal> {
+    let Some((claim, value)) = wanted.iter().find_map(|claim| claims.get(claim).map(|value| (*claim, value))) else {
+        return Ok(None);
+    };
+    let unusable = |problem| Refusal::ClaimUnusable { claim: fact(claim), problem };
+    let text = value.as_str().ok_or_else(|| unusable("is not a string"))?;
+    usable(text).map_err(unusable)?;
+    Ok(Some((claim, text)))
+}
+
+fn strings<'c>(claims: &'c Claims, claim: &str) -> Result<Vec<&'c str>, Refusal> {
+    if claims.get(claim).is_none() {
+        return Ok(Vec::new());
+    }
+    let unusable = |problem| Refusal::ClaimUnusable { claim: fact(claim), problem };
+    let values = claims.strings(claim).ok_or_else(|| unusable("is neither a string nor an array of strings"))?;
+    if values.len() > MAX_VALUES {
+        return Err(unusable("has more than 10,000 values"));
+    }
+    values.iter().try_for_each(|value| usable(value)).map_err(unusable)?;
+    Ok(values)
+}
+
+/// `scp` (a string with spaces at Entra ID, an array elsewhere), or `scope` (RFC 9068 §2.2.3).
+fn scopes(claims: &Claims) -> Result<Vec<String>, Refusal> {
+    let claim = if claims.get("scp").is_some() { "scp" } else { "scope" };
+    // An empty string is how some issuers say "none".
+    if claims.str(claim) == Some("") {
+        return Ok(Vec::new());
+    }
+    Ok(strings(claims, claim)?.iter().flat_map(|value| value.split_ascii_whitespace()).map(str::to_owned).collect())
+}
+
+#[cfg(test)]
+mod tests;

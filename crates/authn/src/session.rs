@@ -11,6 +11,8 @@
 
 mod browser;
 mod record;
+#[cfg(test)]
+mod tests;
 mod wire;
 
 pub use browser::{BrowserId, OpenedCookie};

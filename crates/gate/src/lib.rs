@@ -1,11 +1,41 @@
 //! Everything that stands in front of others: sign-in, sessions, policy, forward-auth, the reverse proxy.
+//!
+//! [`Gate::build`] makes a gate from its part of the configuration, [`Gate::handle`] answers requests; [`stack`] shows
+//! the way of a request through it.
 
+mod audit;
 pub mod body;
+mod build;
 pub mod config;
 mod context;
+mod decision;
+mod endpoints;
+mod forward_auth;
+pub mod forwarded;
+mod headers;
+mod health;
+mod hosts;
+mod metrics;
+mod pages;
+mod policy;
+mod proxy;
 mod refusal;
+mod rescue;
+mod return_target;
+mod route;
 mod session;
+mod shared;
+mod sign_in;
+mod sign_out;
+mod stack;
+mod userinfo;
 
 pub use body::Body;
+pub use build::Deps;
 pub use context::RequestContext;
+pub use health::NotReady;
+pub use metrics::Metrics;
 pub use refusal::Refusal;
+pub use route::RequestPath;
+pub use shared::Shared;
+pub use stack::{Background, Gate};

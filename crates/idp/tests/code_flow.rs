@@ -1,4 +1,5 @@
 //! Authorization code with PKCE, from discovery to verified tokens.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! Faults on demand, set by the API and over HTTP, and the tenant as a transport.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 mod support;
 
@@ -39,7 +40,8 @@ fn the_transport_fails_as_a_socket_would() {
     assert_eq!(send(&transport, &url, budget).unwrap().status(), StatusCode::OK);
     let elsewhere = send(&transport, "http://127.0.0.1:9/x", budget);
     assert!(matches!(elsewhere, Err(TransportError::Connect { .. })));
-    let cases: [(FaultKind, fn(&TransportError) -> bool); 3] = [
+    type Expected = fn(&TransportError) -> bool;
+    let cases: [(FaultKind, Expected); 3] = [
         (FaultKind::Slow { millis: 1_001 }, |e| matches!(e, TransportError::Timeout { .. })),
         (FaultKind::HangUp, |e| matches!(e, TransportError::Protocol { .. })),
         (FaultKind::Huge { bytes: 1 << 17 }, |e| matches!(e, TransportError::TooLarge { .. })),

@@ -1,4 +1,5 @@
 //! Graph's stand-in, as a client sees it that resolves group overage.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! What is in the tokens, and how refresh tokens live.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 mod support;
 

@@ -2,9 +2,45 @@
 //! driver over a [`Transport`].
 //!
 //! The pure half builds an [`http::Request`] and reads an [`http::Response`]; it is tested without a socket. The
-//! driver ([`Provider`]) owns what has to be remembered between exchanges: the provider's metadata.
+//! driver is two values: a [`Provider`] remembers the provider's metadata, a [`Client`] is ourselves as that provider
+//! registered us. Every failure is an [`ExchangeError`] with an entry in the catalogue of reasons.
 
+pub mod aadsts;
+mod answer;
+mod assertion;
+pub mod authorize;
+pub mod callback;
+mod client;
+mod client_auth;
 pub mod config;
+pub mod discovery;
+pub mod end_session;
+mod error;
+mod escape;
+mod form;
+pub mod freshness;
+mod issuer_url;
+mod pkce;
 mod ports;
+mod provider;
+mod random;
+mod reasons;
+mod single_flight;
+#[cfg(test)]
+mod testing;
+pub mod token;
 
+pub use assertion::{AssertionOptions, PrivateKeyJwt};
+pub use authorize::AuthorizationParams;
+pub use callback::{Callback, CallbackError};
+pub use client::{Client, ClientSettings};
+pub use client_auth::{ClientAuthentication, CredentialError};
+pub use discovery::Metadata;
+pub use error::{Endpoint, ExchangeError, ProviderError};
+pub use issuer_url::{IssuerUrl, IssuerUrlError};
+pub use pkce::Pkce;
 pub use ports::{BoxFuture, Budget, Clock, Transport, TransportError};
+pub use provider::Provider;
+pub use random::{random_token, random_unit};
+pub use single_flight::{Lost, SingleFlight};
+pub use token::TokenResponse;

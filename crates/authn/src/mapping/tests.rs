@@ -1,0 +1,138 @@
+use gangplank_jose::{Claims, KeySet, Purpose, Rules, Unverified};
+use serde_json::{Value, json};
+
+use super::*;
+use crate::testing::{NOW, jwks, new_key, sign_as};
+
+fn claims(members: &Value) -> Claims {
+    let key = new_key();
+    let mut all = json!({ "iss": "https://i", "sub": "s", "aud": "a", "exp": NOW.as_secs() + 60 });
+    for (name, value) in members.as_object().unwrap() {
+        all[name] = value.clone();
+    }
+    let rules = Rules {
+        issuers: vec!["https://i".into()],
+        audiences: vec!["a".into()],
+        algorithms: vec![key.algorithm()],
+        purpose: Purpose::IdToken,
+        leeway: Rules::LEEWAY,
+    };
+    let token = sign_as("k", &key, &all);
+    let keys = KeySet::parse(jwks(&[("k", &key)]).as_bytes()).unwrap();
+    Unverified::parse(&token).unwrap().verify(&keys, &rules, NOW).unwrap().into_inner()
+}
+
+fn map(entra: bool, members: Value) -> Result<Identity, Refusal> {
+    Mapping { issuer: "corp".into(), entra, names: ClaimNames::default() }.identity(&claims(&members))
+}
+
+fn refused(members: Value) -> &'static str {
+    map(true, members).unwrap_err().reason().name
+}
+
+#[test]
+fn the_user_name_is_the_first_claim_that_is_there() {
+    let mut all = json!({ "preferred_username": "p", "upn": "u", "unique_name": "n", "email": "e@x" });
+    for expected in ["p", "u", "n", "e@x", "s"] {
+        assert_eq!(map(true, all.clone()).unwrap().username, expected);
+        let first = ["preferred_username", "upn", "unique_name", "email"].into_iter().find(|c| all.get(c).is_some());
+        first.map(|claim| all.as_object_mut().unwrap().remove(claim));
+    }
+}
+
+#[test]
+fn a_configured_claim_stands_alone() {
+    let names = ClaimNames { username: Some("login".into()), groups: Some("teams".into()), email: Some("mail".into()) };
+    let mapping = Mapping { issuer: "corp".into(), entra: false, names };
+    let found =
+        mapping.identity(&claims(&json!({ "login": "l", "teams": "t", "mail": "m@x", "groups": ["g"] }))).unwrap();
+    assert_eq!(
+        (found.username.as_str(), found.groups, found.email.as_deref()),
+        ("l", vec!["t".to_owned()], Some("m@x"))
+    );
+    let refusal = mapping.identity(&claims(&json!({ "preferred_username": "p" }))).unwrap_err();
+    assert_eq!(refusal.reason().name, "claim-missing");
+}
+
+#[test]
+fn values_that_could_forge_or_flood_are_refused() {
+    for name in ["", "a\nb", "a\0", "\u{7f}", &"x".repeat(1025)] {
+        assert_eq!(refused(json!({ "preferred_username": name })), "claim-unusable", "{name:?}");
+        assert_eq!(refused(json!({ "groups": ["ok", name] })), "claim-unusable", "{name:?}");
+        assert_eq!(refused(json!({ "oid": name })), "claim-unusable", "{name:?}");
+    }
+    assert_eq!(refused(json!({ "preferred_username": 7 })), "claim-unusable");
+    assert_eq!(refused(json!({ "groups": { "a": 1 } })), "claim-unusable");
+    assert_eq!(refused(json!({ "groups": ["a", 1] })), "claim-unusable");
+    assert_eq!(refused(json!({ "roles": 1 })), "claim-unusable");
+    let many = |n: usize| Value::from((0..n).map(|i| i.to_string()).collect::<Vec<_>>());
+    let mapping = Mapping { issuer: "corp".into(), entra: true, names: ClaimNames::default() };
+    let long_token_free = |n| strings_of(&mapping, &many(n));
+    assert!(long_token_free(5_000).is_ok());
+}
+
+fn strings_of(mapping: &Mapping, groups: &Value) -> Result<Identity, Refusal> {
+    mapping.identity(&claims(&json!({ "groups": groups })))
+}
+
+#[test]
+fn names_of_kubernetes_are_refused_and_its_groups_dropped() {
+    assert_eq!(refused(json!({ "preferred_username": "system:admin" })), "name-reserved");
+    let found = map(true, json!({ "groups": ["system:masters", "g"] })).unwrap();
+    assert_eq!(found.groups, ["g"]);
+}
+
+#[test]
+fn an_email_is_verified_only_where_somebody_vouches() {
+    for (entra, members, verified) in [
+        (false, json!({ "email": "a@x" }), true),
+        (false, json!({ "email": "a@x", "email_verified": true }), true),
+        (false, json!({ "email": "a@x", "email_verified": "true" }), true),
+        (false, json!({ "email": "a@x", "email_verified": false }), false),
+        (false, json!({ "email": "a@x", "email_verified": "no" }), false),
+        (false, json!({ "email": "a@x", "email_verified": [] }), false),
+        (true, json!({ "email": "a@x" }), false),
+        (true, json!({ "email": "a@x", "email_verified": true }), false),
+        (true, json!({ "email": "a@x", "xms_edov": true }), true),
+        (true, json!({ "email": "a@x", "xms_edov": "1" }), true),
+        (true, json!({ "email": "a@x", "xms_edov": 0 }), false),
+        (false, json!({ "email_verified": true }), false),
+    ] {
+        assert_eq!(map(entra, members.clone()).unwrap().email_verified, verified, "{entra} {members}");
+    }
+    assert_eq!(map(false, json!({ "email": "no-address", "name": "a\nb" })).unwrap().email, None);
+}
+
+#[test]
+fn scopes_roles_client_and_uid() {
+    let found =
+        map(true, json!({ "scp": "read  write", "roles": "Admin", "appid": "c", "oid": "o", "tid": "t" })).unwrap();
+    assert_eq!((found.scopes, found.roles), (vec!["read".to_owned(), "write".to_owned()], vec!["Admin".to_owned()]));
+    assert_eq!(
+        (found.client.as_deref(), found.uid.as_deref(), found.tenant.as_deref()),
+        (Some("c"), Some("o"), Some("t"))
+    );
+    let found = map(false, json!({ "scope": "a b", "client_id": "c" })).unwrap();
+    assert_eq!((found.scopes.len(), found.client.as_deref(), found.uid.as_deref()), (2, Some("c"), Some("s")));
+    assert_eq!(map(false, json!({ "scp": ["a", "b"], "scope": "x" })).unwrap().scopes, ["a", "b"]);
+}
+
+#[test]
+fn overage_is_noticed_in_both_its_forms() {
+    for members in [
+        json!({ "_claim_names": { "groups": "src1" }, "_claim_sources": { "src1": { "endpoint": "http://evil" } } }),
+        json!({ "hasgroups": true }),
+        json!({ "hasgroups": "true" }),
+    ] {
+        let found = map(true, members).unwrap();
+        assert!(found.groups_unresolved && found.groups.is_empty());
+    }
+    for members in [
+        json!({}),
+        json!({ "hasgroups": false }),
+        json!({ "_claim_names": { "other": "src1" } }),
+        json!({ "groups": ["g"], "hasgroups": true }),
+    ] {
+        assert!(!map(true, members).unwrap().groups_unresolved);
+    }
+}

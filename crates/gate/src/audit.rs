@@ -1,0 +1,79 @@
+//! One line per decision, at the target `audit`: who asked for what, when, and what came of it.
+//!
+//! Never in it: tokens, cookies, queries. What the caller chose (path, host, method) is cut to a sane length; the
+//! subscriber escapes it.
+
+use gangplank_authn::Authenticated;
+use tracing::Level;
+
+use crate::{Refusal, RequestContext};
+
+const MAX_TEXT: usize = 256;
+
+/// Whether anybody listens. Asked first, so that a decision costs nothing more when nobody does.
+fn listening() -> bool {
+    tracing::enabled!(target: "audit", Level::INFO)
+}
+
+/// A caller was let pass.
+pub(crate) fn allowed(context: &RequestContext, asked: Asked<'_>, route: &str, caller: &Authenticated) {
+    if !listening() {
+        return;
+    }
+    tracing::info!(
+        target: "audit",
+        request_id = context.id,
+        decision = "allow",
+        route,
+        user = caller.identity().username,
+        issuer = caller.identity().issuer,
+        by = caller.method().name(),
+        client = %context.client,
+        method = asked.method,
+        host = cut(asked.host),
+        path = cut(asked.path),
+    );
+}
+
+/// A caller was refused, or a request was.
+pub(crate) fn refused(context: &RequestContext, asked: Asked<'_>, route: Option<&str>, refusal: &Refusal) {
+    if !listening() {
+        return;
+    }
+    let reason = refusal.reason();
+    tracing::info!(
+        target: "audit",
+        request_id = context.id,
+        decision = "deny",
+        reason = reason.name,
+        fault = reason.fault.name(),
+        route = route.unwrap_or(""),
+        detail = %refusal,
+        client = %context.client,
+        method = cut(asked.method),
+        host = cut(asked.host),
+        path = cut(asked.path),
+    );
+}
+
+/// What was asked for: with forward-auth, of the proxy in front.
+#[derive(Clone, Copy)]
+pub(crate) struct Asked<'a> {
+    /// The method.
+    pub(crate) method: &'a str,
+    /// The host, with its port if it had one.
+    pub(crate) host: &'a str,
+    /// The path, as sent, without its query.
+    pub(crate) path: &'a str,
+}
+
+impl<'a> Asked<'a> {
+    /// Of the gate itself.
+    pub(crate) fn directly(context: &'a RequestContext) -> Self {
+        Asked { method: context.method.as_str(), host: &context.authority, path: &context.path }
+    }
+}
+
+fn cut(text: &str) -> &str {
+    text.get(..text.floor_char_boundary(MAX_TEXT)).unwrap_or(text)
+}

@@ -1,0 +1,190 @@
+//! From the document to a gate: everything is read, everything is checked, and everything that is wrong is said at
+//! once. What contradicts itself is refused here, so that nothing is decided by accident later.
+
+mod clients;
+mod issuers;
+mod routes;
+mod server;
+mod upstreams;
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use gangplank_authn::seal::KeyRing;
+use gangplank_authn::session::RuleGroups;
+use gangplank_oauth::config::{ConfigError, Environment, SecretSource, Span};
+use gangplank_oauth::{Clock, Transport};
+
+pub(crate) use self::routes::Route;
+use crate::config::{Config, SessionConfig};
+use crate::decision::Decisions;
+use crate::headers::OwnCookies;
+use crate::pages::Pages;
+use crate::session::{SessionCookie, SessionTimes};
+use crate::shared::Shared;
+use crate::sign_in::{SignIn, SignInSettings};
+use crate::stack::Gate;
+
+/// What a gate needs from the world.
+pub struct Deps<'a> {
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// For secrets that are kept there.
+    pub environment: Environment<'a>,
+    /// What outlives a reload.
+    pub shared: Arc<Shared>,
+    /// Who carries requests to providers. `None`: real sockets, each issuer with the authorities it trusts.
+    pub transport: Option<Arc<dyn Transport>>,
+}
+
+/// Everything that was found wrong so far.
+pub(crate) type Errors = Vec<ConfigError>;
+
+impl Gate {
+    /// Builds a gate, or says everything that is wrong. Asks nobody over the network.
+    ///
+    /// # Errors
+    /// All that is wrong with the configuration and the files it names, in the order of the document.
+    pub fn build(config: &Config, deps: Deps<'_>) -> Result<Arc<Gate>, Vec<ConfigError>> {
+        let mut errors = Errors::new();
+        let server = server::read(&config.gate, &mut errors);
+        let hosts = keep(&mut errors, routes::hosts(config).map(Arc::new));
+        let pages = keep(&mut errors, Pages::new(&config.pages, &server.prefix).map(Arc::new));
+        let cookie = hosts.as_ref().and_then(|hosts| keep(&mut errors, SessionCookie::new(&config.cookies, hosts)));
+        let ring = keys(config, &deps, &mut errors);
+        let times = times(&config.session, &mut errors);
+        let issuers = issuers::read(config, &deps, &mut errors);
+        let clients = clients::read(config, &issuers, &deps, &mut errors);
+        let rule_groups =
+            || RuleGroups::new(config.routes.iter().flat_map(|r| r.allow.iter().flat_map(|a| a.groups.clone())));
+        let metrics = deps.shared.metrics();
+        let routes = routes::read(config, &server.prefix, &issuers, metrics, &mut errors);
+
+        let (true, Some(hosts), Some(pages), Some(cookie), Some(ring)) =
+            (errors.is_empty(), hosts, pages, cookie, ring)
+        else {
+            return Err(errors);
+        };
+        let mut table = routes.table;
+        table.know(hosts.public_host());
+        let by_name: HashMap<_, _> = routes.list.iter().map(|r| (r.name.clone(), r.id)).collect();
+        let gate = Gate {
+            own_cookies: OwnCookies::new(cookie.name()),
+            decisions: Decisions::new(metrics),
+            elsewhere: metrics.route(""),
+            clients: clients.keys().cloned().collect(),
+            sign_in: SignIn::new(SignInSettings {
+                prefix: server.prefix.clone(),
+                hosts: hosts.clone(),
+                cookie,
+                ring,
+                clients,
+                rule_groups: rule_groups(),
+                times,
+                shared: deps.shared.sessions().clone(),
+                pages: pages.clone(),
+                clock: deps.clock.clone(),
+            }),
+            rule_groups: rule_groups(),
+            hosts,
+            pages,
+            believed: server.believed,
+            prefix: server.prefix,
+            allowed_status: server.allowed_status,
+            redirect_from_auth: config.gate.redirect_from_auth,
+            needed: issuers::needed(config, &issuers),
+            bearer: routes.any_bearer,
+            issuers: issuers.into_values().collect(),
+            routes: routes.list,
+            table,
+            by_name,
+            clock: deps.clock,
+            shared: deps.shared,
+        };
+        Ok(Arc::new(gate))
+    }
+
+    /// What is allowed and yet probably not meant.
+    pub fn warnings(config: &Config) -> Vec<String> {
+        let mut warnings = Vec::new();
+        let sign_in = config.routes.iter().any(|route| !route.sign_in.0.is_empty());
+        if sign_in && config.cookies.keys.is_empty() {
+            warnings.push(
+                "cookies.keys is not set: sessions end with this process, and other replicas do not know them"
+                    .to_owned(),
+            );
+        }
+        for name in config.clients.keys() {
+            if !config.routes.iter().any(|route| route.sign_in.0.contains(name)) {
+                warnings.push(format!("clients.{name} is not in sign_in of any route"));
+            }
+        }
+        warnings
+    }
+
+    /// Every file that the configuration names and that is read when a gate is built: when one changes, build again.
+    pub fn watched_files(config: &Config) -> Vec<PathBuf> {
+        let mut files: Vec<PathBuf> = Vec::new();
+        let mut secret = |source: &SecretSource| match source {
+            SecretSource::File(file) => files.push(file.clone()),
+            SecretSource::Env(_) => {}
+        };
+        config.cookies.keys.iter().for_each(&mut secret);
+        config.clients.values().filter_map(|c| c.secret.as_ref()).for_each(&mut secret);
+        let pairs = config.clients.values().filter_map(|c| c.certificate.as_ref()).chain(&config.gate.tls);
+        files.extend(pairs.flat_map(|tls| [tls.cert.clone(), tls.key.clone()]));
+        files.extend(config.issuers.values().filter_map(|i| i.ca_file.clone()));
+        files.extend(config.routes.iter().filter_map(|r| r.upstream_ca_file.clone()));
+        files.extend(config.pages.logo.clone());
+        files.sort();
+        files.dedup();
+        files
+    }
+}
+
+/// The value, or its errors among the others.
+fn keep<T>(errors: &mut Errors, read: Result<T, Vec<ConfigError>>) -> Option<T> {
+    read.map_err(|more| errors.extend(more)).ok()
+}
+
+fn keys(config: &Config, deps: &Deps<'_>, errors: &mut Errors) -> Option<Arc<KeyRing>> {
+    if config.cookies.keys.is_empty() {
+        return match deps.shared.fallback_keys() {
+            Ok(ring) => Some(ring),
+            Err(refusal) => {
+                errors.push(ConfigError::new("cookies.keys", format!("no key could be made: {refusal}"), ""));
+                None
+            }
+        };
+    }
+    let mut secrets = Vec::new();
+    for (i, source) in config.cookies.keys.iter().enumerate() {
+        match source.read(&format!("cookies.keys[{i}]"), deps.environment) {
+            Ok(secret) => secrets.push(secret),
+            Err(error) => errors.push(error),
+        }
+    }
+    if secrets.len() < config.cookies.keys.len() {
+        return None;
+    }
+    keep(errors, KeyRing::from_secrets(secrets).map(Arc::new))
+}
+
+fn times(config: &SessionConfig, errors: &mut Errors) -> SessionTimes {
+    let lifetime = config.lifetime.map_or(Duration::from_secs(10 * 3600), |Span(d)| d);
+    let refresh_every = config.refresh_every.map(|Span(d)| d);
+    let grace = config.grace.map_or(Duration::from_secs(60), |Span(d)| d);
+    let mut within = |key: &str, value: Duration, least: u64, most: u64, help: &str| {
+        if !(Duration::from_secs(least)..=Duration::from_secs(most)).contains(&value) {
+            errors.push(ConfigError::new(format!("session.{key}"), format!("{value:?} is out of range"), help));
+        }
+    };
+    within("lifetime", lifetime, 60, 30 * 86_400, "1m to 30d");
+    within("grace", grace, 0, 600, "0s to 10m; long enough for the requests of one page");
+    if let Some(every) = refresh_every {
+        within("refresh_every", every, 30, lifetime.as_secs(), "30s up to session.lifetime");
+    }
+    SessionTimes { lifetime, refresh_every, grace }
+}

@@ -1,0 +1,340 @@
+//! `[[routes]]`: what is where, and who may go there.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use gangplank_authn::{BearerAuthenticator, Issuer};
+use gangplank_oauth::config::ConfigError;
+use http::Method;
+
+use super::Errors;
+use super::upstreams::Upstreams;
+use crate::config::{AllowConfig, Config, RouteConfig};
+use crate::decision::Decision;
+use crate::hosts::Hosts;
+use crate::metrics::{Metrics, RouteMetrics};
+use crate::policy::Policy;
+use crate::proxy::Upstream;
+use crate::route::{HostMatch, MAX_DEPTH, RequestPath, RouteId, RouteMatch, Routes};
+
+/// A route, ready to answer.
+pub(crate) struct Route {
+    pub(crate) id: RouteId,
+    pub(crate) name: String,
+    pub(crate) policy: Policy,
+    /// The one decision of a route that asks nobody.
+    pub(crate) anonymous: Option<Arc<Decision>>,
+    /// Clients at which people sign in, and whose sessions are accepted.
+    pub(crate) sign_in: Vec<String>,
+    pub(crate) bearer: Option<Arc<BearerAuthenticator>>,
+    pub(crate) upstream: Option<Upstream>,
+    pub(crate) pass_access_token: bool,
+    pub(crate) pass_authorization: bool,
+    /// Whether it takes all methods.
+    pub(crate) any_method: bool,
+    pub(crate) metrics: RouteMetrics,
+}
+
+/// All of them.
+pub(super) struct Read {
+    pub(super) list: Vec<Route>,
+    pub(super) table: Routes,
+    /// For `userinfo`: every issuer whose bearer tokens some route accepts.
+    pub(super) any_bearer: Option<Arc<BearerAuthenticator>>,
+}
+
+/// The hosts of the configuration. What is wrong with a route's host is said by [`read`], with its place.
+pub(super) fn hosts(config: &Config) -> Result<Hosts, Errors> {
+    let routes = config.routes.iter().filter_map(|r| r.host.as_deref()).filter(|h| host_match(h).is_some());
+    Hosts::new(&config.gate.public_url, routes, &config.gate.return_hosts, config.cookies.domain.is_some())
+}
+
+/// Reads all routes.
+pub(super) fn read(
+    config: &Config,
+    prefix: &str,
+    issuers: &BTreeMap<String, Arc<Issuer>>,
+    metrics: &Metrics,
+    errors: &mut Errors,
+) -> Read {
+    let mut reader =
+        Reader { config, prefix, bearers: Bearers { issuers, made: BTreeMap::new() }, names: BTreeSet::new(), errors };
+    if config.routes.is_empty() {
+        reader.say("routes", "there is no route, so nobody would get anywhere", "at least one [[routes]] with a path");
+    }
+    let (mut list, mut table, mut upstreams) = (Vec::new(), Routes::default(), Upstreams::default());
+    for (i, route) in config.routes.iter().enumerate() {
+        if let Some(route) = reader.route(i, route, &mut table, &mut upstreams, metrics) {
+            list.push(route);
+        }
+    }
+    let all: BTreeSet<String> = config.routes.iter().flat_map(|route| bearer_issuers(config, route)).collect();
+    let any_bearer = reader.bearers.of(all);
+    Read { list, table, any_bearer }
+}
+
+/// The names of the issuers whose bearer tokens a route accepts: those it names, else those of its clients that have
+/// audiences.
+pub(super) fn bearer_issuers(config: &Config, route: &RouteConfig) -> Vec<String> {
+    match &route.bearer {
+        Some(named) => named.clone(),
+        None => {
+            let of_clients = route.sign_in.0.iter().filter_map(|c| config.clients.get(c)).map(|c| &c.issuer);
+            let with_audiences = |name: &&String| config.issuers.get(*name).is_some_and(|i| !i.audiences.is_empty());
+            of_clients.filter(with_audiences).cloned().collect::<BTreeSet<_>>().into_iter().collect()
+        }
+    }
+}
+
+struct Reader<'r> {
+    config: &'r Config,
+    prefix: &'r str,
+    bearers: Bearers<'r>,
+    names: BTreeSet<String>,
+    errors: &'r mut Errors,
+}
+
+impl Reader<'_> {
+    fn say(&mut self, path: impl Into<String>, message: impl Into<String>, help: &str) {
+        self.errors.push(ConfigError::new(path, message, help));
+    }
+
+    fn route(
+        &mut self,
+        i: usize,
+        route: &RouteConfig,
+        table: &mut Routes,
+        upstreams: &mut Upstreams,
+        metrics: &Metrics,
+    ) -> Option<Route> {
+        let at = format!("routes[{i}]");
+        let before = self.errors.len();
+        let name = self.name(&at, route);
+        let host = self.host(&at, route);
+        let path = self.path(&at, route);
+        let methods = self.methods(&at, route);
+        self.who(&at, route);
+        let upstream = upstreams.read(route, &at, self.errors);
+        let any_method = methods.is_empty();
+        let id = match table.push(RouteMatch { host, path, methods }) {
+            Ok(id) => id,
+            Err(earlier) => {
+                let message = format!("has the same host, path and method as routes[{earlier}]");
+                self.say(&at, message, "one of them would never be asked; join them, or tell them apart");
+                return None;
+            }
+        };
+        let bearer = self.bearers.of(bearer_issuers(self.config, route).into_iter().collect());
+        let policy = Policy::new(&name, route.allow.as_ref()?);
+        let anonymous = if policy.is_anonymous() { Some(Decision::anonymous(&policy).ok()?) } else { None };
+        (self.errors.len() == before).then(|| Route {
+            id,
+            metrics: metrics.route(&name),
+            name,
+            policy,
+            anonymous,
+            sign_in: route.sign_in.0.clone(),
+            bearer,
+            upstream,
+            pass_access_token: route.pass.access_token,
+            pass_authorization: route.pass.authorization,
+            any_method,
+        })
+    }
+
+    fn name(&mut self, at: &str, route: &RouteConfig) -> String {
+        let methods = route.methods.as_ref().map(|m| format!("[{}]", m.join(","))).unwrap_or_default();
+        let default = || format!("{}{}{methods}", route.host.as_deref().unwrap_or(""), route.path);
+        let name = route.name.clone().unwrap_or_else(default);
+        let fit = |c: char| c.is_ascii_graphic() && !matches!(c, '"' | '\\');
+        if name.is_empty() || name.len() > 256 || !name.chars().all(fit) {
+            self.say(
+                format!("{at}.name"),
+                format!("{name:?} is not a name"),
+                "1 to 256 printable characters without spaces",
+            );
+        }
+        if !self.names.insert(name.clone()) {
+            self.say(format!("{at}.name"), format!("{name:?} is the name of another route"), "a name of its own");
+        }
+        name
+    }
+
+    fn host(&mut self, at: &str, route: &RouteConfig) -> HostMatch {
+        let Some(host) = &route.host else { return HostMatch::Any };
+        host_match(host).unwrap_or_else(|| {
+            let help = "a name such as \"app.example.com\", \"*.example.com\" for every host below, or none for any; without scheme and port";
+            self.say(format!("{at}.host"), format!("{host:?} is not a host"), help);
+            HostMatch::Any
+        })
+    }
+
+    fn path(&mut self, at: &str, route: &RouteConfig) -> String {
+        let at = format!("{at}.path");
+        let path = route.path.as_str();
+        let Ok(parsed) = RequestPath::parse(path) else {
+            self.say(
+                at,
+                format!("{path:?} is not a path that every server reads alike"),
+                "such as \"/\" or \"/api/v1\"",
+            );
+            return String::new();
+        };
+        if parsed.lenient().is_some() || path.contains(['?', '#', '*']) {
+            let help = "a plain path such as \"/api/v1\"; everything below it belongs to it";
+            self.say(at, format!("{path:?} has an empty segment, a parameter, a query or a pattern"), help);
+            return String::new();
+        }
+        let decoded = parsed.as_str().trim_end_matches('/').to_owned();
+        if decoded == self.prefix || decoded.strip_prefix(self.prefix).is_some_and(|rest| rest.starts_with('/')) {
+            let message = format!("{path:?} is below gate.prefix, where the gate's own endpoints are");
+            self.say(&at, message, "another path, or another gate.prefix");
+        }
+        if decoded.matches('/').count() > MAX_DEPTH {
+            self.say(&at, format!("has more than {MAX_DEPTH} segments"), "a shorter path");
+        }
+        decoded
+    }
+
+    fn methods(&mut self, at: &str, route: &RouteConfig) -> Vec<Method> {
+        let Some(names) = &route.methods else { return Vec::new() };
+        if names.is_empty() {
+            self.say(
+                format!("{at}.methods"),
+                "is empty, so that no request would match",
+                "leave it out for all methods",
+            );
+        }
+        let mut methods = Vec::new();
+        for (i, name) in names.iter().enumerate() {
+            match Method::from_bytes(name.as_bytes()) {
+                Ok(method) if name.bytes().all(|b| b.is_ascii_uppercase() || b == b'-') => methods.push(method),
+                _ => self.say(
+                    format!("{at}.methods[{i}]"),
+                    format!("{name:?} is not a method"),
+                    "such as \"GET\": methods are upper case, and case matters",
+                ),
+            }
+        }
+        // Who may read a page may ask for its head.
+        if methods.contains(&Method::GET) && !methods.contains(&Method::HEAD) {
+            methods.push(Method::HEAD);
+        }
+        methods
+    }
+
+    /// Who may pass, and whether anybody ever could.
+    fn who(&mut self, at: &str, route: &RouteConfig) {
+        let known = |names: Vec<&String>| names.into_iter().cloned().collect::<Vec<_>>().join(", ");
+        for name in &route.sign_in.0 {
+            if !self.config.clients.contains_key(name) {
+                let help = format!("one of [clients]: {}", known(self.config.clients.keys().collect()));
+                self.say(format!("{at}.sign_in"), format!("there is no client {name:?}"), &help);
+            }
+        }
+        for name in route.bearer.iter().flatten() {
+            match self.config.issuers.get(name) {
+                None => {
+                    let help = format!("one of [issuers]: {}", known(self.config.issuers.keys().collect()));
+                    self.say(format!("{at}.bearer"), format!("there is no issuer {name:?}"), &help);
+                }
+                Some(issuer) if issuer.audiences.is_empty() => self.say(
+                    format!("{at}.bearer"),
+                    format!("issuers.{name} has no audiences, so none of its tokens would be accepted"),
+                    "list the accepted audiences under that issuer",
+                ),
+                Some(_) => {}
+            }
+        }
+        let Some(allow) = &route.allow else {
+            let help = "allow.groups, allow.users, …; allow.signed_in = true for everybody who signs in; allow.anonymous = true for everybody";
+            return self.say(format!("{at}.allow"), "nobody is allowed", help);
+        };
+        self.allow(at, route, allow);
+    }
+
+    fn allow(&mut self, at: &str, route: &RouteConfig, allow: &AllowConfig) {
+        let lists = [
+            ("groups", &allow.groups),
+            ("users", &allow.users),
+            ("email_domains", &allow.email_domains),
+            ("roles", &allow.roles),
+            ("scopes", &allow.scopes),
+        ];
+        let rules: Vec<&str> = lists.iter().filter(|(_, list)| !list.is_empty()).map(|(key, _)| *key).collect();
+        let alone = [("anonymous", allow.anonymous), ("signed_in", allow.signed_in)];
+        match alone.iter().filter(|(_, set)| *set).count() {
+            0 if rules.is_empty() => return self.say(format!("{at}.allow"), "allows nobody", "at least one rule"),
+            1 if rules.is_empty() => {}
+            0 => {}
+            _ => {
+                let message = "anonymous and signed_in stand alone: beside them no other rule has an effect";
+                return self.say(format!("{at}.allow"), message, "keep one of them, or the other rules");
+            }
+        }
+        for (key, list) in lists {
+            for (i, value) in list.iter().enumerate() {
+                if let Some(problem) = unfit(key, value) {
+                    self.say(format!("{at}.allow.{key}[{i}]"), format!("{value:?} {problem}"), "");
+                }
+            }
+        }
+        let bearer = !bearer_issuers(self.config, route).is_empty();
+        let sign_in = !route.sign_in.0.is_empty();
+        if allow.anonymous {
+            let asked = [
+                ("sign_in", sign_in),
+                ("bearer", route.bearer.is_some()),
+                ("pass.access_token", route.pass.access_token),
+            ];
+            for (key, _) in asked.iter().filter(|(_, set)| *set) {
+                let message = "is set, and allow.anonymous means that nobody is asked who they are";
+                self.say(format!("{at}.{key}"), message, "leave it out, or use allow.signed_in");
+            }
+        } else if !sign_in && !bearer {
+            let help = "sign_in = \"CLIENT\", or bearer = [\"ISSUER\"]";
+            self.say(at, "nobody can ever pass: it has rules, and neither sign_in nor bearer", help);
+        } else if !allow.scopes.is_empty() && (sign_in || !bearer) {
+            let message = "a browser session has no scopes, so nobody who signs in could ever pass";
+            self.say(format!("{at}.allow.scopes"), message, "use it on a route with bearer and without sign_in");
+        }
+    }
+}
+
+fn unfit(key: &str, value: &str) -> Option<&'static str> {
+    if value.is_empty() || value.chars().any(char::is_control) {
+        return Some("is empty or has control characters, so nobody could match");
+    }
+    match key {
+        "groups" if value.contains(',') => Some("has a comma, which tells groups apart in X-Auth-Request-Groups"),
+        "email_domains" if value.contains('@') || value.starts_with('.') || value.contains('*') => {
+            Some("is not a domain; write it as example.com, and every one by itself")
+        }
+        _ => None,
+    }
+}
+
+fn host_match(host: &str) -> Option<HostMatch> {
+    let lower = host.to_ascii_lowercase();
+    let plain = |h: &str| crate::forwarded::authority(h).is_some_and(|a| crate::forwarded::host_of(&a) == a);
+    match lower.strip_prefix("*.") {
+        Some(domain) => (plain(domain) && !domain.starts_with('[')).then(|| HostMatch::Below(domain.to_owned())),
+        None => plain(&lower).then_some(HostMatch::Exact(lower)),
+    }
+}
+
+/// Authenticators, one per set of issuers: routes with the same issuers share what they have verified.
+struct Bearers<'r> {
+    issuers: &'r BTreeMap<String, Arc<Issuer>>,
+    made: BTreeMap<BTreeSet<String>, Arc<BearerAuthenticator>>,
+}
+
+impl Bearers<'_> {
+    fn of(&mut self, names: BTreeSet<String>) -> Option<Arc<BearerAuthenticator>> {
+        if names.is_empty() {
+            return None;
+        }
+        let issuers = names.iter().filter_map(|name| self.issuers.get(name)).cloned().collect();
+        Some(self.made.entry(names).or_insert_with(|| Arc::new(BearerAuthenticator::new(issuers))).clone())
+    }
+}

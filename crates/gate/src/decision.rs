@@ -1,0 +1,216 @@
+//! Who calls, and may they: asked once per credential and route, then remembered.
+//!
+//! 1. A route that asks nobody has one decision for everybody.
+//! 2. A bearer token is judged before a cookie, and a bad one is never downgraded to the cookie or to nobody. On a route
+//!    that takes none it is refused, unless `pass.authorization` says that it is the upstream's.
+//! 3. Then the session, if it began at a client that the route names.
+//! 4. Then the policy. Only what is permitted is remembered: by SHA-256 of the credential and the route, until the
+//!    credential has to be looked at again, and never past its end.
+//!
+//! Remembered, a check costs one hash, one look-up and two comparisons of times.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use gangplank_authn::{Anonymous, Authenticated, BearerAuthenticator, Outcome};
+use gangplank_jose::{Rules, UnixTime};
+use http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+use prometheus_client::metrics::counter::Counter;
+use quick_cache::{Weighter, sync::Cache};
+use secrecy::SecretString;
+
+use crate::build::Route;
+use crate::metrics::Metrics;
+use crate::policy::Permit;
+use crate::route::RouteId;
+use crate::session::{Life, Presented, SessionOutcome};
+use crate::stack::Gate;
+use crate::{Refusal, headers};
+
+/// What decisions may take in memory, and how many are expected.
+const MEMORY: u64 = 16 << 20;
+const EXPECTED: usize = 4096;
+/// How long a bearer token's decision is remembered before the authenticator is asked again (it remembers, too).
+const BEARER: Duration = Duration::from_secs(60);
+
+/// A caller who may pass on a route.
+#[derive(Debug)]
+pub(crate) struct Decision {
+    permit: Permit,
+    /// The headers that say who it is.
+    pub(crate) identity: HeaderMap,
+    /// What streams of this caller watch.
+    pub(crate) life: Option<Arc<Life>>,
+    until: UnixTime,
+}
+
+impl Decision {
+    /// Who may pass.
+    pub(crate) fn caller(&self) -> &Authenticated {
+        self.permit.authenticated()
+    }
+
+    /// The decision of a route that asks nobody.
+    pub(crate) fn anonymous(policy: &crate::policy::Policy) -> Result<Arc<Decision>, Refusal> {
+        let permit = policy.permit(Anonymous::authenticated())?;
+        Ok(Arc::new(Decision { permit, identity: HeaderMap::new(), life: None, until: UnixTime::EPOCH }))
+    }
+
+    fn holds(&self, now: UnixTime) -> bool {
+        now < self.until && !self.life.as_ref().is_some_and(|life| life.is_ended(now))
+    }
+}
+
+/// A decision, and the newer cookie that goes with this one answer.
+#[derive(Debug)]
+pub(crate) struct Decided {
+    /// The decision.
+    pub(crate) decision: Arc<Decision>,
+    /// `Set-Cookie`, if the session was refreshed.
+    pub(crate) set_cookie: Option<HeaderValue>,
+}
+
+/// Decisions that were made.
+#[derive(Debug)]
+pub(crate) struct Decisions {
+    cache: Cache<Key, Arc<Decision>, Weight>,
+    remembered: Counter,
+    made: Counter,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Key {
+    digest: [u8; 32],
+    route: RouteId,
+    bearer: bool,
+}
+
+#[derive(Clone, Debug)]
+struct Weight;
+impl Weighter<Key, Arc<Decision>> for Weight {
+    fn weight(&self, _: &Key, decision: &Arc<Decision>) -> u64 {
+        // Entry, identity and their allocations, roughly, and what varies.
+        let varies: usize = decision.identity.values().map(HeaderValue::len).sum();
+        1024 + 2 * varies as u64
+    }
+}
+
+impl Decisions {
+    /// None yet.
+    pub(crate) fn new(metrics: &Metrics) -> Self {
+        let (remembered, made) = metrics.decision_counters();
+        Decisions { cache: Cache::with_weighter(EXPECTED, MEMORY, Weight), remembered, made }
+    }
+
+    fn remembered(&self, key: &Key, now: UnixTime) -> Option<Arc<Decision>> {
+        let decision = self.cache.get(key)?;
+        if decision.holds(now) {
+            self.remembered.inc();
+            return Some(decision);
+        }
+        self.cache.remove(key);
+        None
+    }
+}
+
+impl Gate {
+    /// Who calls, and may they pass on this route.
+    pub(crate) async fn decide(&self, route: &Route, headers: &HeaderMap, now: UnixTime) -> Result<Decided, Refusal> {
+        if let Some(decision) = &route.anonymous {
+            return Ok(Decided { decision: decision.clone(), set_cookie: None });
+        }
+        match bearer(route, headers)? {
+            Some((token, authenticator)) => self.decide_bearer(route, token, authenticator, now).await,
+            None => self.decide_session(route, headers, now).await,
+        }
+    }
+
+    async fn decide_bearer(
+        &self,
+        route: &Route,
+        token: &str,
+        authenticator: &BearerAuthenticator,
+        now: UnixTime,
+    ) -> Result<Decided, Refusal> {
+        let key = Key { digest: BearerAuthenticator::digest(token), route: route.id, bearer: true };
+        if let Some(decision) = self.decisions.remembered(&key, now) {
+            return Ok(Decided { decision, set_cookie: None });
+        }
+        let authenticated = match authenticator.verify(token, now).await {
+            Outcome::Authenticated(authenticated) => authenticated,
+            Outcome::NotMine => return Err(Refusal::BearerUnknown(route.name.clone())),
+            Outcome::Rejected(refusal) => return Err(Refusal::Authentication(refusal)),
+            Outcome::Unavailable(refusal) => return Err(Refusal::Undecided(refusal)),
+        };
+        // The verifier grants the leeway too: a token must not be accepted and its streams be cut at once.
+        let ends = authenticated.expires().map(|e| e + Rules::LEEWAY);
+        let passed = route.pass_access_token.then(|| SecretString::from(token));
+        let life = ends.map(|ends| Arc::new(Life::new(ends)));
+        let until = (now + BEARER).min(ends.unwrap_or(now + BEARER));
+        let decision = self.permit(route, authenticated, passed.as_ref(), life, until)?;
+        self.decisions.cache.insert(key, decision.clone());
+        Ok(Decided { decision, set_cookie: None })
+    }
+
+    async fn decide_session(&self, route: &Route, headers: &HeaderMap, now: UnixTime) -> Result<Decided, Refusal> {
+        if route.sign_in.is_empty() {
+            return Err(Refusal::NotSignedIn);
+        }
+        let key = match self.sign_in.cookie().presented(headers) {
+            Presented::None => return Err(Refusal::NotSignedIn),
+            Presented::One(value) => Some(Key { digest: sha256(value), route: route.id, bearer: false }),
+            Presented::Several => None,
+        };
+        if let Some(decision) = key.as_ref().and_then(|key| self.decisions.remembered(key, now)) {
+            return Ok(Decided { decision, set_cookie: None });
+        }
+        let live = match self.sign_in.session(headers, now).await {
+            SessionOutcome::Live(live) => live,
+            SessionOutcome::Absent => return Err(Refusal::NotSignedIn),
+            SessionOutcome::Rejected(refusal) | SessionOutcome::Unavailable(refusal) => return Err(refusal.into()),
+        };
+        if !route.sign_in.contains(&live.client) {
+            return Err(Refusal::SessionOfOtherClient { route: route.name.clone(), client: live.client });
+        }
+        let passed = live.access_token.as_ref().filter(|_| route.pass_access_token);
+        let until = live.refresh_after.min(live.ends);
+        let decision = self.permit(route, live.authenticated, passed, Some(live.life), until)?;
+        if let (Some(key), None) = (key, &live.set_cookie) {
+            if now < until {
+                self.decisions.cache.insert(key, decision.clone());
+            }
+        }
+        Ok(Decided { decision, set_cookie: live.set_cookie })
+    }
+
+    fn permit(
+        &self,
+        route: &Route,
+        authenticated: Authenticated,
+        access_token: Option<&SecretString>,
+        life: Option<Arc<Life>>,
+        until: UnixTime,
+    ) -> Result<Arc<Decision>, Refusal> {
+        self.decisions.made.inc();
+        let permit = route.policy.permit(authenticated)?;
+        let identity = headers::identity(permit.authenticated().identity(), &self.rule_groups, access_token)?;
+        Ok(Arc::new(Decision { permit, identity, life, until }))
+    }
+}
+
+/// The bearer token that this route has to judge, and by whom.
+fn bearer<'r>(route: &'r Route, headers: &'r HeaderMap) -> Result<Option<(&'r str, &'r BearerAuthenticator)>, Refusal> {
+    if !headers.contains_key(AUTHORIZATION) || (route.bearer.is_none() && route.pass_authorization) {
+        return Ok(None);
+    }
+    let Some(token) = BearerAuthenticator::token(headers).map_err(Refusal::Authentication)? else { return Ok(None) };
+    let authenticator = route.bearer.as_deref().ok_or_else(|| Refusal::BearerNotAccepted(route.name.clone()))?;
+    Ok(Some((token, authenticator)))
+}
+
+fn sha256(value: &str) -> [u8; 32] {
+    let mut out = [0; 32];
+    out.copy_from_slice(digest(&SHA256, value.as_bytes()).as_ref());
+    out
+}

@@ -1,0 +1,245 @@
+//! The identity headers: taken from whoever sends them, set by nobody but us.
+//!
+//! 1. A client's copy of any header that could tell an upstream who somebody is, where they come from or what they
+//!    asked for is dropped before anything is set, in every spelling: servers fold `_`, `.` and case into `-` when
+//!    they hand headers to programs (GHSA-vjrc-mh2v-45x6).
+//! 2. What is set is one family, `X-Auth-Request-*`. Groups are those that some rule names, joined by commas.
+//! 3. A value that cannot be written exactly is never written: the caller is refused instead. Text beyond ASCII is
+//!    UTF-8.
+//! 4. A header block of ours stays within 4 KiB, which is what nginx reads. If it would not, the groups are left out,
+//!    loudly.
+
+use gangplank_authn::Identity;
+use gangplank_authn::session::RuleGroups;
+use http::header::{HeaderMap, HeaderName, HeaderValue, SET_COOKIE};
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::Refusal;
+
+pub(crate) const USER: HeaderName = HeaderName::from_static("x-auth-request-user");
+pub(crate) const EMAIL: HeaderName = HeaderName::from_static("x-auth-request-email");
+pub(crate) const GROUPS: HeaderName = HeaderName::from_static("x-auth-request-groups");
+pub(crate) const PREFERRED_USERNAME: HeaderName = HeaderName::from_static("x-auth-request-preferred-username");
+pub(crate) const ACCESS_TOKEN: HeaderName = HeaderName::from_static("x-auth-request-access-token");
+
+/// What a header block of ours may take, with the status line and what the server adds (`Date`, `Content-Length`).
+const BLOCK: usize = 4096;
+const SERVER_ADDS: usize = 160;
+
+/// Families that only a gate may send, by the beginning of their folded names.
+const FAMILIES: [&str; 6] = ["x-auth-request-", "x-forwarded-", "x-original-", "x-rewrite-", "x-remote-", "x-webauth-"];
+/// Single ones.
+const SINGLE: [&str; 8] = [
+    "forwarded",
+    "x-real-ip",
+    "remote-user",
+    "remote-email",
+    "remote-name",
+    "remote-groups",
+    "gap-auth",
+    "x-request-id",
+];
+
+/// Whether a client's copy of this header is dropped.
+pub(crate) fn is_ours(name: &str) -> bool {
+    // Most headers are ruled out by their first letter.
+    let Some(b'x' | b'X' | b'f' | b'F' | b'r' | b'R' | b'g' | b'G') = name.bytes().next() else { return false };
+    let folded = |text: &str, pattern: &str| text.bytes().map(fold).eq(pattern.bytes());
+    SINGLE.iter().any(|single| folded(name, single))
+        || FAMILIES.iter().any(|f| name.get(..f.len()).is_some_and(|beginning| folded(beginning, f)))
+}
+
+fn fold(byte: u8) -> u8 {
+    if byte.is_ascii_alphanumeric() { byte.to_ascii_lowercase() } else { b'-' }
+}
+
+/// The headers that say who a caller is, built once per decision.
+pub(crate) fn identity(
+    identity: &Identity,
+    rule_groups: &RuleGroups,
+    access_token: Option<&SecretString>,
+) -> Result<HeaderMap, Refusal> {
+    let mut headers = HeaderMap::with_capacity(6);
+    headers.insert(USER, value(&identity.username, "user name")?);
+    headers.insert(PREFERRED_USERNAME, value(&identity.username, "user name")?);
+    if let Some(email) = &identity.email {
+        headers.insert(EMAIL, value(email, "e-mail address")?);
+    }
+    let groups: Vec<&str> = identity.groups.iter().filter(|g| rule_groups.contains(g)).map(String::as_str).collect();
+    if !groups.is_empty() {
+        headers.insert(GROUPS, value(&groups.join(","), "groups")?);
+    }
+    if let Some(token) = access_token {
+        let mut token = HeaderValue::from_str(token.expose_secret()).map_err(|_| Refusal::IdentityUnfit("token"))?;
+        token.set_sensitive(true);
+        headers.insert(ACCESS_TOKEN, token);
+    }
+    Ok(headers)
+}
+
+fn value(text: &str, what: &'static str) -> Result<HeaderValue, Refusal> {
+    if text.bytes().any(|b| b < 0x20 || b == 0x7f) {
+        return Err(Refusal::IdentityUnfit(what));
+    }
+    HeaderValue::from_bytes(text.as_bytes()).map_err(|_| Refusal::IdentityUnfit(what))
+}
+
+/// Keeps a block within its bound by leaving the groups out. Returns whether it had to, or could not.
+pub(crate) fn fit(headers: &mut HeaderMap) -> bool {
+    if size(headers) <= BLOCK {
+        return false;
+    }
+    headers.remove(GROUPS);
+    true
+}
+
+/// What the block takes on the wire.
+pub(crate) fn size(headers: &HeaderMap) -> usize {
+    SERVER_ADDS + headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum::<usize>()
+}
+
+/// Takes our cookie out of a `Cookie` value; the others stay byte for byte. `None` if nothing is left.
+pub(crate) fn without_own_cookie(value: &HeaderValue, own: &OwnCookies) -> Option<HeaderValue> {
+    let bytes = value.as_bytes();
+    if !bytes.split(|b| *b == b';').any(|pair| own.matches(pair)) {
+        return Some(value.clone());
+    }
+    let kept: Vec<&[u8]> = bytes.split(|b| *b == b';').filter(|pair| !own.matches(pair)).collect();
+    let joined = kept.join(&b';');
+    let start = joined.iter().position(|b| !matches!(b, b' ' | b'\t')).unwrap_or(joined.len());
+    HeaderValue::from_bytes(&joined[start..]).ok().filter(|v| !v.is_empty())
+}
+
+/// The names under which a cookie of ours may have been set, now or with an earlier configuration.
+#[derive(Clone, Debug)]
+pub(crate) struct OwnCookies([String; 3]);
+
+impl OwnCookies {
+    /// From the cookie's whole name.
+    pub(crate) fn new(name: &str) -> Self {
+        let plain = name.strip_prefix("__Host-").or_else(|| name.strip_prefix("__Secure-")).unwrap_or(name);
+        OwnCookies([format!("__Host-{plain}"), format!("__Secure-{plain}"), plain.to_owned()])
+    }
+
+    /// Whether a pair of `Cookie`, or a `Set-Cookie`, is for one of them.
+    fn matches(&self, pair: &[u8]) -> bool {
+        let name = pair.split(|b| *b == b'=').next().unwrap_or(pair).trim_ascii();
+        self.0.iter().any(|own| own.as_bytes().eq_ignore_ascii_case(name))
+    }
+
+    /// Drops what an upstream sets in our name.
+    pub(crate) fn drop_set_by_others(&self, headers: &mut HeaderMap) {
+        if !headers.get_all(SET_COOKIE).iter().any(|v| self.matches(v.as_bytes())) {
+            return;
+        }
+        let kept: Vec<_> =
+            headers.get_all(SET_COOKIE).iter().filter(|v| !self.matches(v.as_bytes())).cloned().collect();
+        headers.remove(SET_COOKIE);
+        for value in kept {
+            headers.append(SET_COOKIE, value);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ghsa_vjrc_mh2v_45x6_every_spelling_of_an_identity_header_is_ours() {
+        for name in [
+            "X-Auth-Request-User",
+            "x_auth_request_user",
+            "X-Auth_Request-EMAIL",
+            "x.auth.request.groups",
+            "X-Forwarded-User",
+            "X_Forwarded_Groups",
+            "x-forwarded-access-token",
+            "X-Forwarded-Preferred_Username",
+            "Remote-User",
+            "REMOTE_USER",
+            "remote_groups",
+            "X-Remote-User",
+            "X-WebAuth-User",
+            "Gap-Auth",
+            "X-Original-URL",
+            "X-Rewrite-Url",
+            "X-Forwarded-For",
+            "Forwarded",
+            "X-Real_IP",
+        ] {
+            assert!(is_ours(name), "{name}");
+        }
+        for name in
+            ["authorization", "cookie", "x-api-key", "remote-control", "x-forward", "referer", "x", "range", "from"]
+        {
+            assert!(!is_ours(name), "{name}");
+        }
+    }
+
+    fn someone(groups: &[&str]) -> Identity {
+        Identity {
+            username: "jürgen@example.com".into(),
+            email: Some("j@example.com".into()),
+            groups: groups.iter().map(|g| (*g).to_owned()).collect(),
+            ..Identity::default()
+        }
+    }
+
+    #[test]
+    fn only_groups_that_rules_name_are_told() {
+        let rules = RuleGroups::new(["a".to_owned(), "c".to_owned()]);
+        let headers = identity(&someone(&["a", "b", "c"]), &rules, None).unwrap();
+        assert_eq!(headers[GROUPS], "a,c");
+        assert_eq!(headers[USER].as_bytes(), "jürgen@example.com".as_bytes());
+        assert!(!identity(&someone(&["b"]), &rules, None).unwrap().contains_key(GROUPS));
+    }
+
+    #[test]
+    fn a_name_that_would_split_a_header_is_refused() {
+        for name in ["a\r\nX-Auth-Request-User: root", "a\nb", "a\0", "a\tb"] {
+            let who = Identity { username: name.into(), ..Identity::default() };
+            assert!(matches!(identity(&who, &RuleGroups::default(), None), Err(Refusal::IdentityUnfit(_))), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn the_block_stays_within_what_nginx_reads() {
+        let groups: Vec<String> = (0..250).map(|i| format!("00000000-0000-0000-0000-{i:012}")).collect();
+        let who = Identity { groups: groups.clone(), ..someone(&[]) };
+        let mut headers = identity(&who, &RuleGroups::new(groups), None).unwrap();
+        assert!(size(&headers) > BLOCK);
+        assert!(fit(&mut headers));
+        assert!(size(&headers) <= BLOCK);
+        assert!(headers.contains_key(USER) && !headers.contains_key(GROUPS));
+        assert!(!fit(&mut headers));
+    }
+
+    #[test]
+    fn our_cookie_is_taken_out_and_the_others_stay_byte_for_byte() {
+        let own = OwnCookies::new("__Host-gangplank");
+        for (sent, left) in [
+            ("a=1; __Host-gangplank=x; b=\"2 3\"", Some("a=1; b=\"2 3\"")),
+            ("__Host-gangplank=x;b=2", Some("b=2")),
+            ("gangplank=x; __Secure-gangplank=y; __host-GANGPLANK=z", None),
+            ("__Host-gangplank=x", None),
+            ("a=1;  b=2;", Some("a=1;  b=2;")),
+            ("a=__Host-gangplank=x", Some("a=__Host-gangplank=x")),
+            ("__Host-gangplank2=x", Some("__Host-gangplank2=x")),
+            ("__Host-gangplank", None),
+        ] {
+            let value = HeaderValue::from_static(sent);
+            assert_eq!(without_own_cookie(&value, &own), left.map(HeaderValue::from_static), "{sent}");
+        }
+    }
+
+    #[test]
+    fn an_upstream_cannot_set_our_cookie() {
+        let mut headers = HeaderMap::new();
+        for value in ["app=1; Path=/", "__Host-gangplank=forged; Secure", "b=2"] {
+            headers.append(SET_COOKIE, HeaderValue::from_static(value));
+        }
+        OwnCookies::new("__Host-gangplank").drop_set_by_others(&mut headers);
+        assert_eq!(headers.get_all(SET_COOKIE).iter().collect::<Vec<_>>(), ["app=1; Path=/", "b=2"]);
+    }
+}

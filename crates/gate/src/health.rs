@@ -1,0 +1,44 @@
+//! Whether it lives, and whether it can do its work.
+//!
+//! `/healthz`: the process answers. `/readyz`: every provider that some route needs was reached at least once since the
+//! start; one that is down later does not take the gate out of service, since sessions and known tokens still hold.
+//! Only by path and method, never by what a client calls itself (GHSA-5hvv-m4w4-gf6v).
+
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
+use http::{HeaderValue, Method, Response, StatusCode};
+
+use crate::Body;
+
+/// A provider that was never reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotReady {
+    /// The configuration's name of the issuer.
+    pub issuer: String,
+}
+
+/// Answers a health path; `None` if it is none.
+pub(crate) fn answer(method: &Method, path: &str, not_ready: impl FnOnce() -> bool) -> Option<Response<Body>> {
+    if path != "/healthz" && path != "/readyz" {
+        return None;
+    }
+    if !matches!(*method, Method::GET | Method::HEAD) {
+        let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "method not allowed\n");
+        response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+        return Some(response);
+    }
+    // The names of providers are for the operator's log, not for whoever asks.
+    if path == "/readyz" && not_ready() {
+        return Some(text(StatusCode::SERVICE_UNAVAILABLE, "not ready\n"));
+    }
+    Some(text(StatusCode::OK, "ok\n"))
+}
+
+/// A short plain answer.
+pub(crate) fn text(status: StatusCode, text: impl Into<bytes::Bytes>) -> Response<Body> {
+    let mut response = Response::new(Body::from(text));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}

@@ -1,0 +1,255 @@
+//! What is counted. Labels are bounded: names of routes and issuers from the configuration, names of reasons from the
+//! catalogue, and words from the lists here. Nothing a caller sends becomes a label.
+//!
+//! The counters of a request are looked up when the gate is built, not when the request comes.
+
+use std::fmt::Write as _;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use gangplank_jose::{Fault, Reason};
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::{Family, MetricConstructor};
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::Registry;
+
+type Label = (&'static str, String);
+type StaticLabel = (&'static str, &'static str);
+
+/// What became of a request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// Passed, or allowed to pass.
+    Allowed,
+    /// Sent to a sign-in.
+    SignIn,
+    /// 401.
+    Unauthorized,
+    /// 403.
+    Forbidden,
+    /// 4xx otherwise.
+    Refused,
+    /// 503: it could not be decided.
+    Unavailable,
+    /// 5xx otherwise: the upstream, or we.
+    Failed,
+    /// An endpoint or a page of ours.
+    #[default]
+    Own,
+}
+
+impl Answer {
+    const ALL: [(Answer, &'static str); 8] = [
+        (Answer::Allowed, "allowed"),
+        (Answer::SignIn, "sign_in"),
+        (Answer::Unauthorized, "unauthorized"),
+        (Answer::Forbidden, "forbidden"),
+        (Answer::Refused, "refused"),
+        (Answer::Unavailable, "unavailable"),
+        (Answer::Failed, "failed"),
+        (Answer::Own, "own"),
+    ];
+}
+
+/// By what a caller was known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum By {
+    /// Not at all, or not asked yet.
+    #[default]
+    Nothing,
+    /// A session.
+    Session,
+    /// A bearer token.
+    Bearer,
+    /// The route asks nobody.
+    Anonymous,
+}
+
+impl By {
+    const ALL: [(By, &'static str); 4] =
+        [(By::Nothing, "none"), (By::Session, "session"), (By::Bearer, "bearer"), (By::Anonymous, "anonymous")];
+}
+
+impl From<gangplank_authn::Method> for By {
+    fn from(method: gangplank_authn::Method) -> By {
+        match method {
+            gangplank_authn::Method::Bearer => By::Bearer,
+            gangplank_authn::Method::Session => By::Session,
+            gangplank_authn::Method::Anonymous => By::Anonymous,
+        }
+    }
+}
+
+/// The counters of one route, or of what is no route's.
+#[derive(Debug)]
+pub(crate) struct RouteMetrics {
+    requests: [[Counter; By::ALL.len()]; Answer::ALL.len()],
+    duration: Histogram,
+}
+
+impl RouteMetrics {
+    /// Counts a request.
+    pub(crate) fn count(&self, answer: Answer, by: By, took: Duration) {
+        self.requests[answer as usize][by as usize].inc();
+        self.duration.observe(took.as_secs_f64());
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Buckets;
+impl MetricConstructor<Histogram> for Buckets {
+    fn new_metric(&self) -> Histogram {
+        // From a remembered decision to an upstream that takes its time.
+        Histogram::new([0.0001, 0.00025, 0.001, 0.005, 0.025, 0.1, 0.5, 1.0, 5.0, 30.0])
+    }
+}
+
+/// All metrics. They survive a reload.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    requests: Family<[Label; 3], Counter>,
+    durations: Family<[Label; 1], Histogram, Buckets>,
+    refusals: Family<[StaticLabel; 2], Counter>,
+    upstream_errors: Family<[Label; 2], Counter>,
+    decisions: Family<[StaticLabel; 1], Counter>,
+    groups_left_out: Counter,
+    provider_up: Family<[Label; 1], Gauge>,
+    key_age: Family<[Label; 1], Gauge<f64, AtomicU64>>,
+    reloads: Family<[StaticLabel; 1], Counter>,
+    sessions: Family<[StaticLabel; 1], Counter>,
+}
+
+impl Metrics {
+    /// Nothing counted yet.
+    pub fn new() -> Self {
+        let mut metrics = Metrics {
+            registry: Registry::with_prefix("gangplank"),
+            requests: Family::default(),
+            durations: Family::new_with_constructor(Buckets),
+            refusals: Family::default(),
+            upstream_errors: Family::default(),
+            decisions: Family::default(),
+            groups_left_out: Counter::default(),
+            provider_up: Family::default(),
+            key_age: Family::default(),
+            reloads: Family::default(),
+            sessions: Family::default(),
+        };
+        let version = [("version", env!("CARGO_PKG_VERSION"))];
+        let m = &metrics;
+        let mut r = Registry::with_prefix("gangplank");
+        r.register("build", "The version that runs", Info::new(version));
+        r.register("requests", "Requests by route, answer and what the caller was known by", m.requests.clone());
+        r.register("request_duration_seconds", "Time to the head of the answer", m.durations.clone());
+        r.register("refusals", "Refusals by reason and whose fault it is", m.refusals.clone());
+        r.register("upstream_errors", "Failed exchanges with upstreams", m.upstream_errors.clone());
+        r.register("decisions", "Decisions by where they came from", m.decisions.clone());
+        r.register("groups_left_out", "Answers whose groups header did not fit", m.groups_left_out.clone());
+        r.register("provider_up", "Whether metadata and keys of a provider are there", m.provider_up.clone());
+        r.register("keys_age_seconds", "Age of a provider's keys", m.key_age.clone());
+        r.register("config_reloads", "Reloads of the configuration", m.reloads.clone());
+        r.register("sessions", "What happened to sessions", m.sessions.clone());
+        metrics.registry = r;
+        metrics
+    }
+
+    /// The handles for a route.
+    pub(crate) fn route(&self, name: &str) -> RouteMetrics {
+        let requests = Answer::ALL.map(|(_, answer)| {
+            By::ALL.map(|(_, by)| {
+                let labels = [("route", name.to_owned()), ("answer", answer.to_owned()), ("method", by.to_owned())];
+                self.requests.get_or_create_owned(&labels)
+            })
+        });
+        RouteMetrics { requests, duration: self.durations.get_or_create_owned(&[("route", name.to_owned())]) }
+    }
+
+    /// Counts a refusal.
+    pub(crate) fn refused(&self, reason: &'static Reason) {
+        self.refusals.get_or_create(&[("reason", reason.name), ("fault", Fault::name(reason.fault))]).inc();
+    }
+
+    /// Counts a failed exchange with a route's upstream.
+    pub(crate) fn upstream_error(&self, route: &str, kind: &'static str) {
+        self.upstream_errors.get_or_create(&[("route", route.to_owned()), ("kind", kind.to_owned())]).inc();
+    }
+
+    /// The counters of decisions that were remembered, and that had to be made.
+    pub(crate) fn decision_counters(&self) -> (Counter, Counter) {
+        let of = |source| self.decisions.get_or_create_owned(&[("source", source)]);
+        (of("remembered"), of("made"))
+    }
+
+    /// Counts an answer without its groups.
+    pub(crate) fn groups_left_out(&self) {
+        self.groups_left_out.inc();
+    }
+
+    /// Counts something that happened to a session: a word of ours (`refreshed`, `refresh-failed`, `signed-out`).
+    pub fn session(&self, what: &'static str) {
+        self.sessions.get_or_create(&[("event", what)]).inc();
+    }
+
+    /// Counts a reload: `applied` or `refused`.
+    pub fn reload(&self, outcome: &'static str) {
+        self.reloads.get_or_create(&[("outcome", outcome)]).inc();
+    }
+
+    /// Notes how a provider is.
+    pub(crate) fn provider(&self, issuer: &str, up: bool, key_age: Option<Duration>) {
+        let labels = [("issuer", issuer.to_owned())];
+        self.provider_up.get_or_create(&labels).set(i64::from(up));
+        if let Some(age) = key_age {
+            self.key_age.get_or_create(&labels).set(age.as_secs_f64());
+        }
+    }
+
+    /// The text that Prometheus reads.
+    pub fn text(&self) -> String {
+        let mut text = String::with_capacity(4096);
+        // Writing to a string does not fail.
+        if encode(&mut text, &self.registry).is_err() {
+            let _ = writeln!(text, "# encoding failed");
+        }
+        text
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Metrics::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lists_are_in_the_order_of_their_words() {
+        for (at, (answer, _)) in Answer::ALL.iter().enumerate() {
+            assert_eq!(*answer as usize, at);
+        }
+        for (at, (by, _)) in By::ALL.iter().enumerate() {
+            assert_eq!(*by as usize, at);
+        }
+    }
+
+    #[test]
+    fn requests_are_counted_by_route_answer_and_method() {
+        let metrics = Metrics::new();
+        let route = metrics.route("app");
+        route.count(Answer::Allowed, By::Session, Duration::from_millis(2));
+        route.count(Answer::Allowed, By::Session, Duration::from_millis(2));
+        metrics.provider("corp", true, Some(Duration::from_secs(7)));
+        let text = metrics.text();
+        let line = r#"gangplank_requests_total{route="app",answer="allowed",method="session"} 2"#;
+        assert!(text.contains(line), "{text}");
+        assert!(text.contains(r#"gangplank_request_duration_seconds_count{route="app"} 2"#), "{text}");
+        assert!(text.contains(r#"gangplank_provider_up{issuer="corp"} 1"#), "{text}");
+    }
+}

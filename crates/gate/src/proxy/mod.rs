@@ -1,0 +1,278 @@
+//! The reverse proxy: a permitted request goes to the route's upstream, and its answer comes back, as they stream.
+//!
+//! 1. What belongs to the connection is taken off ([`hop_by_hop`]), then what only we may say ([`headers`]), then our
+//!    cookie and, unless the route passes it, `Authorization`.
+//! 2. `Host`, `X-Forwarded-{For,Proto,Host,Port}`, `X-Real-IP`, `X-Request-Id` and the identity headers are set.
+//!    `X-Forwarded-For` is continued if the peer is a trusted proxy, and begun anew if not.
+//! 3. Path and query go on as they came: they were judged as they came.
+//! 4. The upstream's time begins anew with every part of a request body that arrives, so that an upload takes as long
+//!    as it takes. After the head of the answer there is no limit but the caller's own end ([`lifetime`]).
+//! 5. After the upstream's 101, and not before, the connection becomes a tunnel ([`upgrade`]).
+//! 6. The answer loses what belongs to the connection and any cookie set in our name.
+//!
+//! Nothing is sent twice: whether a request that failed may be repeated is for who made it to say.
+
+mod hop_by_hop;
+mod lifetime;
+mod upgrade;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use gangplank_net::{UpstreamClient, UpstreamError};
+use gangplank_oauth::Clock;
+use http::header::{
+    AUTHORIZATION, CACHE_CONTROL, CONNECTION, COOKIE, HOST, HeaderMap, HeaderName, ORIGIN, SET_COOKIE, UPGRADE,
+};
+use http::request::Parts;
+use http::uri::{Authority, PathAndQuery, Scheme};
+use http::{HeaderValue, Request, Response, StatusCode, Uri};
+use http_body_util::BodyExt;
+use http_body_util::combinators::UnsyncBoxBody;
+use hyper::body::Incoming;
+use hyper::upgrade::OnUpgrade;
+use tokio::time::Instant;
+
+use self::lifetime::{Mortal, Progress, Upload};
+use crate::body::BodyError;
+use crate::build::Route;
+use crate::context::{Arrival, X_REQUEST_ID};
+use crate::decision::{Decided, Decision};
+use crate::forwarded::host_of;
+use crate::stack::Gate;
+use crate::{Body, Refusal, headers};
+
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const X_FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
+const X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
+/// Frameworks let these stand for the method; on a route that names its methods they would be a way around it.
+const METHOD_OVERRIDES: [&str; 3] = ["x-http-method-override", "x-http-method", "x-method-override"];
+
+/// Where a route leads.
+#[derive(Debug)]
+pub(crate) struct Upstream {
+    pub(crate) scheme: Scheme,
+    pub(crate) authority: Authority,
+    pub(crate) client: UpstreamClient<Body>,
+    /// To the head of the answer.
+    pub(crate) timeout: Duration,
+    /// Whether the upstream gets the client's `Host`.
+    pub(crate) pass_host: bool,
+}
+
+impl Gate {
+    /// Passes a permitted request on.
+    pub(crate) async fn forward<B>(
+        &self,
+        route: &Route,
+        upstream: &Upstream,
+        arrival: &Arrival,
+        mut head: Parts,
+        body: B,
+        decided: Decided,
+    ) -> Result<Response<Body>, Refusal>
+    where
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BodyError>,
+    {
+        let wanted = hop_by_hop::take_from_request(&mut head.headers, head.version);
+        if wanted.is_some() {
+            self.check_origin(&decided.decision, &head.headers)?;
+        }
+        let on_client = head.extensions.remove::<OnUpgrade>().filter(|_| wanted.is_some());
+        self.rewrite(route, upstream, arrival, &mut head.headers, &decided.decision);
+        if let Some(protocol) = wanted.filter(|_| on_client.is_some()) {
+            head.headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+            head.headers.insert(UPGRADE, protocol);
+        }
+        let progress = Arc::new(Progress::new());
+        let mut request = Request::new(upload(body, &progress));
+        *request.method_mut() = head.method;
+        *request.uri_mut() = target(upstream, head.uri.path_and_query())?;
+        *request.headers_mut() = head.headers;
+
+        let life = decided.decision.life.clone();
+        let answer = self.send(upstream, request, &progress, &decided.decision, arrival).await;
+        let answer = answer.inspect_err(|refusal| {
+            self.shared.metrics().upstream_error(&route.name, refusal.reason().name);
+        })?;
+        let (mut head, incoming) = answer.into_parts();
+        let became = hop_by_hop::take_from_response(&mut head.headers, head.status);
+        self.own_cookies.drop_set_by_others(&mut head.headers);
+        if let Some(cookie) = decided.set_cookie {
+            head.headers.append(SET_COOKIE, cookie);
+            // A cache in front would hand the cookie to everybody.
+            head.headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        }
+        if head.status == StatusCode::SWITCHING_PROTOCOLS {
+            let (Some(on_client), Some(protocol)) = (on_client, became) else {
+                return Err(broken(upstream, "it switched protocols without having been asked"));
+            };
+            let Some(on_upstream) = head.extensions.remove::<OnUpgrade>() else {
+                return Err(broken(upstream, "it switched protocols and kept the connection"));
+            };
+            upgrade::tunnel(on_client, on_upstream, life, self.clock.clone());
+            head.headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+            head.headers.insert(UPGRADE, protocol);
+            return Ok(answer_with(head, Body::empty()));
+        }
+        Ok(answer_with(head, download(incoming, life, self.clock.clone())))
+    }
+
+    /// A page of another origin must not open a WebSocket with this browser's session: the same-origin policy does not
+    /// hold for them.
+    fn check_origin(&self, decision: &Decision, headers: &HeaderMap) -> Result<(), Refusal> {
+        if decision.caller().method() != gangplank_authn::Method::Session {
+            return Ok(());
+        }
+        let Some(origin) = headers.get(ORIGIN) else { return Ok(()) };
+        let text = origin.to_str().unwrap_or("");
+        let known = url::Url::parse(text).is_ok_and(|url| self.hosts.may_return_to(&url));
+        if known { Ok(()) } else { Err(Refusal::CrossOriginUpgrade(text.chars().take(128).collect())) }
+    }
+
+    fn rewrite(&self, route: &Route, upstream: &Upstream, arrival: &Arrival, map: &mut HeaderMap, decision: &Decision) {
+        let hops = arrival.trusted.then(|| joined(map, &X_FORWARDED_FOR)).flatten();
+        let ours: Vec<HeaderName> = map.keys().filter(|name| headers::is_ours(name.as_str())).cloned().collect();
+        for name in ours {
+            map.remove(name);
+        }
+        if !route.any_method {
+            for name in METHOD_OVERRIDES {
+                map.remove(name);
+            }
+        }
+        if !route.pass_authorization {
+            map.remove(AUTHORIZATION);
+        }
+        self.strip_cookie(map);
+
+        let context = &arrival.context;
+        map.remove(HOST);
+        if let Ok(host) = HeaderValue::from_str(&context.authority) {
+            if upstream.pass_host {
+                map.insert(HOST, host.clone());
+            }
+            map.insert(X_FORWARDED_HOST, host);
+        }
+        let chain = match hops {
+            Some(hops) => format!("{hops}, {}", arrival.peer),
+            None => arrival.peer.to_string(),
+        };
+        // Addresses, digits and an id that was judged: all of it is text.
+        for (name, value) in [
+            (X_FORWARDED_FOR, HeaderValue::try_from(chain)),
+            (X_FORWARDED_PORT, HeaderValue::try_from(self.port_of(&context.authority))),
+            (X_REAL_IP, HeaderValue::try_from(context.client.to_string())),
+            (X_REQUEST_ID, HeaderValue::try_from(context.id.as_str())),
+        ] {
+            if let Ok(value) = value {
+                map.insert(name, value);
+            }
+        }
+        map.insert(X_FORWARDED_PROTO, HeaderValue::from_static(self.hosts.scheme()));
+        map.extend(decision.identity.iter().map(|(name, value)| (name.clone(), value.clone())));
+    }
+
+    fn strip_cookie(&self, map: &mut HeaderMap) {
+        if !map.contains_key(COOKIE) {
+            return;
+        }
+        let sent: Vec<HeaderValue> = map.get_all(COOKIE).iter().cloned().collect();
+        map.remove(COOKIE);
+        for value in sent.iter().filter_map(|value| headers::without_own_cookie(value, &self.own_cookies)) {
+            map.append(COOKIE, value);
+        }
+    }
+
+    fn port_of(&self, authority: &str) -> String {
+        let named = authority.strip_prefix(host_of(authority)).and_then(|rest| rest.strip_prefix(':'));
+        named.unwrap_or(if self.hosts.is_https() { "443" } else { "80" }).to_owned()
+    }
+
+    async fn send(
+        &self,
+        upstream: &Upstream,
+        request: Request<Body>,
+        progress: &Progress,
+        decision: &Decision,
+        arrival: &Arrival,
+    ) -> Result<Response<Incoming>, Refusal> {
+        let until = decision.life.as_ref().map(|life| Instant::now() + life.ends.since(arrival.context.now));
+        let mut sending = std::pin::pin!(upstream.client.send(request));
+        loop {
+            let deadline = progress.last() + upstream.timeout;
+            let wake = until.map_or(deadline, |until| until.min(deadline));
+            match tokio::time::timeout_at(wake, &mut sending).await {
+                Ok(answer) => return answer.map_err(|error| refusal(upstream, error)),
+                Err(_) if until.is_some_and(|until| until <= Instant::now()) => {
+                    return Err(Refusal::EndedWaiting(upstream.authority.to_string()));
+                }
+                Err(_) if progress.last() + upstream.timeout <= Instant::now() => {
+                    let after = upstream.timeout;
+                    return Err(Refusal::UpstreamTimeout { upstream: upstream.authority.to_string(), after });
+                }
+                // Something of the body arrived meanwhile.
+                Err(_) => {}
+            }
+        }
+    }
+}
+
+fn target(upstream: &Upstream, path: Option<&PathAndQuery>) -> Result<Uri, Refusal> {
+    let mut parts = http::uri::Parts::default();
+    parts.scheme = Some(upstream.scheme.clone());
+    parts.authority = Some(upstream.authority.clone());
+    parts.path_and_query = Some(path.cloned().unwrap_or(PathAndQuery::from_static("/")));
+    Uri::from_parts(parts).map_err(|_| Refusal::Defect("an upstream's URI does not come together"))
+}
+
+fn upload<B>(body: B, progress: &Arc<Progress>) -> Body
+where
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BodyError>,
+{
+    if body.is_end_stream() {
+        return Body::empty();
+    }
+    Body::Stream(UnsyncBoxBody::new(Upload::new(Box::pin(body.map_err(Into::into)), progress.clone())))
+}
+
+fn download(incoming: Incoming, life: Option<Arc<crate::session::Life>>, clock: Arc<dyn Clock>) -> Body {
+    if http_body::Body::is_end_stream(&incoming) {
+        return Body::empty();
+    }
+    Body::Stream(match life {
+        Some(life) => UnsyncBoxBody::new(Mortal::new(incoming, life, clock)),
+        None => UnsyncBoxBody::new(incoming.map_err(Into::into)),
+    })
+}
+
+fn answer_with(head: http::response::Parts, body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
+    *response.status_mut() = head.status;
+    *response.headers_mut() = head.headers;
+    response
+}
+
+fn joined(map: &HeaderMap, name: &HeaderName) -> Option<String> {
+    let values: Vec<&str> = map.get_all(name).iter().filter_map(|v| v.to_str().ok()).collect();
+    (!values.is_empty()).then(|| values.join(", "))
+}
+
+fn broken(upstream: &Upstream, cause: &str) -> Refusal {
+    Refusal::UpstreamProtocol { upstream: upstream.authority.to_string(), cause: cause.to_owned() }
+}
+
+fn refusal(to: &Upstream, error: UpstreamError) -> Refusal {
+    let upstream = to.authority.to_string();
+    match error {
+        UpstreamError::Connect { cause } | UpstreamError::Tls { cause } => Refusal::UpstreamConnect { upstream, cause },
+        UpstreamError::ConnectTimeout { after } => Refusal::UpstreamTimeout { upstream, after },
+        UpstreamError::RequestBody { .. } => Refusal::BodyBroken,
+        UpstreamError::Broken { cause } | UpstreamError::Uri { cause } => Refusal::UpstreamProtocol { upstream, cause },
+    }
+}

@@ -1,0 +1,265 @@
+//! The one funnel: from a refusal to what is said outside.
+//!
+//! 1. [`verdict`] is the one exhaustive match. Every bad credential is the same verdict.
+//! 2. Who is not signed in and goes to a page where people sign in is sent there; everybody else gets a status.
+//! 3. A status is said as a plain page to a browser and as `{"error":…,"request_id":…}` to a program. Neither says why:
+//!    the log does, under the request id.
+
+use http::header::{
+    ALLOW, CACHE_CONTROL, CONTENT_TYPE, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
+};
+use http::{HeaderValue, Method, Response, StatusCode};
+use serde::Serialize;
+
+use crate::context::X_REQUEST_ID;
+use crate::metrics::Answer;
+use crate::pages::Action;
+use crate::sign_in::Outward;
+use crate::stack::Gate;
+use crate::{Body, Refusal, RequestContext};
+
+/// What is said outside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Verdict {
+    BadRequest,
+    /// No credential, or no good one.
+    Unauthorized,
+    /// Known, and not admitted.
+    Forbidden,
+    NotFound,
+    MethodNotAllowed(String),
+    TooLarge,
+    Internal,
+    BadGateway,
+    /// Try again later.
+    Unavailable,
+    GatewayTimeout,
+    /// The sign-in has its own words.
+    SignIn(Outward),
+}
+
+fn verdict(refusal: &Refusal) -> Verdict {
+    match refusal {
+        Refusal::Host(_) | Refusal::PathAmbiguous(_) | Refusal::Forwarded { .. } | Refusal::BodyBroken => {
+            Verdict::BadRequest
+        }
+        Refusal::HostUnknown(_) | Refusal::EndpointUnknown | Refusal::RouteNone | Refusal::RouteWithoutUpstream(_) => {
+            Verdict::NotFound
+        }
+        Refusal::EndpointMethod { allow, .. } => Verdict::MethodNotAllowed((*allow).to_owned()),
+        Refusal::RouteMethod { allow, .. } => Verdict::MethodNotAllowed(allow.clone()),
+        Refusal::NotSignedIn
+        | Refusal::BearerNotAccepted(_)
+        | Refusal::BearerUnknown(_)
+        | Refusal::SessionOfOtherClient { .. }
+        | Refusal::Authentication(_)
+        | Refusal::EndedWaiting(_) => Verdict::Unauthorized,
+        Refusal::Undecided(_) => Verdict::Unavailable,
+        Refusal::ForwardAuthAmbiguous { .. }
+        | Refusal::ForwardAuthRoute(_)
+        | Refusal::ForwardAuthNoRoute(_)
+        | Refusal::Forbidden { .. }
+        | Refusal::ForbiddenGroupsUnknown { .. }
+        | Refusal::IdentityUnfit(_)
+        | Refusal::CrossOriginUpgrade(_) => Verdict::Forbidden,
+        Refusal::FormTooLarge(_) => Verdict::TooLarge,
+        Refusal::UpstreamConnect { .. } | Refusal::UpstreamProtocol { .. } => Verdict::BadGateway,
+        Refusal::UpstreamTimeout { .. } => Verdict::GatewayTimeout,
+        Refusal::Defect(_) => Verdict::Internal,
+        Refusal::SignIn(refusal) => {
+            let outward = refusal.outward();
+            match outward.status {
+                StatusCode::UNAUTHORIZED => Verdict::Unauthorized,
+                StatusCode::SERVICE_UNAVAILABLE => Verdict::Unavailable,
+                _ => Verdict::SignIn(outward),
+            }
+        }
+    }
+}
+
+impl Verdict {
+    fn status(&self) -> StatusCode {
+        match self {
+            Verdict::BadRequest => StatusCode::BAD_REQUEST,
+            Verdict::Unauthorized => StatusCode::UNAUTHORIZED,
+            Verdict::Forbidden => StatusCode::FORBIDDEN,
+            Verdict::NotFound => StatusCode::NOT_FOUND,
+            Verdict::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
+            Verdict::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Verdict::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+            Verdict::BadGateway => StatusCode::BAD_GATEWAY,
+            Verdict::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Verdict::GatewayTimeout => StatusCode::GATEWAY_TIMEOUT,
+            Verdict::SignIn(outward) => outward.status,
+        }
+    }
+
+    /// The heading and what the person can do.
+    fn words(&self) -> (&'static str, &str) {
+        match self {
+            Verdict::BadRequest => ("Bad request", "This request could not be understood. Check the address."),
+            Verdict::Unauthorized => ("Not signed in", "You are not signed in, or no longer. Sign in to go on."),
+            Verdict::Forbidden => ("No access", "You may not open this page. If you should, ask for access."),
+            Verdict::NotFound => ("Not found", "There is nothing here. Check the address."),
+            Verdict::MethodNotAllowed(_) => ("Not possible", "This page does not offer what was asked of it."),
+            Verdict::TooLarge => ("Too large", "What was sent is larger than what is accepted here."),
+            Verdict::Internal => ("Something went wrong", "This is our fault. Try again, and report it if it stays."),
+            Verdict::BadGateway => {
+                ("The application does not answer", "It may be starting, or be down. Try again in a moment.")
+            }
+            Verdict::Unavailable => {
+                ("Not available at the moment", "Who you are could not be verified just now. Try again in a moment.")
+            }
+            Verdict::GatewayTimeout => {
+                ("The application takes too long", "It did not answer in time. Try again in a moment.")
+            }
+            Verdict::SignIn(outward) => (outward.heading, &outward.text),
+        }
+    }
+
+    fn answer(&self) -> Answer {
+        match self.status() {
+            StatusCode::UNAUTHORIZED => Answer::Unauthorized,
+            StatusCode::FORBIDDEN => Answer::Forbidden,
+            StatusCode::SERVICE_UNAVAILABLE => Answer::Unavailable,
+            status if status.is_server_error() => Answer::Failed,
+            _ => Answer::Refused,
+        }
+    }
+}
+
+/// Where somebody who is not signed in could go.
+#[derive(Clone, Debug)]
+pub(crate) struct Offer {
+    /// The route's clients.
+    pub(crate) clients: Vec<String>,
+    /// The host of the page, as the client asked for it; not trusted yet.
+    pub(crate) authority: String,
+    /// The page: path and query.
+    pub(crate) target: String,
+    /// Whether to redirect there.
+    pub(crate) redirect: bool,
+}
+
+impl Gate {
+    /// Answers a refusal.
+    pub(crate) fn rescue(
+        &self,
+        refusal: &Refusal,
+        context: &RequestContext,
+        bearer: bool,
+        offer: Option<&Offer>,
+    ) -> (Response<Body>, Answer) {
+        let verdict = verdict(refusal);
+        if let (Verdict::Unauthorized, true, false, Some(offer)) = (&verdict, context.navigation, bearer, offer) {
+            if let Some(redirect) = self.to_sign_in(context, offer) {
+                return (redirect, Answer::SignIn);
+            }
+        }
+        let mut response =
+            if context.navigation { self.page(refusal, &verdict, context, offer) } else { json(&verdict, &context.id) };
+        let headers = response.headers_mut();
+        match &verdict {
+            Verdict::Unauthorized => {
+                let challenge = if bearer {
+                    r#"Bearer realm="gangplank", error="invalid_token""#
+                } else {
+                    r#"Bearer realm="gangplank""#
+                };
+                headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+            }
+            Verdict::MethodNotAllowed(allow) => {
+                if let Ok(allow) = HeaderValue::from_str(allow) {
+                    headers.insert(ALLOW, allow);
+                }
+            }
+            Verdict::Unavailable => {
+                headers.insert(RETRY_AFTER, HeaderValue::from_static("5"));
+            }
+            _ => {}
+        }
+        if let Ok(id) = HeaderValue::from_str(&context.id) {
+            headers.insert(X_REQUEST_ID, id);
+        }
+        (response, verdict.answer())
+    }
+
+    /// The way to the sign-in, absolute, because a proxy in front may pass it on from another host.
+    fn to_sign_in(&self, context: &RequestContext, offer: &Offer) -> Option<Response<Body>> {
+        if !offer.redirect || !matches!(context.method, Method::GET | Method::HEAD) {
+            return None;
+        }
+        let own = self.hosts.authority(&offer.authority)?;
+        let at = self.hosts.sign_in_authority(&offer.authority)?;
+        let target =
+            if own == at { offer.target.clone() } else { format!("{}{}", self.hosts.origin(&own), offer.target) };
+        // A longer one would be refused when it comes back, and would not fit nginx's buffers.
+        let target = if target.len() <= crate::return_target::LONGEST { target } else { "/".to_owned() };
+        let path = match offer.clients.as_slice() {
+            [client] => self.pages.start_link(Some(client), &target, false),
+            _ => {
+                let rd: String = url::form_urlencoded::byte_serialize(target.as_bytes()).collect();
+                format!("{}/sign_in?rd={rd}", self.prefix)
+            }
+        };
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = StatusCode::FOUND;
+        let headers = response.headers_mut();
+        headers.insert(LOCATION, HeaderValue::from_str(&format!("{}{path}", self.hosts.origin(&at))).ok()?);
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        Some(response)
+    }
+
+    fn page(
+        &self,
+        refusal: &Refusal,
+        verdict: &Verdict,
+        context: &RequestContext,
+        offer: Option<&Offer>,
+    ) -> Response<Body> {
+        let client = offer.and_then(|o| if o.clients.len() == 1 { o.clients.first() } else { None });
+        let target = offer.map_or("/", |o| &o.target);
+        if let Refusal::Forbidden { user, .. } | Refusal::ForbiddenGroupsUnknown { user, .. } = refusal {
+            return self.pages.forbidden(user, client.map(String::as_str), target, &context.id);
+        }
+        let again = match verdict {
+            Verdict::SignIn(outward) => outward.again,
+            Verdict::Unauthorized => offer.is_some_and(|o| !o.clients.is_empty()),
+            _ => false,
+        };
+        let action = again.then(|| Action {
+            href: self.pages.start_link(client.map(String::as_str), target, false),
+            label: "Sign in".to_owned(),
+        });
+        let (heading, text) = verdict.words();
+        self.pages.error(verdict.status(), heading, text, &context.id, action)
+    }
+}
+
+fn json(verdict: &Verdict, request_id: &str) -> Response<Body> {
+    #[derive(Serialize)]
+    struct Said<'s> {
+        error: &'s str,
+        request_id: &'s str,
+    }
+    let error = match verdict.status() {
+        StatusCode::BAD_REQUEST => "bad_request",
+        StatusCode::UNAUTHORIZED => "unauthorized",
+        StatusCode::FORBIDDEN => "forbidden",
+        StatusCode::NOT_FOUND => "not_found",
+        StatusCode::METHOD_NOT_ALLOWED => "method_not_allowed",
+        StatusCode::PAYLOAD_TOO_LARGE => "too_large",
+        StatusCode::BAD_GATEWAY => "bad_gateway",
+        StatusCode::SERVICE_UNAVAILABLE => "unavailable",
+        StatusCode::GATEWAY_TIMEOUT => "gateway_timeout",
+        _ => "internal_error",
+    };
+    let body = serde_json::to_vec(&Said { error, request_id }).unwrap_or_default();
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = verdict.status();
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}

@@ -1,0 +1,404 @@
+//! Which route a request is for, and whether its path can be read in one way only.
+//!
+//! 1. [`RequestPath::parse`] refuses what an upstream could read differently: a `%` without two hex digits; an encoded
+//!    slash, backslash, control character, or a doubly encoded one; a dot segment, plain, encoded or with parameters
+//!    (`..;x`). What remains is compared decoded, by whole segments.
+//! 2. Of the routes whose host and path match, the best host wins (exact, then the longest wildcard, then any), then
+//!    the longest path, then one that names the method before one that takes all.
+//! 3. Some upstreams merge empty segments (`//`) and cut parameters (`;x=1`) off segments, some do not. If the two
+//!    readings lead to different routes, the path is refused: it would be judged by one rule and served by another.
+//!
+//! Matching costs one look-up per segment and kind of host, however many routes there are. The query never takes part.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use http::Method;
+
+use crate::Refusal;
+
+/// The index of a route in the order of the configuration.
+pub(crate) type RouteId = usize;
+
+/// A path that every reader reads alike, decoded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestPath<'p> {
+    decoded: Cow<'p, str>,
+    /// As an upstream sees it that merges slashes and drops parameters, if that differs.
+    lenient: Option<String>,
+}
+
+impl<'p> RequestPath<'p> {
+    /// Judges a path as it was sent, without its query.
+    pub fn parse(path: &'p str) -> Result<Self, Refusal> {
+        if !path.starts_with('/') {
+            return Err(Refusal::PathAmbiguous("does not begin with a slash"));
+        }
+        let decoded = decode(path)?;
+        if decoded.split('/').any(is_dot_segment) {
+            return Err(Refusal::PathAmbiguous("has a dot segment"));
+        }
+        let lenient = (decoded.contains("//") || decoded.contains(';')).then(|| lenient(&decoded));
+        Ok(RequestPath { decoded, lenient: lenient.filter(|l| *l != path) })
+    }
+
+    /// The decoded path.
+    pub fn as_str(&self) -> &str {
+        &self.decoded
+    }
+
+    /// The other reading of the path, where there is one.
+    pub(crate) fn lenient(&self) -> Option<&str> {
+        self.lenient.as_deref()
+    }
+}
+
+fn decode(path: &str) -> Result<Cow<'_, str>, Refusal> {
+    if path.bytes().any(|b| b == b'\\' || b < 0x20 || b == 0x7f) {
+        return Err(Refusal::PathAmbiguous("has a backslash or a control character"));
+    }
+    if !path.contains('%') {
+        return Ok(Cow::Borrowed(path));
+    }
+    let once = decode_once(path.as_bytes()).ok_or(Refusal::PathAmbiguous("has a % without two hex digits"))?;
+    if path.matches("%2f").count() + path.matches("%2F").count() > 0 {
+        return Err(Refusal::PathAmbiguous("has an encoded slash"));
+    }
+    if once.iter().any(|b| *b == b'\\' || *b < 0x20 || *b == 0x7f) {
+        return Err(Refusal::PathAmbiguous("has an encoded backslash or control character"));
+    }
+    // `%252f` is `%2f` to whoever decodes twice.
+    let text = String::from_utf8(once).map_err(|_| Refusal::PathAmbiguous("is not UTF-8"))?;
+    if text.as_bytes().windows(3).any(is_encoded_danger) {
+        return Err(Refusal::PathAmbiguous("has a doubly encoded character"));
+    }
+    Ok(Cow::Owned(text))
+}
+
+fn decode_once(bytes: &[u8]) -> Option<Vec<u8>> {
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut rest = bytes.iter();
+    while let Some(byte) = rest.next() {
+        out.push(if *byte == b'%' { hex(*rest.next()?)? << 4 | hex(*rest.next()?)? } else { *byte });
+    }
+    Some(out)
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16).and_then(|d| u8::try_from(d).ok())
+}
+
+/// `%` and two hex digits that stand for a separator, a dot, a control character or another `%`.
+fn is_encoded_danger(window: &[u8]) -> bool {
+    let [b'%', high, low] = window else { return false };
+    let (Some(high), Some(low)) = (hex(*high), hex(*low)) else { return false };
+    matches!(high << 4 | low, 0..=0x1f | 0x7f | b'/' | b'\\' | b'.' | b'%')
+}
+
+/// `.` or `..`, also before a parameter (`..;x`), as servlet containers read it.
+fn is_dot_segment(segment: &str) -> bool {
+    matches!(segment.split(';').next(), Some("." | ".."))
+}
+
+fn lenient(path: &str) -> String {
+    let mut out = String::with_capacity(path.len());
+    for segment in path.split('/').map(|s| s.split(';').next().unwrap_or("")).filter(|s| !s.is_empty()) {
+        out.push('/');
+        out.push_str(segment);
+    }
+    if out.is_empty() {
+        out.push('/');
+    }
+    out
+}
+
+/// What a route matches, as the configuration says it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct RouteMatch {
+    /// Lower case.
+    pub(crate) host: HostMatch,
+    /// Decoded, beginning with a slash, without one at its end; empty for `/`.
+    pub(crate) path: String,
+    /// Empty for all.
+    pub(crate) methods: Vec<Method>,
+}
+
+/// Which hosts.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum HostMatch {
+    /// Any host that is known.
+    Any,
+    /// This one.
+    Exact(String),
+    /// Every host below this domain: `*.example.com` is `example.com` here.
+    Below(String),
+}
+
+/// All routes, laid out for look-up.
+#[derive(Debug, Default)]
+pub(crate) struct Routes {
+    exact: HashMap<String, Paths>,
+    below: HashMap<String, Paths>,
+    any: Paths,
+    count: usize,
+}
+
+#[derive(Debug, Default)]
+struct Paths {
+    by_path: HashMap<String, Vec<(Vec<Method>, RouteId)>>,
+    /// The most slashes in any path: no need to look further down.
+    depth: usize,
+    /// All routes here, for the check that names none.
+    ids: Vec<RouteId>,
+}
+
+impl Routes {
+    /// Adds the next route. Two that claim the same host, path and method are refused with the earlier one's id.
+    pub(crate) fn push(&mut self, route: RouteMatch) -> Result<RouteId, RouteId> {
+        let id = self.count;
+        self.count += 1;
+        let paths = match route.host {
+            HostMatch::Any => &mut self.any,
+            HostMatch::Exact(host) => self.exact.entry(host).or_default(),
+            HostMatch::Below(domain) => self.below.entry(domain).or_default(),
+        };
+        paths.depth = paths.depth.max(route.path.matches('/').count());
+        paths.ids.push(id);
+        let here = paths.by_path.entry(route.path).or_default();
+        let overlaps = |other: &[Method]| match (other.is_empty(), route.methods.is_empty()) {
+            (true, true) => true,
+            (false, false) => other.iter().any(|m| route.methods.contains(m)),
+            _ => false,
+        };
+        if let Some((_, earlier)) = here.iter().find(|(methods, _)| overlaps(methods)) {
+            return Err(*earlier);
+        }
+        // A route that names its methods is asked before one that takes all.
+        let at = if route.methods.is_empty() { here.len() } else { 0 };
+        here.insert(at, (route.methods, id));
+        Ok(id)
+    }
+
+    /// Makes a host known that has no route of its own.
+    pub(crate) fn know(&mut self, host: &str) {
+        self.exact.entry(host.to_owned()).or_default();
+    }
+
+    /// Whether a host (without a port, lower case) is one of the configuration's.
+    pub(crate) fn knows(&self, host: &str) -> bool {
+        self.exact.contains_key(host) || parents(host).any(|p| self.below.contains_key(p))
+    }
+
+    /// The route for a request. `host` is without a port, lower case, and known. Without a method (a proxy did not
+    /// tell it), only a route that takes all methods is found.
+    pub(crate) fn find(&self, host: &str, path: &RequestPath<'_>, method: Option<&Method>) -> Result<RouteId, Refusal> {
+        let found = self.find_one(host, path.as_str(), method);
+        match path.lenient() {
+            Some(lenient) if !same(&found, &self.find_one(host, lenient, method)) => {
+                Err(Refusal::PathAmbiguous("leads to another route if slashes are merged or parameters dropped"))
+            }
+            _ => found,
+        }
+    }
+
+    /// The route of a host that has one only.
+    pub(crate) fn only(&self, host: &str) -> Option<RouteId> {
+        let mut ids = self.tables(host).flat_map(|paths| paths.ids.iter().copied());
+        ids.next().filter(|_| ids.next().is_none())
+    }
+
+    fn find_one(&self, host: &str, path: &str, method: Option<&Method>) -> Result<RouteId, Refusal> {
+        let Some(candidates) = self.tables(host).find_map(|paths| paths.longest(path)) else {
+            return Err(Refusal::RouteNone);
+        };
+        let Some(method) = method else {
+            return match candidates.as_slice() {
+                [(methods, id)] if methods.is_empty() => Ok(*id),
+                _ => Err(Refusal::RouteMethod { method: "an unknown method".to_owned(), allow: String::new() }),
+            };
+        };
+        let takes = |methods: &[Method]| methods.is_empty() || methods.contains(method);
+        candidates.iter().find(|(methods, _)| takes(methods)).map(|(_, id)| *id).ok_or_else(|| {
+            let allow: Vec<&str> = candidates.iter().flat_map(|(methods, _)| methods).map(Method::as_str).collect();
+            Refusal::RouteMethod { method: shown(method), allow: allow.join(", ") }
+        })
+    }
+
+    /// The tables of a host, best first.
+    fn tables<'t>(&'t self, host: &'t str) -> impl Iterator<Item = &'t Paths> {
+        let below = parents(host).take(if self.below.is_empty() { 0 } else { usize::MAX });
+        self.exact.get(host).into_iter().chain(below.filter_map(|p| self.below.get(p))).chain([&self.any])
+    }
+}
+
+impl Paths {
+    fn longest(&self, path: &str) -> Option<&Vec<(Vec<Method>, RouteId)>> {
+        let mut ends: [usize; 32] = [0; 32];
+        let mut known = 0;
+        // The ends of the first `depth` segments: no configured path is deeper.
+        let slashes = path.bytes().enumerate().skip(1).filter(|(_, b)| *b == b'/').map(|(at, _)| at);
+        for end in slashes.chain([path.len()]).take(self.depth.min(ends.len())) {
+            ends[known] = end;
+            known += 1;
+        }
+        ends[..known].iter().rev().find_map(|end| self.by_path.get(&path[..*end])).or_else(|| self.by_path.get(""))
+    }
+}
+
+/// The domains above a host, nearest first.
+fn parents(host: &str) -> impl Iterator<Item = &str> {
+    host.match_indices('.').map(move |(dot, _)| &host[dot + 1..])
+}
+
+/// The deepest path that a route may have.
+pub(crate) const MAX_DEPTH: usize = 32;
+
+fn same(one: &Result<RouteId, Refusal>, other: &Result<RouteId, Refusal>) -> bool {
+    match (one, other) {
+        (Ok(one), Ok(other)) => one == other,
+        (Err(one), Err(other)) => one.reason() == other.reason(),
+        _ => false,
+    }
+}
+
+/// A method for the log: extension methods are the caller's text, and may be long.
+pub(crate) fn shown(method: &Method) -> String {
+    method.as_str().chars().take(16).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn routes(list: &[(&str, &str, &[Method])]) -> Routes {
+        let mut routes = Routes::default();
+        for (host, path, methods) in list {
+            let host = match host.strip_prefix("*.") {
+                Some(domain) => HostMatch::Below(domain.to_owned()),
+                None if host.is_empty() => HostMatch::Any,
+                None => HostMatch::Exact((*host).to_owned()),
+            };
+            let path = path.trim_end_matches('/').to_owned();
+            routes.push(RouteMatch { host, path, methods: methods.to_vec() }).unwrap();
+        }
+        routes
+    }
+
+    fn find(routes: &Routes, host: &str, path: &str) -> Result<RouteId, &'static str> {
+        RequestPath::parse(path).and_then(|p| routes.find(host, &p, Some(&Method::GET))).map_err(|r| r.reason().name)
+    }
+
+    #[test]
+    fn the_best_host_then_the_longest_path_wins() {
+        let r = routes(&[
+            ("", "/", &[]),
+            ("app.example.com", "/", &[]),
+            ("app.example.com", "/api/v1", &[]),
+            ("*.example.com", "/", &[]),
+            ("*.deep.example.com", "/", &[]),
+            ("b.example.com", "/only", &[]),
+        ]);
+        for (host, path, expected) in [
+            ("app.example.com", "/", 1),
+            ("app.example.com", "/api/v1", 2),
+            ("app.example.com", "/api/v1/", 2),
+            ("app.example.com", "/api/v1/x", 2),
+            ("app.example.com", "/api/v12", 1),
+            ("app.example.com", "/api", 1),
+            ("x.example.com", "/", 3),
+            ("y.deep.example.com", "/", 4),
+            ("example.com", "/", 0),
+            ("other.net", "/anything/at/all", 0),
+            ("b.example.com", "/only/x", 5),
+            ("b.example.com", "/", 3),
+            ("app.example.com", "/%61pi/v1", 2),
+        ] {
+            assert_eq!(find(&r, host, path), Ok(expected), "{host}{path}");
+        }
+    }
+
+    #[test]
+    fn what_could_be_read_in_two_ways_is_refused_before_it_is_matched() {
+        let r = routes(&[("", "/", &[]), ("", "/public", &[])]);
+        for path in [
+            "/public/../admin",
+            "/public/%2e%2e/admin",
+            "/public/.%2E/admin",
+            "/public/%2fadmin",
+            "/public%5cadmin",
+            "/public\\admin",
+            "/public/%00",
+            "/public/%0a",
+            "/public/%252e%252e/admin",
+            "/public/%252fadmin",
+            "/public/..;/admin",
+            "/public/..;x=1/admin",
+            "/./public",
+            "/public/%",
+            "/public/%2",
+            "/public/%zz",
+            "/public/%c0%ae",
+            "relative",
+            "*",
+            "",
+            // Another route, for an upstream that merges slashes or drops parameters.
+            "//public",
+            "/;x/public",
+            "/public;x=1/a",
+        ] {
+            assert_eq!(find(&r, "h", path), Err("path-ambiguous"), "{path}");
+        }
+    }
+
+    #[test]
+    fn harmless_peculiarities_pass() {
+        let r = routes(&[("", "/", &[]), ("", "/public", &[])]);
+        for (path, expected) in [
+            ("/a//b", 0),
+            ("/public//b", 1),
+            ("/public/b;v=1", 1),
+            ("/public/100%25", 1),
+            ("/public/%E2%82%AC", 1),
+            ("/public/%3Fx", 1),
+            ("/...", 0),
+            ("/public/a..b", 1),
+        ] {
+            assert_eq!(find(&r, "h", path), Ok(expected), "{path}");
+        }
+    }
+
+    #[test]
+    fn methods_choose_among_routes_of_one_path_and_never_fall_back_to_a_shorter_one() {
+        let r = routes(&[("", "/", &[]), ("", "/api", &[Method::GET, Method::HEAD])]);
+        let path = RequestPath::parse("/api/x").unwrap();
+        assert_eq!(r.find("h", &path, Some(&Method::GET)).unwrap(), 1);
+        let refused = r.find("h", &path, Some(&Method::POST)).unwrap_err();
+        assert!(matches!(&refused, Refusal::RouteMethod { allow, .. } if allow == "GET, HEAD"), "{refused:?}");
+
+        assert!(r.find("h", &path, None).is_err(), "an untold method is none of the route's");
+        assert_eq!(r.find("h", &RequestPath::parse("/").unwrap(), None).unwrap(), 0);
+
+        let split = routes(&[("", "/api", &[]), ("", "/api", &[Method::POST])]);
+        assert_eq!(split.find("h", &path, Some(&Method::POST)).unwrap(), 1);
+        assert_eq!(split.find("h", &path, Some(&Method::GET)).unwrap(), 0);
+    }
+
+    #[test]
+    fn two_routes_for_the_same_are_found() {
+        let mut routes = Routes::default();
+        let one =
+            |methods: &[Method]| RouteMatch { host: HostMatch::Any, path: "/a".into(), methods: methods.to_vec() };
+        routes.push(one(&[])).unwrap();
+        routes.push(one(&[Method::GET])).unwrap();
+        assert_eq!(routes.push(one(&[])), Err(0));
+        assert_eq!(routes.push(one(&[Method::PUT, Method::GET])), Err(1));
+    }
+
+    #[test]
+    fn a_host_with_one_route_needs_no_path() {
+        let r = routes(&[("a.example.com", "/", &[]), ("b.example.com", "/", &[]), ("b.example.com", "/x", &[])]);
+        assert_eq!(r.only("a.example.com"), Some(0));
+        assert_eq!(r.only("b.example.com"), None);
+        assert_eq!(r.only("c.example.com"), None);
+    }
+}

@@ -1,0 +1,254 @@
+//! The way of a request through the gate, in order. Whatever stops it is a [`Refusal`], and leaves through
+//! [`rescue`](crate::rescue).
+//!
+//! 1. Its head is read: who hands it over, who asked, for what. A trusted proxy is seen through.
+//! 2. Health, by exact path.
+//! 3. A request without one host, or with a path that can be read in two ways, goes no further.
+//! 4. The gate's own endpoints, below the prefix.
+//! 5. A host that the configuration knows, and a route.
+//! 6. Who calls, and may they: a [`Permit`](crate::policy).
+//! 7. The upstream.
+//!
+//! Every way out is counted; every decision leaves one audit line.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use gangplank_authn::session::RuleGroups;
+use gangplank_authn::{BearerAuthenticator, Issuer};
+use gangplank_jose::Fault;
+use gangplank_net::Peer;
+use gangplank_oauth::Clock;
+use http::header::{AUTHORIZATION, HeaderMap};
+use http::request::Parts;
+use http::{Request, Response, StatusCode};
+use tokio::task::JoinSet;
+
+use crate::audit::{self, Asked};
+use crate::body::BodyError;
+use crate::build::Route;
+use crate::context::Arrival;
+use crate::decision::Decisions;
+use crate::forwarded::{Believed, Original, host_of};
+use crate::headers::OwnCookies;
+use crate::health::{self, NotReady};
+use crate::hosts::Hosts;
+use crate::metrics::{Answer, By, RouteMetrics};
+use crate::pages::Pages;
+use crate::rescue::Offer;
+use crate::route::{RequestPath, RouteId, Routes};
+
+use crate::shared::Shared;
+use crate::sign_in::SignIn;
+use crate::{Body, Refusal};
+
+/// One configuration, ready to answer. A reload builds another and swaps it in whole.
+pub struct Gate {
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) hosts: Arc<Hosts>,
+    pub(crate) pages: Arc<Pages>,
+
+    pub(crate) own_cookies: OwnCookies,
+    pub(crate) sign_in: Arc<SignIn>,
+    pub(crate) rule_groups: RuleGroups,
+    pub(crate) decisions: Decisions,
+    pub(crate) believed: Believed,
+    pub(crate) routes: Vec<Route>,
+    pub(crate) table: Routes,
+    pub(crate) by_name: HashMap<String, RouteId>,
+    /// The names of all clients, for a sign-in that no route asked for.
+    pub(crate) clients: Vec<String>,
+    pub(crate) prefix: String,
+    pub(crate) allowed_status: StatusCode,
+    pub(crate) redirect_from_auth: bool,
+    pub(crate) issuers: Vec<Arc<Issuer>>,
+    /// Those that some route needs.
+    pub(crate) needed: Vec<Arc<Issuer>>,
+    /// Every issuer whose bearer tokens some route accepts, for `userinfo`.
+    pub(crate) bearer: Option<Arc<BearerAuthenticator>>,
+    /// What is counted for no route.
+    pub(crate) elsewhere: RouteMetrics,
+}
+
+/// The tasks behind a gate. They stop when this is dropped.
+#[derive(Debug)]
+pub struct Background(#[expect(dead_code, reason = "held for its drop, which aborts")] JoinSet<()>);
+
+/// What becomes known of a request on its way, for the counters, the audit line and the way out.
+#[derive(Default)]
+pub(crate) struct Trace {
+    pub(crate) route: Option<RouteId>,
+    pub(crate) by: By,
+    pub(crate) answer: Answer,
+    /// With forward-auth: what the proxy's client asked for.
+    pub(crate) original: Option<Original>,
+    pub(crate) offer: Option<Offer>,
+    /// Whether a bearer token was presented.
+    pub(crate) bearer: bool,
+}
+
+impl Gate {
+    /// Answers a request.
+    pub async fn handle<B>(self: &Arc<Self>, request: Request<B>, peer: Peer) -> Response<Body>
+    where
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BodyError>,
+    {
+        let started = Instant::now();
+        let (head, body) = request.into_parts();
+        let arrival = Arrival::read(&head, peer.remote.ip(), self.clock.now(), &self.believed);
+        let mut trace = Trace { bearer: presents_bearer(&head.headers), ..Trace::default() };
+        let response = match self.answer(&arrival, head, body, &mut trace).await {
+            Ok(response) => response,
+            Err(refusal) => self.refuse(&refusal, &arrival, &mut trace),
+        };
+        let metrics = trace.route.and_then(|id| self.routes.get(id)).map_or(&self.elsewhere, |route| &route.metrics);
+        metrics.count(trace.answer, trace.by, started.elapsed());
+        response
+    }
+
+    async fn answer<B>(
+        &self,
+        arrival: &Arrival,
+        head: Parts,
+        body: B,
+        trace: &mut Trace,
+    ) -> Result<Response<Body>, Refusal>
+    where
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BodyError>,
+    {
+        let context = &arrival.context;
+        if let Some(health) = health::answer(&context.method, &context.path, || !self.readiness().is_empty()) {
+            return Ok(health);
+        }
+        if let Some(problem) = &arrival.problem {
+            return Err(problem.clone());
+        }
+        let path = RequestPath::parse(&context.path)?;
+        if let Some(endpoint) = self.own_path(&path)? {
+            return self.endpoint(endpoint, arrival, &head, body, trace).await;
+        }
+        let host = host_of(&context.authority);
+        if !self.table.knows(host) {
+            return Err(Refusal::HostUnknown(host.to_owned()));
+        }
+        let route = self.routes.get(self.table.find(host, &path, Some(&context.method))?);
+        let route = route.ok_or(Refusal::Defect("a route that is in the table only"))?;
+        trace.route = Some(route.id);
+        let upstream = route.upstream.as_ref().ok_or_else(|| Refusal::RouteWithoutUpstream(route.name.clone()))?;
+        let decided = match self.decide(route, &head.headers, context.now).await {
+            Ok(decided) => decided,
+            Err(refusal) => {
+                trace.offer = Some(offer(route, &context.authority, &context.path, context.query.as_deref(), true));
+                return Err(refusal);
+            }
+        };
+        trace.by = decided.decision.caller().method().into();
+        trace.answer = Answer::Allowed;
+        audit::allowed(context, Asked::directly(context), &route.name, decided.decision.caller());
+        self.forward(route, upstream, arrival, head, body, decided).await
+    }
+
+    fn refuse(&self, refusal: &Refusal, arrival: &Arrival, trace: &mut Trace) -> Response<Body> {
+        let context = &arrival.context;
+        let reason = refusal.reason();
+        self.shared.metrics().refused(reason);
+        let route = trace.route.and_then(|id| self.routes.get(id)).map(|route| route.name.as_str());
+        let asked = match &trace.original {
+            Some(original) => Asked {
+                method: original.method.as_ref().map_or("", http::Method::as_str),
+                host: &original.authority,
+                path: &original.path,
+            },
+            None => Asked::directly(context),
+        };
+        audit::refused(context, asked, route, refusal);
+        match reason.fault {
+            Fault::Caller | Fault::Token => {
+                tracing::debug!(request_id = context.id, reason = reason.name, detail = %refusal, "refused");
+            }
+            Fault::Provider | Fault::Upstream | Fault::Operator | Fault::Us => tracing::warn!(
+                request_id = context.id,
+                reason = reason.name,
+                fault = reason.fault.name(),
+                detail = %refusal,
+                remedy = reason.remedy,
+                "{}", reason.summary
+            ),
+        }
+        let (response, answer) = self.rescue(refusal, context, trace.bearer, trace.offer.as_ref());
+        trace.answer = answer;
+        response
+    }
+
+    /// What of the path is below the prefix: `auth`, `static/…`, or empty for the prefix itself.
+    fn own_path<'p>(&self, path: &'p RequestPath<'_>) -> Result<Option<&'p str>, Refusal> {
+        let below = |path: &'p str| match path.strip_prefix(&self.prefix) {
+            Some("") => Some(""),
+            Some(rest) => rest.strip_prefix('/'),
+            None => None,
+        };
+        let plain = below(path.as_str());
+        match path.lenient().map(below) {
+            Some(lenient) if lenient.is_some() != plain.is_some() => {
+                Err(Refusal::PathAmbiguous("leads to the gate's own endpoints in one reading and not in another"))
+            }
+            _ => Ok(plain),
+        }
+    }
+
+    /// Starts what keeps metadata and keys of all issuers fresh.
+    pub fn start(self: &Arc<Self>) -> Background {
+        let mut tasks = JoinSet::new();
+        for issuer in &self.issuers {
+            tasks.spawn(issuer.clone().keep_fresh());
+        }
+        Background(tasks)
+    }
+
+    /// The providers that some route needs and that were never reached. Empty: it can do its work.
+    pub fn readiness(&self) -> Vec<NotReady> {
+        let waiting = self.needed.iter().filter(|issuer| !issuer.ready());
+        waiting.map(|issuer| NotReady { issuer: issuer.name().to_owned() }).collect()
+    }
+
+    /// Answers on the listener for machines: `/metrics`, `/healthz`, `/readyz`, and nothing else.
+    pub fn operations<B>(&self, request: &Request<B>) -> Response<Body> {
+        let path = request.uri().path();
+        if let Some(health) = health::answer(request.method(), path, || !self.readiness().is_empty()) {
+            return health;
+        }
+        if path != "/metrics" || request.method() != http::Method::GET {
+            return health::text(StatusCode::NOT_FOUND, "not found\n");
+        }
+        for issuer in &self.issuers {
+            self.shared.metrics().provider(issuer.name(), issuer.ready(), None);
+        }
+        let mut response = health::text(StatusCode::OK, self.shared.metrics().text());
+        let openmetrics = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+        response.headers_mut().insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static(openmetrics));
+        response
+    }
+}
+
+/// Where somebody could sign in to get to this page of this route.
+pub(crate) fn offer(route: &Route, authority: &str, path: &str, query: Option<&str>, redirect: bool) -> Offer {
+    Offer {
+        clients: route.sign_in.clone(),
+        authority: authority.to_owned(),
+        target: match query {
+            Some(query) => format!("{path}?{query}"),
+            None => path.to_owned(),
+        },
+        redirect: redirect && !route.sign_in.is_empty(),
+    }
+}
+
+fn presents_bearer(headers: &HeaderMap) -> bool {
+    let scheme = |v: &http::HeaderValue| v.as_bytes().get(..6).is_some_and(|s| s.eq_ignore_ascii_case(b"bearer"));
+    headers.get_all(AUTHORIZATION).iter().any(scheme)
+}

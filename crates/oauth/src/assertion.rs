@@ -1,0 +1,215 @@
+//! A client assertion signed with the key of a certificate (RFC 7523 §3; Entra ID's certificate credentials).
+//!
+//! 1. The key is that of the certificate, or nothing is made.
+//! 2. `alg` follows the key: PS256 for RSA unless told otherwise, ES256 and ES384 for their curves.
+//! 3. The header names the certificate: `x5t#S256` always, `x5t` (SHA-1) and `kid` where a provider wants them.
+//! 4. `aud` is the token endpoint, `iss` and `sub` are the client id, `jti` is fresh, and it lasts ten minutes.
+
+use std::fmt;
+
+use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, SHA256, digest};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use gangplank_jose::{Algorithm, SigningKey, UnixTime};
+use secrecy::SecretString;
+use serde_json::{Map, Value, json};
+use x509_parser::pem::parse_x509_pem;
+use x509_parser::prelude::{FromDer as _, X509Certificate};
+use x509_parser::public_key::PublicKey;
+
+use crate::{CredentialError, random_token};
+
+const LIFE_SECONDS: u64 = 600;
+
+/// A certificate with its key.
+pub struct PrivateKeyJwt {
+    key: SigningKey,
+    header: Map<String, Value>,
+    not_after: UnixTime,
+}
+
+/// What may differ from the default.
+#[derive(Clone, Debug, Default)]
+pub struct AssertionOptions {
+    /// Another algorithm than the key's default: RS256 for a provider that has no PS256.
+    pub algorithm: Option<Algorithm>,
+    /// Also send `x5t`, the SHA-1 thumbprint, for providers that know no other.
+    pub x5t: bool,
+    /// Also send this `kid`.
+    pub kid: Option<String>,
+}
+
+impl PrivateKeyJwt {
+    /// Takes the first certificate of a PEM text, and its key.
+    pub fn from_pem(certificate: &str, key: &str, options: AssertionOptions) -> Result<Self, CredentialError> {
+        let unusable = |problem: &str| CredentialError::Certificate(problem.to_owned());
+        let (_, pem) = parse_x509_pem(certificate.as_bytes()).map_err(|_| unusable("it is not PEM"))?;
+        if pem.label != "CERTIFICATE" {
+            return Err(unusable("its first PEM block is not a CERTIFICATE"));
+        }
+        let (rest, parsed) =
+            X509Certificate::from_der(&pem.contents).map_err(|_| unusable("it is not an X.509 certificate"))?;
+        if !rest.is_empty() {
+            return Err(unusable("it has bytes after its end"));
+        }
+        let algorithm = match options.algorithm {
+            Some(algorithm) => algorithm,
+            None => default_algorithm(&parsed).ok_or_else(|| unusable("its key is neither RSA nor P-256 nor P-384"))?,
+        };
+        let key = SigningKey::from_pem(key, algorithm)?;
+        if key.public_key_der() != parsed.public_key().raw {
+            return Err(CredentialError::Mismatch);
+        }
+        let not_after = u64::try_from(parsed.validity().not_after.timestamp()).unwrap_or(0);
+        Ok(PrivateKeyJwt { key, header: header(&pem.contents, options), not_after: UnixTime::from_secs(not_after) })
+    }
+
+    /// When the certificate ends.
+    pub fn not_after(&self) -> UnixTime {
+        self.not_after
+    }
+
+    /// A fresh assertion for a token endpoint.
+    pub fn assertion(&self, client_id: &str, audience: &str, now: UnixTime) -> Result<SecretString, CredentialError> {
+        let claims = json!({
+            "aud": audience,
+            "iss": client_id,
+            "sub": client_id,
+            "jti": random_token(16),
+            "iat": now.as_secs(),
+            "nbf": now.as_secs(),
+            "exp": now.as_secs().saturating_add(LIFE_SECONDS),
+        });
+        Ok(SecretString::from(self.key.sign(&self.header, &claims)?))
+    }
+}
+
+impl fmt::Debug for PrivateKeyJwt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PrivateKeyJwt").field("header", &self.header).finish_non_exhaustive()
+    }
+}
+
+fn default_algorithm(certificate: &X509Certificate<'_>) -> Option<Algorithm> {
+    match certificate.public_key().parsed().ok()? {
+        PublicKey::RSA(_) => Some(Algorithm::PS256),
+        PublicKey::EC(point) => match point.key_size() {
+            256 => Some(Algorithm::ES256),
+            384 => Some(Algorithm::ES384),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+fn header(der: &[u8], options: AssertionOptions) -> Map<String, Value> {
+    let mut header = Map::new();
+    header.insert("typ".into(), "JWT".into());
+    header.insert("x5t#S256".into(), URL_SAFE_NO_PAD.encode(digest(&SHA256, der)).into());
+    if options.x5t {
+        header.insert("x5t".into(), URL_SAFE_NO_PAD.encode(digest(&SHA1_FOR_LEGACY_USE_ONLY, der)).into());
+    }
+    if let Some(kid) = options.kid {
+        header.insert("kid".into(), kid.into());
+    }
+    header
+}
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{
+        CertificateParams, KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, PKCS_ED25519, PKCS_RSA_SHA256,
+    };
+    use secrecy::ExposeSecret as _;
+
+    use super::*;
+
+    fn pair(algorithm: &'static rcgen::SignatureAlgorithm) -> (Vec<u8>, String, String) {
+        let key = KeyPair::generate_for(algorithm).unwrap();
+        let certificate = CertificateParams::new(vec!["client".to_owned()]).unwrap().self_signed(&key).unwrap();
+        (certificate.der().to_vec(), certificate.pem(), key.serialize_pem())
+    }
+
+    fn part(jwt: &SecretString, index: usize) -> Value {
+        let part = jwt.expose_secret().split('.').nth(index).unwrap();
+        serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
+    }
+
+    fn refused(certificate: &str, key: &str, options: AssertionOptions) -> CredentialError {
+        PrivateKeyJwt::from_pem(certificate, key, options).unwrap_err()
+    }
+
+    #[test]
+    fn the_algorithm_follows_the_key() {
+        for (kind, algorithm) in
+            [(&PKCS_RSA_SHA256, "PS256"), (&PKCS_ECDSA_P256_SHA256, "ES256"), (&PKCS_ECDSA_P384_SHA384, "ES384")]
+        {
+            let (_, certificate, key) = pair(kind);
+            let made = PrivateKeyJwt::from_pem(&certificate, &key, AssertionOptions::default()).unwrap();
+            let jwt = made.assertion("c", "https://idp/token", UnixTime::EPOCH).unwrap();
+            assert_eq!(part(&jwt, 0)["alg"], algorithm);
+        }
+        let (_, certificate, key) = pair(&PKCS_RSA_SHA256);
+        let rs256 = AssertionOptions { algorithm: Some(Algorithm::RS256), ..AssertionOptions::default() };
+        let made = PrivateKeyJwt::from_pem(&certificate, &key, rs256).unwrap();
+        assert_eq!(part(&made.assertion("c", "a", UnixTime::EPOCH).unwrap(), 0)["alg"], "RS256");
+    }
+
+    #[test]
+    fn header_and_claims_are_what_entra_id_asks_for() {
+        let (der, certificate, key) = pair(&PKCS_ECDSA_P256_SHA256);
+        let options = AssertionOptions { x5t: true, kid: Some("k".into()), ..AssertionOptions::default() };
+        let made = PrivateKeyJwt::from_pem(&certificate, &key, options).unwrap();
+        let now = UnixTime::from_secs(1000);
+        let (one, two) = (made.assertion("c", "https://idp/token", now), made.assertion("c", "https://idp/token", now));
+        let (one, two) = (one.unwrap(), two.unwrap());
+        let expected = json!({"typ": "JWT", "alg": "ES256", "kid": "k",
+            "x5t#S256": URL_SAFE_NO_PAD.encode(digest(&SHA256, &der)),
+            "x5t": URL_SAFE_NO_PAD.encode(digest(&SHA1_FOR_LEGACY_USE_ONLY, &der))});
+        assert_eq!(part(&one, 0), expected);
+        let mut claims = part(&one, 1);
+        assert_ne!(claims["jti"], part(&two, 1)["jti"]);
+        assert_eq!(claims["jti"].take().as_str().unwrap().len(), 22);
+        let expected = json!({"aud": "https://idp/token", "iss": "c", "sub": "c", "jti": null,
+            "iat": 1000, "nbf": 1000, "exp": 1600});
+        assert_eq!(claims, expected);
+    }
+
+    #[test]
+    fn the_signature_verifies_with_the_certificates_key() {
+        let (der, certificate, key) = pair(&PKCS_ECDSA_P256_SHA256);
+        let made = PrivateKeyJwt::from_pem(&certificate, &key, AssertionOptions::default()).unwrap();
+        let jwt = made.assertion("c", "a", UnixTime::EPOCH).unwrap();
+        let (signed, signature) = jwt.expose_secret().rsplit_once('.').unwrap();
+        let (_, parsed) = X509Certificate::from_der(&der).unwrap();
+        let public = &parsed.public_key().subject_public_key.data;
+        aws_lc_rs::signature::UnparsedPublicKey::new(&aws_lc_rs::signature::ECDSA_P256_SHA256_FIXED, public)
+            .verify(signed.as_bytes(), &URL_SAFE_NO_PAD.decode(signature).unwrap())
+            .unwrap();
+    }
+
+    #[test]
+    fn another_key_another_type_and_garbage_are_refused() {
+        let (_, certificate, key) = pair(&PKCS_ECDSA_P256_SHA256);
+        let (_, _, other) = pair(&PKCS_ECDSA_P256_SHA256);
+        let (_, rsa_certificate, rsa) = pair(&PKCS_RSA_SHA256);
+        let (_, ed_certificate, ed) = pair(&PKCS_ED25519);
+        let default = AssertionOptions::default;
+        assert_eq!(refused(&certificate, &other, default()), CredentialError::Mismatch);
+        assert!(matches!(refused(&certificate, &rsa, default()), CredentialError::Key(_)));
+        assert!(matches!(refused(&rsa_certificate, &key, default()), CredentialError::Key(_)));
+        assert!(matches!(refused(&ed_certificate, &ed, default()), CredentialError::Certificate(_)));
+        assert!(matches!(refused(&certificate, "no key", default()), CredentialError::Key(_)));
+        assert!(matches!(refused("no certificate", &key, default()), CredentialError::Certificate(_)));
+        assert!(matches!(refused(&key, &key, default()), CredentialError::Certificate(_)));
+    }
+
+    #[test]
+    fn debug_shows_the_thumbprint_and_no_key() {
+        let (_, certificate, key) = pair(&PKCS_ECDSA_P256_SHA256);
+        let made = PrivateKeyJwt::from_pem(&certificate, &key, AssertionOptions::default()).unwrap();
+        let shown = format!("{made:?}");
+        assert!(shown.contains("x5t#S256") && !shown.contains(key.lines().nth(1).unwrap()));
+        assert!(made.not_after() > UnixTime::EPOCH);
+    }
+}

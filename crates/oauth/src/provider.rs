@@ -1,0 +1,104 @@
+//! A provider, and what it last said of itself.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwapOption;
+
+use crate::{Budget, ExchangeError, IssuerUrl, Metadata, SingleFlight, Transport, discovery};
+
+/// Remembers the last good metadata of one issuer. It asks only when it is told to: whoever owns it decides how often.
+pub struct Provider {
+    issuer: IssuerUrl,
+    transport: Arc<dyn Transport>,
+    metadata: ArcSwapOption<Metadata>,
+    flight: SingleFlight<(), Result<Arc<Metadata>, ExchangeError>>,
+}
+
+impl Provider {
+    /// A provider that has not been asked yet.
+    pub fn new(issuer: IssuerUrl, transport: Arc<dyn Transport>) -> Self {
+        Provider { issuer, transport, metadata: ArcSwapOption::empty(), flight: SingleFlight::new() }
+    }
+
+    /// Its configured name.
+    pub fn issuer(&self) -> &IssuerUrl {
+        &self.issuer
+    }
+
+    /// The last good metadata, if there ever were any.
+    pub fn metadata(&self) -> Option<Arc<Metadata>> {
+        self.metadata.load_full()
+    }
+
+    /// The last good metadata, or those that it gives now.
+    pub async fn known(&self) -> Result<Arc<Metadata>, ExchangeError> {
+        match self.metadata() {
+            Some(metadata) => Ok(metadata),
+            None => self.discover().await,
+        }
+    }
+
+    /// Asks it. Those who call at the same time share one request; what was known is kept if it fails.
+    pub async fn discover(&self) -> Result<Arc<Metadata>, ExchangeError> {
+        self.flight.run((), || self.fetch()).await
+    }
+
+    async fn fetch(&self) -> Result<Arc<Metadata>, ExchangeError> {
+        let budget = Budget::DEFAULT;
+        let response = self.transport.send(discovery::request(&self.issuer)?, budget).await?;
+        let metadata = Arc::new(discovery::parse(&self.issuer, &response, budget)?);
+        self.metadata.store(Some(Arc::clone(&metadata)));
+        Ok(metadata)
+    }
+}
+
+impl std::fmt::Debug for Provider {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Provider").field("issuer", &self.issuer.as_str()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use http::Response;
+
+    use super::*;
+    use crate::testing::FakeTransport;
+
+    const ISSUER: &str = "https://idp.example.com/t";
+
+    fn setting() -> (Arc<FakeTransport>, Arc<Provider>) {
+        let transport = Arc::new(FakeTransport::default());
+        let provider = Provider::new(IssuerUrl::parse(ISSUER).unwrap(), transport.clone());
+        (transport, Arc::new(provider))
+    }
+
+    #[tokio::test]
+    async fn it_asks_once_for_all_who_call_together_and_only_when_told() {
+        let (transport, provider) = setting();
+        assert_eq!(provider.metadata(), None);
+        transport.expect_discovery(ISSUER);
+        let callers: Vec<_> = (0..10)
+            .map(|_| {
+                let provider = provider.clone();
+                tokio::spawn(async move { provider.discover().await })
+            })
+            .collect();
+        for caller in callers {
+            assert_eq!(caller.await.unwrap().unwrap().issuer, ISSUER);
+        }
+        assert_eq!(provider.known().await.unwrap().issuer, ISSUER);
+        assert!(transport.is_done());
+    }
+
+    #[tokio::test]
+    async fn a_failure_is_told_and_the_last_good_metadata_stay() {
+        let (transport, provider) = setting();
+        transport.expect_discovery(ISSUER);
+        let good = provider.known().await.unwrap();
+        transport.expect(|_| Ok(Response::builder().status(503).body(Bytes::new()).unwrap()));
+        assert!(provider.discover().await.unwrap_err().is_unavailable());
+        assert_eq!(provider.metadata(), Some(good));
+    }
+}
