@@ -5,6 +5,8 @@ mod summary;
 
 use std::sync::Arc;
 
+use gangplank_gate::Gate;
+
 use crate::arguments::CheckArguments;
 use crate::exit::Exit;
 use crate::serve::{Parts, SharedEnvironment};
@@ -23,6 +25,9 @@ pub async fn run(arguments: &CheckArguments) -> Exit {
         }
     };
     console::say(&summary::text(&config));
+    for warning in Gate::warnings(&config) {
+        console::say(&format!("\nwarning: {warning}\n"));
+    }
     if !arguments.reach {
         return Exit::Done;
     }

@@ -15,7 +15,7 @@ pub(super) fn text(config: &Config) -> String {
         count(config.clients.len(), "client"),
         count(config.routes.len(), "route"),
     );
-    let rows: Vec<[String; 4]> = config.routes.iter().map(row).collect();
+    let rows: Vec<[String; 4]> = config.routes.iter().map(|route| row(config, route)).collect();
     let header = ["WHERE", "WHO", "HOW", "TO"].map(str::to_owned);
     let all: Vec<&[String; 4]> = std::iter::once(&header).chain(&rows).collect();
     let width = |column: usize| all.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
@@ -31,7 +31,7 @@ fn count(number: usize, what: &str) -> String {
     if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
 }
 
-fn row(route: &RouteConfig) -> [String; 4] {
+fn row(config: &Config, route: &RouteConfig) -> [String; 4] {
     let methods = route.methods.as_ref().map(|m| m.join(",") + " ").unwrap_or_default();
     let place = format!("{methods}{}{}", route.host.as_deref().unwrap_or(""), route.path);
     let who = route.allow.as_ref().map_or_else(|| "nobody".to_owned(), who);
@@ -39,11 +39,26 @@ fn row(route: &RouteConfig) -> [String; 4] {
     if !route.sign_in.0.is_empty() {
         how.push(format!("sign-in at {}", route.sign_in.0.join(" or ")));
     }
-    if let Some(bearer) = route.bearer.as_ref().filter(|b| !b.is_empty()) {
+    let bearer = bearer(config, route);
+    if !bearer.is_empty() {
         how.push(format!("token of {}", bearer.join(" or ")));
     }
     let to = route.upstream.clone().unwrap_or_else(|| "(forward-auth only)".to_owned());
     [place, who, how.join(", "), to]
+}
+
+/// Issuers whose tokens are accepted: those that are named, or those of the sign-in that have audiences.
+fn bearer<'c>(config: &'c Config, route: &'c RouteConfig) -> Vec<&'c str> {
+    if let Some(named) = &route.bearer {
+        return named.iter().map(String::as_str).collect();
+    }
+    let clients = route.sign_in.0.iter().filter_map(|name| config.clients.get(name));
+    let mut issuers: Vec<&str> = clients
+        .map(|client| client.issuer.as_str())
+        .filter(|name| config.issuers.get(*name).is_some_and(|issuer| !issuer.audiences.is_empty()))
+        .collect();
+    issuers.dedup();
+    issuers
 }
 
 fn who(allow: &AllowConfig) -> String {

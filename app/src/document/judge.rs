@@ -98,7 +98,11 @@ impl Court<'_> {
             let (path, last) = self.made_up.swap_remove(position);
             return self.make_up(root, path, last + 1);
         }
-        self.problems.push(self.explain(root, &mistake));
+        // What a table as a whole complains of may be the lack of what was just taken out of it.
+        let echo = matches!(mistake.kind, Kind::Other(_)) && self.clouded.covers(&self.full(&mistake.path));
+        if !echo {
+            self.problems.push(self.explain(root, &mistake));
+        }
         if let Kind::UnknownKey { accepted } = mistake.kind
             && let Some((Step::Key(key), table)) = mistake.path.0.split_last()
             && let Some(meant) = nearest(key, accepted.iter().copied())

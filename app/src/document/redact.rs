@@ -89,7 +89,8 @@ fn mask_lines(text: &str, bytes: &mut [u8]) {
         }
         if names_a_secret_somewhere(line) {
             hiding = true;
-            let from = line.find('=').map_or(start, |equals| start + equals + 1);
+            let value = line.find('=').map_or(line, |equals| &line[equals + 1..]);
+            let from = start + line.len() - value.trim_start().len();
             mask(bytes, from, start + line.len());
         } else if hiding || is_secret_text(line) {
             mask(bytes, start, start + line.len());

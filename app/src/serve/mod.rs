@@ -55,6 +55,7 @@ async fn serve(
     let signals = StopSignals::listen()?;
     let hangup = hangup()?;
     let listeners = Listeners::bind(&wired.loaded.value.gate)?;
+    wired.warn();
     let shutdown = Shutdown::new();
     let stopping = tokio::spawn(signals.obey(shutdown.clone(), telemetry.clone()));
     let current = wired.start();

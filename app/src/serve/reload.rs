@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use gangplank_gate::Gate;
 use gangplank_net::{FileWatch, ReloadingTls, watch_files};
 use tokio::signal::unix::Signal;
 
@@ -61,7 +62,7 @@ impl Reloader {
                     tracing::error!("{line}");
                 }
                 tracing::error!(why, "the configuration in force stays: {} in the new one", report.summary());
-                self.parts.shared().reloaded(false);
+                self.parts.shared().metrics().reload("refused");
                 return;
             }
         };
@@ -71,8 +72,9 @@ impl Reloader {
             tracing::warn!(keys = sockets.join(" "), "changed, but read at the start only: restart to apply");
         }
         self.telemetry.apply(&wired.loaded.log);
+        wired.warn();
         self.current.replace(wired, PATIENCE).await;
-        self.parts.shared().reloaded(true);
+        self.parts.shared().metrics().reload("applied");
         let changed = if rest.is_empty() { "none".to_owned() } else { rest.join(" ") };
         tracing::info!(why, changed, "configuration reloaded");
     }
@@ -88,7 +90,7 @@ impl Reloader {
     /// Secrets, authorities, the certificate: whatever files the document in force names.
     fn watch_others(&self) -> FileWatch {
         let tls = self.tls.iter().flat_map(|tls| tls.files()).map(Path::to_owned);
-        watch_files(self.current.get().gate.watched_files().into_iter().chain(tls))
+        watch_files(Gate::watched_files(&self.current.get().loaded.value).into_iter().chain(tls))
     }
 }
 

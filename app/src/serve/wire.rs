@@ -25,7 +25,7 @@ pub struct Parts {
 impl Parts {
     /// The parts of a process that has just started.
     pub fn new(environment: SharedEnvironment) -> Self {
-        Parts { environment, shared: Arc::new(Shared::new()) }
+        Parts { environment, shared: Shared::new() }
     }
 
     /// What outlives a reload.
@@ -69,6 +69,13 @@ pub struct Wired {
 }
 
 impl Wired {
+    /// Says what is allowed and yet probably not meant.
+    pub fn warn(&self) {
+        for warning in Gate::warnings(&self.loaded.value) {
+            tracing::warn!("{warning}");
+        }
+    }
+
     /// Starts its background work, and makes it the one in force.
     pub fn start(self) -> Arc<Current> {
         Arc::new(Current(ArcSwap::from_pointee(Live::start(self))))

@@ -29,7 +29,10 @@ pub(crate) async fn send(method: Method, url: &Url, headers: &[(&str, &str)], bo
         Some(query) => format!("{}?{query}", url.path()),
         None => url.path().to_owned(),
     };
-    let mut request = Request::builder().method(method).uri(target).header(HOST, url.authority());
+    let mut request = Request::builder().method(method).uri(target);
+    if !headers.iter().any(|(name, _)| *name == "host") {
+        request = request.header(HOST, url.authority());
+    }
     for (name, value) in headers {
         request = request.header(*name, *value);
     }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::process::gangplank;
+use crate::process::{Process, Scratch, gangplank};
 
 fn golden() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
@@ -54,4 +54,38 @@ fn the_command_line_has_its_own_status() {
     let help = gangplank().arg("--help").output().expect("it runs");
     assert_eq!(help.status.code(), Some(0));
     assert!(String::from_utf8_lossy(&help.stdout).contains("serve"));
+}
+
+#[test]
+fn what_is_named_is_reached_or_said_not_to_be() {
+    let scratch = Scratch::new("check-reach");
+    let ca = scratch.path("ca.pem");
+    let mut command = gangplank();
+    command.args(["idp", "--listen", "127.0.0.1:0", "--tls", "--ca-out"]).arg(&ca);
+    let mut idp = Process::start(command);
+    let home = idp.wait_for("Home ").split_whitespace().last().expect("a URL").trim_end_matches('/').to_owned();
+    idp.wait_for("Stop with Ctrl-C");
+    let address = home.strip_prefix("https://").expect("TLS");
+    let config = format!(
+        "gate = {{ listen = '127.0.0.1:0', public_url = 'http://gate.test' }}\n\
+         [issuers.dev]\naudiences = ['a']\nca_file = 'ca.pem'\n\
+         entra = {{ tenant = 'dca11c8d-0000-4000-8000-000000000001', authority = '{home}' }}\n\
+         [[routes]]\npath = '/'\nbearer = ['dev']\nallow.signed_in = true\nupstream = 'http://{address}'\n"
+    );
+    let reach = |config: &str| {
+        let file = scratch.write("gangplank.toml", config);
+        let mut command = gangplank();
+        command.args(["check", "--reach", "--config"]).arg(file).current_dir(scratch.path(""));
+        let output = command.output().expect("it runs");
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    let (code, said) = reach(&config);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("good  issuer dev: metadata, and 2 keys"), "{said}");
+    assert!(said.contains(&format!("good  upstream http://{address}: accepts connections")), "{said}");
+    // Nobody listens on port 1, and nobody vouches for this certificate.
+    let wrong = config.replace("ca_file = 'ca.pem'\n", "").replace(&format!("http://{address}"), "http://127.0.0.1:1");
+    let (code, said) = reach(&wrong);
+    assert_eq!(code, Some(1), "{said}");
+    assert_eq!(said.matches("FAIL").count(), 2, "{said}");
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use http::{Method, StatusCode};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::browser::{Browser, Page, call, send};
 use crate::process::{Process, Scratch, gangplank};
@@ -47,7 +48,7 @@ async fn the_whole_story_from_sign_in_to_sign_out() {
     assert_eq!(page.text.matches("<li><code>").count(), 1, "and no other of her fifty");
     assert!(!page.text.contains("gangplank="), "our cookie does not reach the app");
 
-    let ours = browser.cookies.keys().filter(|(_, name)| name.contains("gangplank")).count();
+    let ours = browser.cookies.keys().filter(|(_, name)| name == "gangplank").count();
     assert_eq!(ours, 1, "{:?}", browser.cookies);
     assert!(browser.cookies.iter().all(|((_, name), value)| name.len() + value.len() <= 3584));
 
@@ -55,7 +56,7 @@ async fn the_whole_story_from_sign_in_to_sign_out() {
     assert_eq!(confirm.status, StatusCode::OK);
     let out = browser.submit(&confirm, None).await;
     assert_eq!(out.status, StatusCode::OK, "{out:#?}");
-    assert!(!browser.cookies.keys().any(|(_, name)| name.contains("gangplank")), "{:?}", browser.cookies);
+    assert!(!browser.cookies.keys().any(|(_, name)| name == "gangplank"), "{:?}", browser.cookies);
     let again = browser.open(&dev.url).await;
     assert!(again.text.contains("Pick who you want to be"), "{again:#?}");
 
@@ -128,4 +129,44 @@ fn it_is_ready_within_a_second_and_says_what_to_do() {
         .min()
         .expect("three runs");
     assert!(best < Duration::from_secs(1), "{best:?}");
+}
+
+/// Opens the stream of events as a program, and waits for the first.
+async fn events(dev: &Dev) -> tokio::net::TcpStream {
+    let url = url::Url::parse(&dev.url).expect("a URL");
+    let mut tcp = tokio::net::TcpStream::connect(url.authority()).await.expect("a connection");
+    let head = format!(
+        "GET /events HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {}\r\n\r\n",
+        url.authority(),
+        dev.token
+    );
+    tcp.write_all(head.as_bytes()).await.expect("written");
+    let mut read = Vec::new();
+    while !String::from_utf8_lossy(&read).contains("data: tick 1") {
+        assert_ne!(tcp.read_buf(&mut read).await.expect("read"), 0, "{}", String::from_utf8_lossy(&read));
+    }
+    tcp
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_open_stream_does_not_hold_up_the_end_for_long() {
+    let mut dev = dev("dev-drain");
+    let mut stream = events(&dev).await;
+    dev.process.signal("INT");
+    assert_eq!(dev.process.wait().code(), Some(0));
+    let mut rest = Vec::new();
+    while stream.read_buf(&mut rest).await.unwrap_or(0) > 0 {}
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_signal_ends_it_at_once() {
+    let mut dev = dev("dev-second-signal");
+    let _stream = events(&dev).await;
+    let address = url::Url::parse(&dev.url).expect("a URL").authority().to_owned();
+    dev.process.signal("INT");
+    while tokio::net::TcpStream::connect(&address).await.is_ok() {
+        tokio::task::yield_now().await;
+    }
+    dev.process.signal("INT");
+    assert_eq!(dev.process.wait().code(), Some(130));
 }

@@ -2,6 +2,8 @@
 //!
 //! Each test starts its own processes on ports that the system chose, and ends them.
 
+#![expect(clippy::expect_used, clippy::panic, reason = "a test that can't go on ends")]
+
 mod browser;
 mod check;
 mod dev;

@@ -24,14 +24,22 @@ struct Served {
 }
 
 fn serve(name: &str, config: &str) -> Served {
+    start(name, config, "listening address=", "address=")
+}
+
+fn serve_json(name: &str, config: &str) -> Served {
+    start(name, config, "\"message\":\"listening\"", "\"address\":\"")
+}
+
+fn start(name: &str, config: &str, ready: &str, before: &str) -> Served {
     let scratch = Scratch::new(name);
     scratch.write("cookie.key", "0123456789abcdef0123456789abcdef");
     let file = scratch.write("gangplank.toml", config);
     let mut command = gangplank();
     command.args(["serve", "--config"]).arg(file).current_dir(scratch.path(""));
     let mut process = Process::start(command);
-    let line = process.wait_for("listening address=");
-    let address = line.split("address=").nth(1).and_then(|a| a.split_whitespace().next()).expect("an address");
+    let line = process.wait_for(ready);
+    let address = line.split(before).nth(1).and_then(|a| a.split([' ', '"']).next()).expect("an address");
     let url = format!("http://{address}");
     Served { process, url, scratch }
 }
@@ -103,4 +111,40 @@ fn a_taken_address_and_a_wrong_file_have_their_own_status() {
     let (code, said) = run("[gate]\n");
     assert_eq!(code, Some(78), "{said}");
     assert!(said.contains("`gate.listen` is missing") && said.contains("`gate.public_url` is missing"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn decisions_leave_a_line_that_machines_read_and_no_credential_does() {
+    let config = format!("{GOOD}[[routes]]\npath = '/closed'\nbearer = ['dev']\nallow.signed_in = true\n\
+        [issuers.dev]\nurl = 'http://127.0.0.1:1'\naudiences = ['a']\n[log]\nformat = 'json'\nlevel = 'debug'\n");
+    let served = serve_json("serve-audit", &config);
+    let token = "eyJhbGciOiJSUzI1NiIsImtpZCI6ImsifQ.eyJpc3MiOiJodHRwOi8vMTI3LjAuMC4xOjEifQ.c2lnbmF0dXJl";
+    let headers = [("host", "gate.test"), ("authorization", &*format!("Bearer {token}")), ("cookie", "gangplank=hunter2")];
+    let answer = call(&format!("{}/closed?code=hunter2", served.url), &headers).await;
+    assert!(answer.status == StatusCode::UNAUTHORIZED || answer.status == StatusCode::SERVICE_UNAVAILABLE);
+    let mut served = served;
+    let line = served.process.wait_for("\"target\":\"audit\"");
+    let line: serde_json::Value = serde_json::from_str(&line).expect("JSON");
+    assert_eq!(line["decision"], "deny");
+    assert_eq!(line["path"], "/closed");
+    served.process.signal("TERM");
+    assert_eq!(served.process.wait().code(), Some(0));
+    let said = served.process.said.join("\n");
+    assert!(!said.contains("hunter2") && !said.contains("eyJ"), "{said}");
+    for line in &served.process.said {
+        assert!(serde_json::from_str::<serde_json::Value>(line).is_ok(), "{line}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn metrics_and_health_have_a_listener_of_their_own() {
+    let mut served = serve("serve-metrics", GOOD);
+    let line = served.process.wait_for("listening for metrics");
+    let address = line.split("address=").nth(1).and_then(|a| a.split_whitespace().next()).expect("an address");
+    let metrics = call(&format!("http://{address}/metrics"), &[]).await;
+    assert_eq!(metrics.status, StatusCode::OK);
+    assert!(metrics.text.ends_with("# EOF\n"), "{}", metrics.text);
+    assert_eq!(call(&format!("http://{address}/readyz"), &[]).await.status, StatusCode::OK);
+    assert_eq!(call(&format!("http://{address}/open"), &[]).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(status(&served, "/metrics").await, StatusCode::NOT_FOUND);
 }
