@@ -135,11 +135,8 @@ fn it_is_ready_within_a_second_and_says_what_to_do() {
 async fn events(dev: &Dev) -> tokio::net::TcpStream {
     let url = url::Url::parse(&dev.url).expect("a URL");
     let mut tcp = tokio::net::TcpStream::connect(url.authority()).await.expect("a connection");
-    let head = format!(
-        "GET /events HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {}\r\n\r\n",
-        url.authority(),
-        dev.token
-    );
+    let head =
+        format!("GET /events HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {}\r\n\r\n", url.authority(), dev.token);
     tcp.write_all(head.as_bytes()).await.expect("written");
     let mut read = Vec::new();
     while !String::from_utf8_lossy(&read).contains("data: tick 1") {

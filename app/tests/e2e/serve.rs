@@ -15,7 +15,11 @@ keys = [{ file = "cookie.key" }]
 [[routes]]
 path = "/open"
 allow.anonymous = true
+upstream = "http://127.0.0.1:1"
 "#;
+
+/// What a route answers whose upstream is not there.
+const ROUTED: StatusCode = StatusCode::BAD_GATEWAY;
 
 struct Served {
     process: Process,
@@ -51,20 +55,20 @@ async fn status(served: &Served, path: &str) -> StatusCode {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_changed_file_takes_over_and_a_wrong_one_does_not() {
     let mut served = serve("serve-reload", GOOD);
-    let before = status(&served, "/open").await;
+    assert_eq!(status(&served, "/open").await, ROUTED);
     assert_eq!(status(&served, "/later").await, StatusCode::NOT_FOUND);
 
     served.scratch.write("gangplank.toml", &GOOD.replace("/open", "/later"));
     let line = served.process.wait_for("configuration reloaded");
     assert!(line.contains("routes[0].path"), "{line}");
-    assert_eq!(status(&served, "/later").await, before);
+    assert_eq!(status(&served, "/later").await, ROUTED);
     assert_eq!(status(&served, "/open").await, StatusCode::NOT_FOUND);
 
     served.scratch.write("gangplank.toml", &GOOD.replace("path = ", "paht = "));
     let line = served.process.wait_for("did you mean");
     assert!(line.contains("gangplank.toml:9: "), "{line}");
     served.process.wait_for("the configuration in force stays");
-    assert_eq!(status(&served, "/later").await, before);
+    assert_eq!(status(&served, "/later").await, ROUTED);
 
     served.process.signal("HUP");
     served.process.wait_for("why=SIGHUP");
@@ -75,11 +79,14 @@ async fn a_changed_file_takes_over_and_a_wrong_one_does_not() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_drop_in_that_appears_is_read() {
     let mut served = serve("serve-drop-in", GOOD);
-    served.scratch.write("gangplank.d/app.toml", "[[routes]]\npath = '/dropped'\nallow.anonymous = true\n");
+    served.scratch.write(
+        "gangplank.d/app.toml",
+        "[[routes]]\npath = '/dropped'\nallow.anonymous = true\nupstream = 'http://127.0.0.1:1'\n",
+    );
     served.process.signal("HUP");
     let line = served.process.wait_for("configuration reloaded");
     assert!(line.contains("routes[1]"), "{line}");
-    assert_ne!(status(&served, "/dropped").await, StatusCode::NOT_FOUND);
+    assert_eq!(status(&served, "/dropped").await, ROUTED);
     // The directory is watched now: another needs no signal.
     served.scratch.write("gangplank.d/more.toml", "[[routes]]\npath = '/more'\nallow.anonymous = true\n");
     assert!(served.process.wait_for("configuration reloaded").contains("routes[2]"));
@@ -115,11 +122,14 @@ fn a_taken_address_and_a_wrong_file_have_their_own_status() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn decisions_leave_a_line_that_machines_read_and_no_credential_does() {
-    let config = format!("{GOOD}[[routes]]\npath = '/closed'\nbearer = ['dev']\nallow.signed_in = true\n\
-        [issuers.dev]\nurl = 'http://127.0.0.1:1'\naudiences = ['a']\n[log]\nformat = 'json'\nlevel = 'debug'\n");
+    let config = format!(
+        "{GOOD}[[routes]]\npath = '/closed'\nbearer = ['dev']\nallow.signed_in = true\nupstream = 'http://127.0.0.1:1'\n\
+        [issuers.dev]\nurl = 'http://127.0.0.1:1'\naudiences = ['a']\n[log]\nformat = 'json'\nlevel = 'debug'\n"
+    );
     let served = serve_json("serve-audit", &config);
     let token = "eyJhbGciOiJSUzI1NiIsImtpZCI6ImsifQ.eyJpc3MiOiJodHRwOi8vMTI3LjAuMC4xOjEifQ.c2lnbmF0dXJl";
-    let headers = [("host", "gate.test"), ("authorization", &*format!("Bearer {token}")), ("cookie", "gangplank=hunter2")];
+    let headers =
+        [("host", "gate.test"), ("authorization", &*format!("Bearer {token}")), ("cookie", "gangplank=hunter2")];
     let answer = call(&format!("{}/closed?code=hunter2", served.url), &headers).await;
     assert!(answer.status == StatusCode::UNAUTHORIZED || answer.status == StatusCode::SERVICE_UNAVAILABLE);
     let mut served = served;
