@@ -28,9 +28,15 @@ fn main() -> ExitCode {
             Command::Check(arguments) => check::run(arguments).await,
             Command::Dev(arguments) => dev::run(arguments).await,
             Command::Idp(arguments) => idp::run(arguments).await,
+            Command::Version => version(),
         }
     });
     // What still runs on other threads has had its time.
     runtime.shutdown_background();
     exit.into()
+}
+
+fn version() -> Exit {
+    console::say(concat!("gangplank ", env!("CARGO_PKG_VERSION"), "\n"));
+    Exit::Done
 }

@@ -67,7 +67,7 @@ async fn start(arguments: &DevArguments, telemetry: &Telemetry) -> Result<(), Bo
     let loaded: Loaded<Config> = document::load_bytes("dev.toml", text.clone().into_bytes()).map_err(failed)?;
     let parts = Parts::new(with_secret(&tenant));
     let wired = parts.wire(loaded).map_err(failed)?;
-    let listeners = Listeners::with(gate, &wired.loaded.value.gate)?.drain_within(DRAIN);
+    let listeners = Listeners::with(gate, &wired)?.drain_within(DRAIN);
 
     let shutdown = Shutdown::new();
     tokio::spawn(signals.obey(shutdown.clone(), telemetry.clone()));

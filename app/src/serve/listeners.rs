@@ -4,11 +4,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gangplank_gate::config::{GateConfig, LimitsConfig};
-use gangplank_net::{DrainReport, ReloadingTls, ServerLimits, Shutdown, bind, serve};
+use gangplank_gate::config::LimitsConfig;
+use gangplank_net::{BindError, DrainReport, ReloadingTls, ServerLimits, Shutdown, bind, serve};
 use tokio::net::TcpListener;
 
-use super::wire::Current;
+use super::wire::{Current, Wired};
 
 /// How long open requests may finish: below the 30 s that Kubernetes gives, with room for the rest.
 const DRAIN: Duration = Duration::from_secs(20);
@@ -27,19 +27,19 @@ impl Listeners {
     /// Takes all addresses.
     ///
     /// # Errors
-    /// One of them can't be had, or the certificate can't be used.
-    pub fn bind(config: &GateConfig) -> Result<Self, Box<dyn std::error::Error>> {
-        Self::with(bind(config.listen)?, config)
+    /// One of them can't be had.
+    pub fn bind(wired: &Wired) -> Result<Self, BindError> {
+        Self::with(bind(wired.loaded.value.gate.listen)?, wired)
     }
 
     /// As [`bind`](Self::bind), with an address that is already taken.
     ///
     /// # Errors
-    /// Another of them can't be had, or the certificate can't be used.
-    pub fn with(gate: TcpListener, config: &GateConfig) -> Result<Self, Box<dyn std::error::Error>> {
-        let tls = config.tls.as_ref().map(|tls| ReloadingTls::load(&tls.cert, &tls.key)).transpose()?;
+    /// Another of them can't be had.
+    pub fn with(gate: TcpListener, wired: &Wired) -> Result<Self, BindError> {
+        let config = &wired.loaded.value.gate;
         let operations = config.metrics_listen.map(bind).transpose()?;
-        Ok(Listeners { gate, operations, tls: tls.map(Arc::new), limits: limits(&config.limits) })
+        Ok(Listeners { gate, operations, tls: wired.tls.clone(), limits: limits(&config.limits) })
     }
 
     /// The same, with another bound on how long open requests may finish.

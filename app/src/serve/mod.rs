@@ -54,7 +54,7 @@ async fn serve(
 ) -> Result<(), Box<dyn std::error::Error>> {
     let signals = StopSignals::listen()?;
     let hangup = hangup()?;
-    let listeners = Listeners::bind(&wired.loaded.value.gate)?;
+    let listeners = Listeners::bind(&wired)?;
     wired.warn();
     let shutdown = Shutdown::new();
     let stopping = tokio::spawn(signals.obey(shutdown.clone(), telemetry.clone()));

@@ -8,7 +8,8 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use gangplank_gate::config::Config;
 use gangplank_gate::{Deps, Gate, Shared};
-use gangplank_net::SystemClock;
+use gangplank_net::{ReloadingTls, SystemClock};
+use gangplank_oauth::config::ConfigError;
 
 use crate::document::{Loaded, Report};
 
@@ -46,9 +47,13 @@ impl Parts {
         };
         let built = Gate::build(&loaded.value, deps);
         let gate = built.map_err(|errors| loaded.add(errors)).ok();
+        // The gate's builder has tried it and told what is wrong with it; this one is kept.
+        let pair = loaded.value.gate.tls.as_ref().filter(|_| gate.is_some());
+        let tls = pair.map(|tls| ReloadingTls::load(&tls.cert, &tls.key)).transpose();
+        let tls = tls.map_err(|e| loaded.add(vec![ConfigError::new("gate.tls", e.to_string(), "")]));
         let report = loaded.report();
-        match gate {
-            Some(gate) if report.is_empty() => Ok(Wired { loaded, gate }),
+        match (gate, tls) {
+            (Some(gate), Ok(tls)) if report.is_empty() => Ok(Wired { loaded, gate, tls: tls.map(Arc::new) }),
             _ => Err(report),
         }
     }
@@ -66,6 +71,8 @@ pub struct Wired {
     pub loaded: Loaded<Config>,
     /// The gate.
     pub gate: Arc<Gate>,
+    /// The certificate that its listener shows.
+    pub tls: Option<Arc<ReloadingTls>>,
 }
 
 impl Wired {

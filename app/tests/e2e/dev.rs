@@ -46,6 +46,7 @@ async fn the_whole_story_from_sign_in_to_sign_out() {
     assert!(page.text.contains("Welcome aboard, alice@dev.test"), "{}", page.text);
     assert!(page.text.contains("c0ffee00-0000-4000-8000-000000000001"), "the group that a rule names");
     assert_eq!(page.text.matches("<li><code>").count(), 1, "and no other of her fifty");
+    assert!(page.text.contains("in 9 h 59 min") || page.text.contains("in 10 h 0 min"), "{}", page.text);
     assert!(!page.text.contains("gangplank="), "our cookie does not reach the app");
 
     let ours = browser.cookies.keys().filter(|(_, name)| name == "gangplank").count();
