@@ -91,6 +91,11 @@ fn judge_sources<T: DeserializeOwned>(sources: Vec<Source>, mut problems: Vec<Pr
     let mut log_tree = pruned.remove(&log_path).unwrap_or_else(tree::empty);
     let log: Judged<LogConfig> = judge(&mut log_tree, &log_path, &[]);
     let mut rest: Judged<T> = judge(&mut pruned, &Path::default(), &["log"]);
+    for unread in log.unread.iter().chain(&rest.unread) {
+        if let Some(file) = report.files.get_mut(unread.place.file) {
+            file.text = redact::masked_value(&file.text, unread);
+        }
+    }
     report.problems.extend(log.problems);
     report.problems.append(&mut rest.problems);
     rest.clouded.extend(log.clouded);

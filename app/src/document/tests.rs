@@ -65,3 +65,51 @@ fn dotted_keys_with_spaces_are_no_way_around_the_bound() {
         assert!(load_bytes::<Config>("x.toml", format!("[{key}]").into_bytes()).is_err(), "{dot:?}");
     }
 }
+
+/// A configuration of all kinds of tables, with a secret wherever somebody might put one.
+const SECRETIVE: &str = r#"
+[gate]
+listen = "127.0.0.1:1"
+public_url = "http://a.test"
+trusted_proxies = ["10.0.0.0/8"]
+limits = { head = "8KiB", drain = "1s" }
+[cookies]
+keys = ["hunter2", { file = "/run/key" }]
+[issuers.corp]
+entra = { tenant = "t", authority = "https://login.test" }
+[clients.corp]
+issuer = "corp"
+id = "x"
+secret = "hunter2"
+[clients.other]
+issuer = "corp"
+id = "y"
+secret = """
+hunter2
+"""
+[[routes]]
+path = "/"
+upstream = "http://me:hunter2@up.test"
+allow = { groups = ["g"], users = ["u"] }
+"#;
+
+#[test]
+fn however_a_file_is_mangled_no_secret_is_shown_and_nothing_panics() {
+    // Every single-byte deletion, and every replacement by what TOML cares about.
+    let bytes = SECRETIVE.as_bytes();
+    let secrets: Vec<usize> = SECRETIVE.match_indices("hunter2").map(|(at, _)| at).collect();
+    for at in 0..bytes.len() {
+        if secrets.iter().any(|s| (*s..s + 7).contains(&at)) {
+            continue;
+        }
+        for with in [&b""[..], b"x", b"\"", b"'", b"\n", b"=", b"[", b"}", b".", b"#", b",", b"\xff", b" "] {
+            let mangled = [&bytes[..at], with, &bytes[at + 1..]].concat();
+            let report = match load_bytes::<Config>("x.toml", mangled.clone()) {
+                Ok(loaded) => loaded.report(),
+                Err(report) => report,
+            };
+            let said = report.render(false) + &report.lines().collect::<String>();
+            assert!(!said.contains("hunter2"), "{}\n{said}", String::from_utf8_lossy(&mangled));
+        }
+    }
+}
