@@ -106,7 +106,7 @@ async fn accepted(listener: &TcpListener) -> Result<TcpStream, Failure> {
 fn builder() -> auto::Builder<TokioExecutor> {
     let limits = ServerLimits::default();
     let mut http = auto::Builder::new(TokioExecutor::new());
-    http.http1().timer(TokioTimer::new()).header_read_timeout(limits.head).max_buf_size(limits.head_bytes as usize);
+    http.http1().timer(TokioTimer::new()).header_read_timeout(limits.idle).max_buf_size(limits.head_bytes as usize);
     http.http2().timer(TokioTimer::new()).max_concurrent_streams(limits.streams);
     http
 }

@@ -4,7 +4,7 @@ use gangplank_jose::UnixTime;
 use gangplank_oauth::BoxFuture;
 use http::HeaderMap;
 
-use crate::{Authenticated, Refusal};
+use crate::{Authenticated, Denial, Refusal};
 
 /// What a request presents. Borrowed: nothing is copied to ask.
 #[derive(Clone, Copy)]
@@ -25,6 +25,15 @@ pub enum Outcome {
     Rejected(Refusal),
     /// It could not be decided: 503 outward, never 401, never open.
     Unavailable(Refusal),
+}
+
+impl From<Denial> for Outcome {
+    fn from(denial: Denial) -> Self {
+        match denial {
+            Denial::Rejected(refusal) => Outcome::Rejected(refusal),
+            Denial::Unavailable(refusal) => Outcome::Unavailable(refusal),
+        }
+    }
 }
 
 /// Decides who presented something.

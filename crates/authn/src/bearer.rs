@@ -92,22 +92,22 @@ impl BearerAuthenticator {
     }
 
     async fn verify_new(&self, token: &str, digest: [u8; 32], now: UnixTime) -> Outcome {
-        let issuer = match Unverified::parse(token) {
-            Ok(parsed) => self.judge_of(parsed.claims_unverified()),
+        let parsed = match Unverified::parse(token) {
+            Ok(parsed) => parsed,
             Err(refusal) => return Outcome::Rejected(refusal.into()),
         };
-        let issuer = match issuer {
+        let issuer = match self.judge_of(parsed.claims_unverified()) {
             Ok(issuer) => issuer,
             Err(refusal) => return Outcome::Rejected(refusal),
         };
-        // Before verifying: if the keys change meanwhile, the entry is stale from the start, and not for ever.
-        let generation = issuer.keys_generation();
-        let outcome = issuer.verify_access_token(token, now).await;
-        if let Outcome::Authenticated(authenticated) = &outcome {
-            let entry = Remembered { authenticated: authenticated.clone(), issuer: Arc::clone(issuer), generation };
-            self.remembered.insert(digest, entry);
+        match issuer.judge_access_token(token, parsed, now).await {
+            Ok((authenticated, generation)) => {
+                let entry = Remembered { authenticated: authenticated.clone(), issuer: Arc::clone(issuer), generation };
+                self.remembered.insert(digest, entry);
+                Outcome::Authenticated(authenticated)
+            }
+            Err(denial) => denial.into(),
         }
-        outcome
     }
 
     fn judge_of(&self, claims: &Claims) -> Result<&Arc<Issuer>, Refusal> {

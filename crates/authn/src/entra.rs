@@ -67,6 +67,15 @@ impl Entra {
     }
 }
 
+/// Whether a plain issuer is Entra ID all the same. Its addresses are then no more verified than under `entra`.
+pub(crate) fn is_entra(issuer: &str) -> bool {
+    let url = Url::parse(issuer).ok();
+    let host = url.as_ref().and_then(Url::host_str).unwrap_or_default();
+    ["microsoftonline.com", "microsoftonline.us", "microsoftonline.cn", "windows.net", "chinacloudapi.cn"]
+        .iter()
+        .any(|domain| host.strip_suffix(domain).is_some_and(|front| front.is_empty() || front.ends_with('.')))
+}
+
 fn is_guid(text: &str) -> bool {
     text.len() == 36
         && text.bytes().enumerate().all(|(i, b)| match i {
@@ -107,6 +116,22 @@ mod tests {
         assert_eq!(dev.v1_issuer, format!("http://127.0.0.1:8400/{TENANT}/"));
         assert_eq!(dev.v2_issuer, format!("http://127.0.0.1:8400/{TENANT}/v2.0"));
         assert_eq!(dev.graph, "http://127.0.0.1:8400/graph");
+    }
+
+    #[test]
+    fn entra_is_known_by_its_hosts_under_any_configuration() {
+        for issuer in [
+            "https://login.microsoftonline.com/t/v2.0",
+            "https://sts.windows.net/t/",
+            "https://LOGIN.microsoftonline.us/t",
+        ] {
+            assert!(is_entra(issuer), "{issuer}");
+        }
+        for issuer in
+            ["https://idp.example.com", "https://evilwindows.net/t", "https://microsoftonline.com.example", "x"]
+        {
+            assert!(!is_entra(issuer), "{issuer}");
+        }
     }
 
     #[test]

@@ -10,55 +10,25 @@
 //! **Access tokens**, after the verifier's rules with the configured audiences: Entra's must have `azp` or `appid`,
 //! which its ID tokens never have, since both kinds can carry the same audience.
 
+mod checks;
+mod settings;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_lc_rs::constant_time::verify_slices_are_equal;
 use gangplank_jose::{Algorithm, Claims, KeySet, Purpose, Rules, TokenRefusal, UnixTime, Unverified, Verified};
 use gangplank_oauth::config::ConfigError;
-use gangplank_oauth::{Clock, IssuerUrl, Provider, Transport};
+use gangplank_oauth::{Clock, IssuerUrl, Provider, Transport, random_unit};
 use secrecy::SecretString;
 
-use crate::entra::Entra;
+use self::checks::{check_authorized_party, check_nonce, may_be_the_keys};
+pub use self::settings::{IssuerKind, IssuerSettings};
+use crate::entra::{Entra, is_entra};
 use crate::jwks::{JwksCache, JwksHealth, Refetched};
 use crate::mapping::Mapping;
 use crate::refusal::fact;
 use crate::source::ProviderKeys;
-use crate::{Authenticated, ClaimNames, Denial, Method, Outcome, Refusal, SignedIn, overage};
-
-/// Which kind of provider it is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum IssuerKind {
-    /// One tenant of Microsoft Entra ID.
-    Entra {
-        /// The tenant's id, a GUID.
-        tenant: String,
-        /// The login host; `None`: `https://login.microsoftonline.com`.
-        authority: Option<String>,
-        /// Microsoft Graph; `None`: the one that belongs to the authority.
-        graph: Option<String>,
-    },
-    /// Any OpenID Connect provider.
-    OpenId {
-        /// The issuer, exactly as it spells itself.
-        url: String,
-    },
-}
-
-/// What makes an issuer.
-#[derive(Clone, Debug)]
-pub struct IssuerSettings {
-    /// The configuration's name of it.
-    pub name: String,
-    /// Which kind it is.
-    pub kind: IssuerKind,
-    /// Audiences accepted on access tokens, any of them, compared byte for byte. None: no access token is accepted.
-    pub audiences: Vec<String>,
-    /// Accepted algorithms; empty: [`Issuer::DEFAULT_ALGORITHMS`].
-    pub algorithms: Vec<Algorithm>,
-    /// Which claim says what.
-    pub claims: ClaimNames,
-}
+use crate::{Authenticated, Denial, Method, Outcome, Refusal, SignedIn, overage};
 
 /// One identity provider.
 pub struct Issuer {
@@ -98,12 +68,17 @@ impl Issuer {
         };
         let provider = Arc::new(Provider::new(url, Arc::clone(&transport)));
         let source = ProviderKeys { provider: Arc::clone(&provider), transport: Arc::clone(&transport) };
+        let jwks = Arc::new(JwksCache::new(&settings.name, Box::new(source)));
         let algorithms = match settings.algorithms {
             none if none.is_empty() => Self::DEFAULT_ALGORITHMS.to_vec(),
             some => some,
         };
         Ok(Arc::new(Issuer {
-            mapping: Mapping { issuer: settings.name, entra: entra.is_some(), names: settings.claims },
+            mapping: Mapping {
+                issuer: settings.name,
+                entra: entra.is_some() || is_entra(&accepted[0]),
+                names: settings.claims,
+            },
             access_rules: Rules {
                 issuers: accepted.clone(),
                 audiences: settings.audiences,
@@ -114,7 +89,7 @@ impl Issuer {
             accepted,
             entra,
             provider,
-            jwks: Arc::new(JwksCache::new(Box::new(source))),
+            jwks,
             transport,
             clock,
         }))
@@ -158,7 +133,7 @@ impl Issuer {
     ) -> Result<SignedIn, Denial> {
         let rules =
             Rules { audiences: vec![client_id.to_owned()], purpose: Purpose::IdToken, ..self.access_rules.clone() };
-        let verified = self.verify(token, &rules, now).await?;
+        let (verified, _) = self.verify(token, Unverified::parse(token)?, &rules, now).await?;
         let claims = verified.get();
         self.check_tenant(claims)?;
         check_authorized_party(claims, client_id)?;
@@ -190,10 +165,13 @@ impl Issuer {
     /// Judges an access token. With an overage its groups are empty and marked as unresolved: rules about groups then
     /// don't match.
     pub async fn verify_access_token(&self, token: &str, now: UnixTime) -> Outcome {
-        match self.judge_access_token(token, now).await {
-            Ok(authenticated) => Outcome::Authenticated(authenticated),
-            Err(Denial::Rejected(refusal)) => Outcome::Rejected(refusal),
-            Err(Denial::Unavailable(refusal)) => Outcome::Unavailable(refusal),
+        let judged = match Unverified::parse(token) {
+            Ok(parsed) => self.judge_access_token(token, parsed, now).await,
+            Err(refusal) => Err(refusal.into()),
+        };
+        match judged {
+            Ok((authenticated, _)) => Outcome::Authenticated(authenticated),
+            Err(denial) => denial.into(),
         }
     }
 
@@ -231,11 +209,17 @@ impl Issuer {
         }
     }
 
-    async fn judge_access_token(&self, token: &str, now: UnixTime) -> Result<Authenticated, Denial> {
+    /// The verdict on an access token, and the generation of the key set that it rests on. `parsed` is `token`.
+    pub(crate) async fn judge_access_token(
+        &self,
+        token: &str,
+        parsed: Unverified<'_>,
+        now: UnixTime,
+    ) -> Result<(Authenticated, u64), Denial> {
         if self.access_rules.audiences.is_empty() {
             return Err(Refusal::AudienceNoneConfigured { issuer: self.name().to_owned() }.into());
         }
-        let verified = self.verify(token, &self.access_rules, now).await?;
+        let (verified, generation) = self.verify(token, parsed, &self.access_rules, now).await?;
         let claims = verified.get();
         self.check_tenant(claims)?;
         if self.entra.is_some() && claims.str("azp").is_none() && claims.str("appid").is_none() {
@@ -243,20 +227,29 @@ impl Issuer {
         }
         // As long as the verifier itself would accept it.
         let expires = claims.expires().map(|at| at + self.access_rules.leeway);
-        Ok(Authenticated::new(self.mapping.identity(claims)?, Method::Bearer, expires))
+        Ok((Authenticated::new(self.mapping.identity(claims)?, Method::Bearer, expires), generation))
     }
 
     /// Verifies with the keys at hand, and with newer ones if those may be the reason that it fails.
-    async fn verify(&self, token: &str, rules: &Rules, now: UnixTime) -> Result<Verified<Claims>, Denial> {
+    async fn verify(
+        &self,
+        token: &str,
+        parsed: Unverified<'_>,
+        rules: &Rules,
+        now: UnixTime,
+    ) -> Result<(Verified<Claims>, u64), Denial> {
         let held = self.jwks.current(now);
-        let keys = held.as_ref().map_or_else(KeySet::default, |held| held.keys.clone());
-        let refusal = match Unverified::parse(token)?.verify(&keys, rules, now) {
-            Ok(verified) => return Ok(verified),
+        let none = KeySet::default();
+        let (keys, generation) = held.as_ref().map_or((&none, 0), |held| (&held.keys, held.generation));
+        let refusal = match parsed.verify(keys, rules, now) {
+            Ok(verified) => return Ok((verified, generation)),
             Err(refusal) if may_be_the_keys(&refusal) => refusal,
             Err(refusal) => return Err(refusal.into()),
         };
         match self.jwks.refetch(held.as_ref(), now).await {
-            Refetched::Newer(newer) => Ok(Unverified::parse(token)?.verify(&newer.keys, rules, now)?),
+            Refetched::Newer(newer) => {
+                Ok((Unverified::parse(token)?.verify(&newer.keys, rules, now)?, newer.generation))
+            }
             Refetched::Same if held.is_some() => Err(refusal.into()),
             // The key is known, and the signature is not its: that needs no provider.
             Refetched::Failed(_) if held.is_some() && !matches!(refusal, TokenRefusal::KeyUnknown { .. }) => {
@@ -286,32 +279,6 @@ impl std::fmt::Debug for Issuer {
     }
 }
 
-/// Whether other keys could change the verdict.
-fn may_be_the_keys(refusal: &TokenRefusal) -> bool {
-    matches!(
-        refusal,
-        TokenRefusal::KeyUnknown { .. }
-            | TokenRefusal::KeyUnusable { .. }
-            | TokenRefusal::AlgorithmKeyMismatch { .. }
-            | TokenRefusal::SignatureInvalid { .. }
-    )
-}
-
-fn check_authorized_party(claims: &Claims, client_id: &str) -> Result<(), Refusal> {
-    let azp = claims.get("azp");
-    match azp.and_then(|azp| azp.as_str()) {
-        Some(azp) if azp == client_id => Ok(()),
-        None if azp.is_none() && claims.audiences().len() <= 1 => Ok(()),
-        found => Err(Refusal::AuthorizedPartyMismatch { found: found.map(fact), expected: fact(client_id) }),
-    }
-}
-
-fn check_nonce(claims: &Claims, sent: &str) -> Result<(), Refusal> {
-    let found = claims.str("nonce").ok_or(Refusal::NonceMismatch { problem: "is missing" })?;
-    verify_slices_are_equal(found.as_bytes(), sent.as_bytes())
-        .map_err(|_| Refusal::NonceMismatch { problem: "is another one" })
-}
-
 fn issuer_url(key: String, text: &str) -> Result<IssuerUrl, Vec<ConfigError>> {
     IssuerUrl::parse(text).map_err(|e| {
         let help = "give it exactly as the provider's metadata spell `issuer`";
@@ -321,11 +288,7 @@ fn issuer_url(key: String, text: &str) -> Result<IssuerUrl, Vec<ConfigError>> {
 
 /// A tenth more or less, so that many replicas don't ask in the same second.
 fn jittered(pause: Duration) -> Duration {
-    let mut random = [0_u8; 2];
-    // Without randomness the pause is a tenth shorter, which does no harm.
-    let _ = aws_lc_rs::rand::fill(&mut random);
-    let thousandths = 900 + u32::from(u16::from_be_bytes(random)) * 200 / 65_536;
-    pause * thousandths / 1000
+    pause.mul_f64(0.9 + 0.2 * random_unit())
 }
 
 #[cfg(test)]

@@ -52,6 +52,7 @@ pub struct JwksHealth {
 
 /// The keys of one issuer.
 pub(crate) struct JwksCache {
+    issuer: String,
     source: Box<dyn KeySource>,
     held: ArcSwapOption<Held>,
     last_error: ArcSwapOption<String>,
@@ -63,7 +64,7 @@ pub(crate) struct JwksCache {
 pub(crate) struct Held {
     pub(crate) keys: KeySet,
     fetched_at: UnixTime,
-    generation: u64,
+    pub(crate) generation: u64,
     json: Bytes,
 }
 
@@ -86,8 +87,10 @@ pub(crate) enum Refetched {
 }
 
 impl JwksCache {
-    pub(crate) fn new(source: Box<dyn KeySource>) -> Self {
+    /// For the issuer that the configuration calls `issuer`. Nothing is fetched yet.
+    pub(crate) fn new(issuer: &str, source: Box<dyn KeySource>) -> Self {
         JwksCache {
+            issuer: issuer.to_owned(),
             source,
             held: ArcSwapOption::empty(),
             last_error: ArcSwapOption::empty(),
@@ -169,7 +172,7 @@ impl JwksCache {
                 Ok(())
             }
             Err(error) => {
-                tracing::warn!(%error, "the issuer's keys could not be fetched");
+                tracing::warn!(issuer = self.issuer, %error, "the issuer's keys could not be fetched");
                 self.last_error.store(Some(Arc::new(error.clone())));
                 Err(error)
             }
@@ -219,7 +222,7 @@ mod tests {
 
     fn shelf(json: Option<String>) -> (Arc<Shelf>, Arc<JwksCache>) {
         let shelf = Arc::new(Shelf { json: Mutex::new(json), ..Shelf::default() });
-        (Arc::clone(&shelf), Arc::new(JwksCache::new(Box::new(shelf))))
+        (Arc::clone(&shelf), Arc::new(JwksCache::new("corp", Box::new(shelf))))
     }
 
     fn after(seconds: u64) -> UnixTime {
@@ -301,7 +304,7 @@ mod tests {
     async fn a_caller_that_goes_away_does_not_take_the_fetch_with_it() {
         let shelf =
             Arc::new(Shelf { json: Mutex::new(Some(jwks(&[("one", &new_key())]))), slow: true, ..Shelf::default() });
-        let cache = Arc::new(JwksCache::new(Box::new(Arc::clone(&shelf))));
+        let cache = Arc::new(JwksCache::new("corp", Box::new(Arc::clone(&shelf))));
         let impatient = tokio::time::timeout(Duration::from_secs(1), cache.refetch(None, NOW)).await;
         assert!(impatient.is_err());
         assert!(matches!(cache.refetch(None, NOW).await, Refetched::Newer(_)));

@@ -1,7 +1,16 @@
 //! What the wire presented, and who it is: one [`Identity`], made only from evidence.
 //!
 //! This crate decides; it does not dial. Whatever it needs from a provider goes through the
-//! [`Transport`](gangplank_oauth::Transport) it is given.
+//! [`Transport`](gangplank_oauth::Transport) it is given, and the time is an argument.
+//!
+//! | evidence | made by |
+//! |---|---|
+//! | [`SignedIn`] | [`Issuer::verify_id_token`]: a sign-in or its refresh |
+//! | [`Authenticated`] | a verified access token ([`BearerAuthenticator`]), a session, or [`Anonymous`] |
+//! | [`session::SessionRecord`] | a [`SignedIn`], or the seal ([`seal::KeyRing`]) that only we can make |
+//!
+//! An [`Authenticator`] answers with an [`Outcome`]; a [`Chain`] asks several. Every "no" is a [`Refusal`] with an
+//! entry in the catalogue.
 
 mod anonymous;
 mod authenticator;

@@ -7,7 +7,8 @@
 //! 3. A value is refused if it is empty, longer than 1 KiB, or holds a control character; a group claim that is
 //!    neither a string nor an array of strings, or has more than 10,000 of them, is refused as a whole.
 //! 4. An e-mail address is verified if `email_verified` is true, or if it is absent and the issuer is not Entra ID.
-//!    Entra lets people edit theirs: there it is verified only if `xms_edov` says so. One that can't be used is left
+//!    Entra lets people edit theirs: there, also if configured as a plain issuer, it is verified only if `xms_edov`
+//!    says so. One that can't be used is left
 //!    out, as is a display name: nobody is kept out for it.
 //! 5. Overage: `_claim_names` has the groups claim, or `hasgroups` is true. The groups are then unresolved.
 //!    `_claim_sources` is not read: an address inside a token is no address to send a request to.

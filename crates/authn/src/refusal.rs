@@ -329,11 +329,14 @@ pub(crate) fn fact(text: &str) -> String {
 mod tests {
     use std::collections::BTreeSet;
 
+    use gangplank_oauth::{CallbackError, ExchangeError};
+
     use super::*;
 
     #[test]
     fn the_table_is_complete_and_its_names_are_unique() {
-        let all: Vec<&Reason> = Refusal::REASONS.iter().chain(TokenRefusal::REASONS).copied().collect();
+        let below = [TokenRefusal::REASONS, ExchangeError::REASONS, CallbackError::REASONS];
+        let all: Vec<&Reason> = below.into_iter().flatten().chain(Refusal::REASONS).copied().collect();
         let names: BTreeSet<&str> = all.iter().map(|r| r.name).collect();
         assert_eq!(names.len(), all.len(), "two entries share a name");
         for reason in &all {

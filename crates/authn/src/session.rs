@@ -1,7 +1,7 @@
 //! The browser's session: who signed in, until when, and what it takes to ask again.
 //!
-//! 1. A [`SessionRecord`] begins with a [`SignedIn`], the evidence of a verified ID token, or comes out of the seal.
-//!    Nothing else makes one, so a record is itself evidence and yields [`Authenticated`].
+//! 1. A [`SessionRecord`] begins with a [`SignedIn`](crate::SignedIn), the evidence of a verified ID token, or comes out of the seal.
+//!    Nothing else makes one, so a record is itself evidence and yields [`Authenticated`](crate::Authenticated).
 //! 2. It holds those groups only that some rule names, and a digest of the list it was filtered by: after a change of
 //!    the rules it is known to be incomplete.
 //! 3. It travels as compact JSON, deflated, sealed for `session` and the cookie's name. Opening inflates at most
@@ -11,10 +11,12 @@
 
 mod browser;
 mod record;
+mod rule_groups;
 #[cfg(test)]
 mod tests;
 mod wire;
 
 pub use browser::{BrowserId, OpenedCookie};
-pub use record::{OpenedSession, RuleGroups, SessionId, SessionRecord, StartParams, TokenParams};
+pub use record::{OpenedSession, SessionId, SessionRecord, StartParams, TokenParams};
+pub use rule_groups::RuleGroups;
 pub use wire::MAX_COOKIE;

@@ -81,7 +81,6 @@ impl Clock for FakeClock {
 pub(crate) struct World {
     pub(crate) web: Arc<FakeWeb>,
     pub(crate) issuer: Arc<Issuer>,
-    pub(crate) clock: Arc<FakeClock>,
     pub(crate) key: SigningKey,
 }
 
@@ -125,7 +124,7 @@ impl World {
             algorithms: Vec::new(),
             claims: ClaimNames::default(),
         };
-        let issuer = Issuer::new(settings, web.clone(), clock.clone()).unwrap();
+        let issuer = Issuer::new(settings, web.clone(), clock).unwrap();
         let key = new_key();
         let metadata = json!({
             "issuer": v2_issuer(),
@@ -135,7 +134,7 @@ impl World {
         });
         web.answer(&discovery_url(), 200, metadata.to_string());
         web.answer(&jwks_url(), 200, jwks(&[("one", &key)]));
-        World { web, issuer, clock, key }
+        World { web, issuer, key }
     }
 
     /// The claims of an ID token for [`CLIENT`].

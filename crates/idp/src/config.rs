@@ -233,6 +233,23 @@ mod tests {
     }
 
     #[test]
+    fn the_documented_example_makes_a_tenant() {
+        let source = include_str!("config.rs");
+        let example = source.split("//! ```toml\n").nth(1).unwrap().split("//! ```").next().unwrap();
+        let toml: String = example.lines().map(|line| format!("{}\n", line.trim_start_matches("//!").trim())).collect();
+        let build = |base: &str| {
+            let config = TenantConfig::from_toml(&toml).unwrap();
+            crate::Tenant::new(config, url::Url::parse(base).unwrap())
+        };
+        let tenant = build("https://localhost:9443").unwrap();
+        assert_eq!(tenant.users().collect::<Vec<_>>(), [("dana@corp.test", "dana")]);
+        assert!(tenant.client_secret("22222222-2222-4333-8444-555555555555").is_some(), "a secret is made up");
+        for bad in ["https://localhost/idp", "ftp://localhost", "http://user@localhost", "http://localhost?x"] {
+            assert_eq!(build(bad).unwrap_err()[0].path, "base_url", "{bad}");
+        }
+    }
+
+    #[test]
     fn missing_secrets_are_all_named() {
         let text = "id = \"11111111-2222-4333-8444-555555555555\"\n[[applications]]\nname = \"a\"\nsecrets = [{ env = \"X\" }, { env = \"Y\" }]\n";
         let mut config = TenantConfig::from_toml(text).unwrap();

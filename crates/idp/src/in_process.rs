@@ -9,7 +9,7 @@ use http::{Request, Response};
 use crate::tenant::Tenant;
 
 /// Carries requests to a tenant in the same process. Slowness within the budget takes no time; beyond it, it is a
-/// timeout.
+/// timeout, after the tenant did what was asked: as with a socket, the client can't know. A hang-up comes before.
 #[derive(Clone)]
 pub struct InProcess {
     tenant: Arc<Tenant>,

@@ -8,9 +8,9 @@ use bytes::Bytes;
 use http::{Response, StatusCode};
 use url::Url;
 
-use crate::authorize::session_cookies;
 use crate::params::Params;
 use crate::reply;
+use crate::sessions::session_cookies;
 use crate::tenant::{Call, Tenant};
 
 /// `/{tenant}/oauth2/[v2.0/]logout`

@@ -63,7 +63,6 @@ pub(crate) struct Home<'a> {
     pub(crate) tenant: &'a str,
     pub(crate) tenant_id: &'a str,
     pub(crate) base: &'a str,
-    pub(crate) signed_in: Option<&'a str>,
     pub(crate) users: Vec<Choice<'a>>,
     pub(crate) applications: Vec<(&'a str, &'a str, &'a str)>,
 }

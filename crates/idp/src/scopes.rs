@@ -106,6 +106,15 @@ impl Granted {
         Ok(())
     }
 
+    /// With what an earlier request of the same sign-in asked about the sign-in itself: MSAL does not repeat that.
+    pub(crate) fn with_sign_in_of(mut self, first: &Granted) -> Granted {
+        self.openid |= first.openid;
+        self.profile |= first.profile;
+        self.email |= first.email;
+        self.offline_access |= first.offline_access;
+        self
+    }
+
     /// `scp`. Graph's also names the scopes of the sign-in.
     pub(crate) fn scp(&self) -> String {
         let mut names: Vec<&str> = Vec::new();

@@ -9,6 +9,7 @@ use http::header::COOKIE;
 
 use crate::bounded::Bounded;
 use crate::directory::User;
+use crate::tenant::Tenant;
 use crate::{guid, random};
 
 /// The tenant's cookie.
@@ -68,4 +69,12 @@ fn cookies(headers: &HeaderMap) -> impl Iterator<Item = &str> {
         .filter_map(|pair| pair.trim().split_once('='))
         .filter(|(name, _)| *name == COOKIE_NAME)
         .map(|(_, value)| value)
+}
+
+/// One cookie for each name of the tenant, below which it is sent: other servers on this host never see it.
+pub(crate) fn session_cookies(tenant: &Tenant, value: &str, attributes: &str) -> Vec<String> {
+    let secure = if tenant.settings.base.starts_with("https:") { "; Secure" } else { "" };
+    let cookie =
+        |name: &str| format!("{COOKIE_NAME}={value}; Path=/{name}/; HttpOnly; SameSite=Lax{secure}{attributes}");
+    tenant.names().iter().map(|name| cookie(name)).collect()
 }

@@ -3,7 +3,6 @@
 //! A request is judged in this order: size; counting; faults that replace the answer; the tenant's name in the path
 //! (AADSTS90002); then the endpoint's own rules.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -15,17 +14,15 @@ use secrecy::SecretString;
 use url::Url;
 
 use crate::claims::Version;
-use crate::codes::Codes;
 use crate::config::TenantConfig;
 use crate::directory::Directory;
 use crate::errors::{self, AuthError, Trace};
-use crate::faults::{Counts, Endpoint, Fault, FaultKind, Faults};
+use crate::faults::{Counts, Endpoint, Fault, FaultKind};
 use crate::keys::{Keys, Rotation};
 use crate::pages::{Choice, Home, Message, STYLE};
-use crate::refresh::RefreshTokens;
 use crate::reply::{self, Reply};
 use crate::route::Route;
-use crate::sessions::Sessions;
+use crate::state::State;
 use crate::{authorize, control, discovery, graph, logout, token};
 
 /// The largest request body: no form here is near it.
@@ -48,16 +45,6 @@ pub(crate) struct Settings {
     pub(crate) access_token_lifetime: Duration,
     pub(crate) id_token_lifetime: Duration,
     pub(crate) control: bool,
-}
-
-/// What does. No two locks are ever held together.
-pub(crate) struct State {
-    keys: Mutex<Keys>,
-    codes: Mutex<Codes>,
-    refresh_tokens: Mutex<RefreshTokens>,
-    sessions: Mutex<Sessions>,
-    faults: Mutex<Faults>,
-    counts: Mutex<Counts>,
 }
 
 /// A request on its way to an endpoint.
@@ -85,17 +72,9 @@ impl Tenant {
         }
         let directory = Directory::build(&config).map_err(|more| errors.extend(more)).ok();
         let (Some(directory), true) = (directory, errors.is_empty()) else { return Err(errors) };
-        let keys = Keys::generate().map_err(|e| vec![ConfigError::new("keys", e.to_string(), "")])?;
-        let refresh_tokens = RefreshTokens::new(config.refresh_token_lifetime.0, config.refresh_reuse);
+        let state = State::new(&config).map_err(|e| vec![ConfigError::new("keys", e.to_string(), "")])?;
         Ok(Tenant {
-            state: State {
-                keys: Mutex::new(keys),
-                codes: Mutex::new(Codes::new()),
-                refresh_tokens: Mutex::new(refresh_tokens),
-                sessions: Mutex::new(Sessions::new(config.session_lifetime.0)),
-                faults: Mutex::default(),
-                counts: Mutex::default(),
-            },
+            state,
             settings: Settings {
                 base: base_url.as_str().trim_end_matches('/').to_owned(),
                 access_token_lifetime: config.access_token_lifetime.0,
@@ -160,7 +139,7 @@ impl Tenant {
                 let headers = [(header::CONTENT_TYPE, "text/css; charset=utf-8".to_owned())];
                 reply::answer(StatusCode::OK, STYLE, &headers)
             }
-            Route::Home => self.home(call),
+            Route::Home => self.home(),
             Route::Faults | Route::Rotate | Route::Unknown => {
                 let text = "There is nothing at this address.";
                 self.message(StatusCode::NOT_FOUND, "Not found", text, "")
@@ -259,8 +238,7 @@ impl Tenant {
         reply::page(status, &Message { tenant: &self.settings.name, title, text, detail }, None)
     }
 
-    fn home(&self, call: &Call<'_>) -> Response<Bytes> {
-        let session = self.state.sessions().of(&call.parts.headers, call.now);
+    fn home(&self) -> Response<Bytes> {
         let users = self.directory.users.iter().map(|user| Choice {
             username: &user.username,
             name: &user.name,
@@ -276,7 +254,6 @@ impl Tenant {
             tenant: &self.settings.name,
             tenant_id: &self.settings.id,
             base: &self.settings.base,
-            signed_in: session.as_ref().map(|s| s.user.username.as_str()),
             users: users.collect(),
             applications: applications.collect(),
         };
@@ -297,37 +274,6 @@ fn replacement(fault: &FaultKind) -> Option<Response<Bytes>> {
         FaultKind::Garbage => Some(reply::answer(StatusCode::OK, "{\"keys\": [<html>", &json)),
         _ => None,
     }
-}
-
-impl State {
-    pub(crate) fn keys(&self) -> MutexGuard<'_, Keys> {
-        lock(&self.keys)
-    }
-
-    pub(crate) fn codes(&self) -> MutexGuard<'_, Codes> {
-        lock(&self.codes)
-    }
-
-    pub(crate) fn refresh_tokens(&self) -> MutexGuard<'_, RefreshTokens> {
-        lock(&self.refresh_tokens)
-    }
-
-    pub(crate) fn sessions(&self) -> MutexGuard<'_, Sessions> {
-        lock(&self.sessions)
-    }
-
-    pub(crate) fn faults(&self) -> MutexGuard<'_, Faults> {
-        lock(&self.faults)
-    }
-
-    pub(crate) fn counts(&self) -> MutexGuard<'_, Counts> {
-        lock(&self.counts)
-    }
-}
-
-/// A test that panicked while it held a lock must not fail the others.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl std::fmt::Debug for Tenant {

@@ -8,20 +8,15 @@
 //! 4. Scopes given again replace those of the sign-in, within rule 4 of [`crate::authorize`].
 //! 5. An ID token comes with `openid`, a refresh token with `offline_access`.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use aws_lc_rs::constant_time::verify_slices_are_equal;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use gangplank_jose::UnixTime;
 use http::{Method, Response, StatusCode, header};
-use percent_encoding::percent_decode_str;
-use secrecy::ExposeSecret;
 use serde_json::{Map, Value, json};
 
 use crate::claims::{self, Issue, Version};
+use crate::client::authenticate;
 use crate::directory::Application;
 use crate::errors::{self, AuthError};
 use crate::faults::FaultKind;
@@ -71,54 +66,6 @@ fn exchange(tenant: &Tenant, call: &Call<'_>, version: Version) -> Result<Value,
     }
 }
 
-/// Rule 2.
-fn authenticate(tenant: &Tenant, call: &Call<'_>, params: &Params) -> Result<Arc<Application>, AuthError> {
-    let basic = basic_credentials(call)?;
-    let id = match (&basic, params.get("client_id")) {
-        (Some((id, _)), Some(other)) if id != other => {
-            return Err(errors::MALFORMED.because("The client is named twice, and differently."));
-        }
-        (Some((id, _)), _) => id.as_str(),
-        (None, _) => params.require("client_id")?,
-    };
-    let client = tenant.client(id)?;
-    let presented = basic.as_ref().map(|(_, secret)| secret.as_str()).or(params.get("client_secret"));
-    match (&client.secrets, presented) {
-        (None, None) => Ok(client),
-        (None, Some(_)) => Err(errors::CLIENT_IS_PUBLIC
-            .because("Client is public so neither 'client_assertion' nor 'client_secret' should be presented.")),
-        (Some(_), None) => Err(errors::SECRET_MISSING
-            .because("The request body must contain the following parameter: 'client_assertion' or 'client_secret'.")),
-        (Some(secrets), Some(presented)) => {
-            let equal = |secret: &str| verify_slices_are_equal(secret.as_bytes(), presented.as_bytes()).is_ok();
-            if secrets.iter().any(|secret| equal(secret.expose_secret())) {
-                return Ok(client);
-            }
-            Err(errors::SECRET_WRONG.because(format!(
-                "Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, not the client secret ID, for a secret added to app '{id}'.",
-            )))
-        }
-    }
-}
-
-/// HTTP Basic, both halves form-encoded before (RFC 6749 §2.3.1).
-fn basic_credentials(call: &Call<'_>) -> Result<Option<(String, String)>, AuthError> {
-    let Some(value) = call.parts.headers.get(header::AUTHORIZATION) else { return Ok(None) };
-    let malformed = || errors::MALFORMED.because("The Authorization header is not HTTP Basic.");
-    let encoded = value.to_str().ok().and_then(|v| v.split_once(' ')).ok_or_else(malformed)?;
-    if !encoded.0.eq_ignore_ascii_case("basic") {
-        return Err(malformed());
-    }
-    let decoded = STANDARD.decode(encoded.1.trim()).ok().and_then(|bytes| String::from_utf8(bytes).ok());
-    let decoded = decoded.ok_or_else(malformed)?;
-    let (id, secret) = decoded.split_once(':').ok_or_else(malformed)?;
-    let decode = |text: &str| {
-        let spaced = text.replace('+', " ");
-        percent_decode_str(&spaced).decode_utf8().map(|t| t.into_owned()).map_err(|_| malformed())
-    };
-    Ok(Some((decode(id)?, decode(secret)?)))
-}
-
 fn code_grant(
     tenant: &Tenant,
     call: &Call<'_>,
@@ -127,13 +74,13 @@ fn code_grant(
     version: Version,
 ) -> Result<Value, AuthError> {
     let text = params.require("code")?;
-    let redeemed = tenant.state.codes().redeem(
-        text,
-        &client.id,
-        params.get("redirect_uri"),
-        params.get("code_verifier"),
-        call.now,
-    );
+    // Before the code is redeemed: a scope that does not exist does not cost it.
+    let again = params.get("scope").is_some() || (version == Version::V1 && params.get("resource").is_some());
+    let asked = again.then(|| tenant.granted(params, version)).transpose()?;
+    let verifier = params.get("code_verifier");
+    // Held until the family is noted down, so that a replay always finds what it has to revoke.
+    let mut codes = tenant.state.codes();
+    let redeemed = codes.redeem(text, &client.id, params.get("redirect_uri"), verifier, call.now);
     let code = match redeemed {
         Ok(code) => code,
         Err((error, family)) => {
@@ -143,18 +90,7 @@ fn code_grant(
             return Err(error);
         }
     };
-    let mut granted = code.granted;
-    if params.get("scope").is_some() || (version == Version::V1 && params.get("resource").is_some()) {
-        let asked = tenant.granted(params, version)?;
-        // MSAL leaves out what it always asks for; what the sign-in gave is not taken back.
-        let (openid, offline_access) = (granted.openid, granted.offline_access);
-        let (profile, email) = (granted.profile, granted.email);
-        granted = asked;
-        granted.openid |= openid;
-        granted.offline_access |= offline_access;
-        granted.profile |= profile;
-        granted.email |= email;
-    }
+    let granted = asked.map_or(code.granted.clone(), |asked| asked.with_sign_in_of(&code.granted));
     let grant =
         Grant { client_id: client.id.clone(), user: code.user, granted, endpoint: version, session: code.session };
     let mut refresh_token = None;
@@ -162,9 +98,9 @@ fn code_grant(
         let mut tokens = tenant.state.refresh_tokens();
         let family = tokens.begin(grant.clone());
         refresh_token = Some(tokens.issue(&family, call.now));
-        drop(tokens);
-        tenant.state.codes().gave(text, &family);
+        codes.gave(text, &family);
     }
+    drop(codes);
     respond(tenant, call, params, client, &grant, code.nonce.as_deref(), refresh_token)
 }
 

@@ -102,7 +102,14 @@ fn a_wrong_secret_is_a_401_also_by_basic() {
 #[test]
 fn only_registered_redirect_uris_are_ever_redirected_to() {
     let tenant = tenant();
-    for uri in ["https://evil.example/oauth2/callback", "http://127.0.0.1:4180/other", "javascript:alert(1)", "x"] {
+    for uri in [
+        "https://evil.example/oauth2/callback",
+        "http://127.0.0.1:4180/other",
+        "http://127.0.0.1:4180/x/../oauth2/callback",
+        "http:/\\127.0.0.1/oauth2/callback",
+        "javascript:alert(1)",
+        "x",
+    ] {
         let response = get(&tenant, &authorize_url(&[("redirect_uri", uri)]), &[], NOW).response;
         assert_eq!(response.status(), StatusCode::BAD_REQUEST);
         assert!(!response.headers().contains_key(header::LOCATION));

@@ -1,4 +1,4 @@
-//! The signature algorithms this verifier knows (RFC 7518 §3.1, RFC 8037 §3.1). None is symmetric: a public key
+//! The signature algorithms this verifier knows (RFC 7518 §3.1, RFC 8037 §3.1, RFC 9864). None is symmetric: a public key
 //! can never be mistaken for a shared secret.
 
 /// A JWS signature algorithm.
@@ -59,6 +59,27 @@ impl Algorithm {
 
     /// The algorithm named by an `alg` value. Case matters; `none` and HMAC names are not known here.
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|a| a.name() == name)
+        match name {
+            // RFC 9864 §2.2: the newer name that leaves the curve in no doubt.
+            "Ed25519" => Some(Algorithm::EdDSA),
+            _ => Self::ALL.into_iter().find(|a| a.name() == name),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_exact() {
+        for algorithm in Algorithm::ALL {
+            assert_eq!(Algorithm::from_name(algorithm.name()), Some(algorithm));
+            assert_eq!(Algorithm::from_name(&algorithm.name().to_lowercase()), None);
+        }
+        assert_eq!(Algorithm::from_name("Ed25519"), Some(Algorithm::EdDSA));
+        for unknown in ["", "none", "HS256", "Ed448", "ed25519", "ES256K"] {
+            assert_eq!(Algorithm::from_name(unknown), None);
+        }
     }
 }

@@ -7,6 +7,7 @@
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
+use serde_json::map::Entry;
 use serde_json::{Map, Number, Value};
 
 use crate::excerpt::Excerpt;
@@ -92,11 +93,14 @@ impl<'de> Visitor<'de> for Node {
         let levels_left = self.inner()?;
         let mut object = Map::new();
         while let Some(name) = entries.next_key::<String>()? {
-            if object.contains_key(&name) {
-                return Err(A::Error::custom(format_args!("member {name:?} appears twice")));
+            match object.entry(name) {
+                Entry::Vacant(free) => {
+                    free.insert(entries.next_value_seed(Node { levels_left })?);
+                }
+                Entry::Occupied(taken) => {
+                    return Err(A::Error::custom(format_args!("member {:?} appears twice", taken.key())));
+                }
             }
-            let value = entries.next_value_seed(Node { levels_left })?;
-            object.insert(name, value);
         }
         Ok(Value::Object(object))
     }

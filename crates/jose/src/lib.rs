@@ -11,6 +11,7 @@ mod excerpt;
 mod json;
 mod jwk;
 mod key_set;
+mod public_jwk;
 mod reason;
 mod refusal;
 mod rules;

@@ -169,7 +169,7 @@ pub enum TokenRefusal {
         /// What is wrong.
         problem: Excerpt,
     },
-    /// `cty` is present: the payload is not claims but something else, such as another token.
+    /// `cty` says that the payload is another token.
     #[error("cty is “{content_type}”")]
     PayloadNested {
         /// `cty`.
@@ -303,4 +303,42 @@ fn list(excerpts: &[Excerpt]) -> String {
 
 fn algorithm_names(algorithms: &[Algorithm]) -> String {
     algorithms.iter().map(|a| a.name()).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_catalogue_is_complete_and_its_names_unique() {
+        let entries = include_str!("reason/catalogue.rs").matches("const ").count();
+        assert_eq!(TokenRefusal::REASONS.len(), entries);
+        let mut names: Vec<_> = TokenRefusal::REASONS.iter().map(|reason| reason.name).collect();
+        assert!(names.is_sorted(), "{names:?}");
+        names.dedup();
+        assert_eq!(names.len(), entries);
+        // One entry for every variant: `reason` is exhaustive, so it is enough that it uses no entry twice.
+        let arms = include_str!("refusal.rs").matches("=> &reasons::").count() - 1;
+        assert_eq!(arms, entries);
+    }
+
+    #[test]
+    fn every_entry_can_be_read_and_acted_upon() {
+        for reason in TokenRefusal::REASONS {
+            let well_named = reason.name.starts_with("token-");
+            assert!(well_named && reason.name.chars().all(|c| c.is_ascii_lowercase() || matches!(c, '-' | '0'..='9')));
+            for sentence in [reason.summary, reason.remedy] {
+                assert!(
+                    sentence.starts_with(|c: char| c.is_ascii_uppercase()) && sentence.ends_with('.'),
+                    "{sentence}"
+                );
+            }
+            assert!(reason.remedy.len() > 40, "{}", reason.name);
+        }
+    }
+
+    #[test]
+    fn a_refusal_stays_small() {
+        assert!(size_of::<TokenRefusal>() <= 64);
+    }
 }

@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use aws_lc_rs::digest;
 use aws_lc_rs::encoding::AsDer as _;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
@@ -11,11 +10,11 @@ use aws_lc_rs::signature::{
 };
 use rustls_pki_types::PrivateKeyDer;
 use rustls_pki_types::pem::PemObject as _;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use zeroize::Zeroize as _;
 
-use crate::Algorithm;
 use crate::encoding::encode;
+use crate::{Algorithm, public_jwk};
 
 /// A private key bound to one algorithm.
 pub struct SigningKey {
@@ -23,6 +22,7 @@ pub struct SigningKey {
     pair: Pair,
     /// The required public members of the JWK, in the order of RFC 7638 §3.
     public: Value,
+    public_der: Vec<u8>,
     thumbprint: String,
 }
 
@@ -108,12 +108,7 @@ impl SigningKey {
 
     /// The DER SubjectPublicKeyInfo of the public half, to compare with a certificate's.
     pub fn public_key_der(&self) -> Vec<u8> {
-        let der = match &self.pair {
-            Pair::Rsa(pair) => pair.public_key().as_der(),
-            Pair::Ec(pair) => pair.public_key().as_der(),
-            Pair::Ed(pair) => pair.public_key().as_der(),
-        };
-        der.map(|der| der.as_ref().to_vec()).unwrap_or_default()
+        self.public_der.clone()
     }
 
     /// A compact JWS over `claims`. `alg` is set here and may not be in `header`.
@@ -160,11 +155,16 @@ impl SigningKey {
     }
 
     fn new(algorithm: Algorithm, pair: Pair) -> Result<Self, SigningError> {
-        let public = public_members(&pair)
-            .ok_or_else(|| SigningError::WrongKey { algorithm, problem: "its public half is unreadable".to_owned() })?;
-        // RFC 7638 §3.1: the required members, sorted, without white space: the order below, as `Value` prints.
-        let thumbprint = encode(digest::digest(&digest::SHA256, public.to_string().as_bytes()));
-        Ok(SigningKey { algorithm, pair, public, thumbprint })
+        let (public, der) = match &pair {
+            Pair::Rsa(pair) => (public_jwk::rsa(pair.public_key().as_ref()), pair.public_key().as_der()),
+            Pair::Ec(pair) => (public_jwk::ec(pair.public_key().as_ref()), pair.public_key().as_der()),
+            Pair::Ed(pair) => (Some(public_jwk::ed25519(pair.public_key().as_ref())), pair.public_key().as_der()),
+        };
+        let (Some(public), Ok(der)) = (public, der) else {
+            return Err(SigningError::WrongKey { algorithm, problem: "its public half is unreadable".to_owned() });
+        };
+        let thumbprint = public_jwk::thumbprint(&public);
+        Ok(SigningKey { algorithm, pair, public, public_der: der.as_ref().to_vec(), thumbprint })
     }
 }
 
@@ -223,48 +223,4 @@ fn not_pem(pem: &str, error: &rustls_pki_types::pem::Error) -> SigningError {
         Error::Base64Decode(_) => "its base64 is damaged".to_owned(),
         _ => "it cannot be read".to_owned(),
     })
-}
-
-fn public_members(pair: &Pair) -> Option<Value> {
-    match pair {
-        Pair::Rsa(pair) => {
-            let (n, e) = rsa_components(pair.public_key().as_ref())?;
-            Some(json!({"e": encode(e), "kty": "RSA", "n": encode(n)}))
-        }
-        Pair::Ec(pair) => {
-            // SEC 1 §2.3.3, uncompressed: 04 ‖ x ‖ y.
-            let point = pair.public_key().as_ref().strip_prefix(&[4])?;
-            let (x, y) = point.split_at_checked(point.len() / 2)?;
-            let crv = match x.len() {
-                32 => "P-256",
-                48 => "P-384",
-                66 => "P-521",
-                _ => return None,
-            };
-            Some(json!({"crv": crv, "kty": "EC", "x": encode(x), "y": encode(y)}))
-        }
-        Pair::Ed(pair) => Some(json!({"crv": "Ed25519", "kty": "OKP", "x": encode(pair.public_key())})),
-    }
-}
-
-/// Modulus and exponent of a DER RSAPublicKey (RFC 8017 §A.1.1) that the crypto library itself wrote.
-fn rsa_components(der: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (body, _) = der_value(der, 0x30)?;
-    let (n, rest) = der_value(body, 0x02)?;
-    let (e, _) = der_value(rest, 0x02)?;
-    let unsigned = |int: &'_ [u8]| int.iter().position(|b| *b != 0).unwrap_or(0);
-    Some((&n[unsigned(n)..], &e[unsigned(e)..]))
-}
-
-/// The content of a DER value with this tag, and what follows it.
-fn der_value(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
-    let (&first, rest) = der.split_first()?;
-    let (&short, rest) = rest.split_first()?;
-    let (length, rest) = if short < 0x80 {
-        (usize::from(short), rest)
-    } else {
-        let (octets, rest) = rest.split_at_checked(usize::from(short & 0x7f).min(4))?;
-        (octets.iter().fold(0, |n, b| n << 8 | usize::from(*b)), rest)
-    };
-    if first == tag { rest.split_at_checked(length) } else { None }
 }

@@ -115,10 +115,17 @@ fn refuse_extensions(header: &Map<String, Value>) -> Result<(), TokenRefusal> {
     }
     match header.get("cty") {
         None => Ok(()),
+        Some(Value::String(cty)) if !names_a_token(cty) => Ok(()),
         Some(cty) => {
             Err(TokenRefusal::PayloadNested { content_type: Excerpt::of(cty.as_str().unwrap_or("(not a string)")) })
         }
     }
+}
+
+/// `JWT`, `application/at+jwt`, `JOSE` and the like: a payload that is itself a token (RFC 7519 §5.2).
+fn names_a_token(content_type: &str) -> bool {
+    let content_type = content_type.to_ascii_lowercase();
+    content_type.contains("jwt") || content_type.contains("jose")
 }
 
 fn unknown_algorithm(alg: &str) -> TokenRefusal {

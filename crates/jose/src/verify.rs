@@ -156,3 +156,33 @@ fn marks(claims: &Claims, purpose: Purpose) -> Result<(), TokenRefusal> {
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::{Algorithm, encoding};
+
+    /// The examples of the standards: RFC 7515 appendix A and RFC 8037 appendix A. Their payloads are not claims that
+    /// would pass (some are no JSON at all), so this goes in at the signature.
+    #[test]
+    fn the_examples_of_the_standards() {
+        let vectors: Vec<Value> = serde_json::from_str(include_str!("../tests/data/rfc_vectors.json")).unwrap();
+        assert_eq!(vectors.len(), 4);
+        for vector in vectors {
+            let keys = KeySet::parse(json!({"keys": [vector["jwk"]]}).to_string().as_bytes()).unwrap();
+            let algorithm = Algorithm::from_name(vector["alg"].as_str().unwrap()).unwrap();
+            let (signing_input, sig) = vector["token"].as_str().unwrap().rsplit_once('.').unwrap();
+            let mut token = Unverified {
+                signing_input,
+                header: Header { algorithm, kid: None, typ: None },
+                claims: Claims::from_members(serde_json::Map::new()).unwrap(),
+                signature: encoding::decode(sig).unwrap(),
+            };
+            assert_eq!(signature(&token, &keys), Ok(()), "{}", vector["name"]);
+            token.signature[10] ^= 1;
+            assert!(signature(&token, &keys).is_err(), "{}", vector["name"]);
+        }
+    }
+}

@@ -14,6 +14,7 @@
 mod bind;
 mod clock;
 mod dial;
+mod head_clock;
 mod http_client;
 mod roots;
 mod server;

@@ -2,9 +2,9 @@
 //!
 //! 1. At most `connections` at once: further ones wait in the kernel's backlog. When accepting fails (no descriptors
 //!    left) the loop waits a little instead of spinning.
-//! 2. A TLS handshake, and the wait for a connection's first request, are limited in time.
-//! 3. Request heads are limited in time, bytes and number of headers: 431 for what is too large, 400 for what is not
-//!    HTTP, and the connection closes.
+//! 2. TLS handshakes, request heads and the silence between requests are limited in time ([`HeadClock`]).
+//! 3. Request heads are limited in bytes and in the number of headers (100): 431 for what is too large, 400 for what
+//!    is not HTTP, and the connection closes.
 //! 4. A panic in the handler ends its connection (over HTTP/2 its stream) and nothing else.
 //! 5. When `shutdown` is triggered no connection is accepted any more, idle ones are closed, the others finish the
 //!    requests they have. What is left after `drain` is cut off.
@@ -22,9 +22,10 @@ use hyper_util::server::conn::auto;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::{JoinError, JoinSet};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_rustls::TlsAcceptor;
 
+use crate::head_clock::HeadClock;
 use crate::service::Service;
 use crate::shutdown::Shutdown;
 use crate::socket::{Socket, Stream};
@@ -37,8 +38,10 @@ pub struct ServerLimits {
     pub connections: u32,
     /// For a TLS handshake.
     pub handshake: Duration,
-    /// For a request's head, and between two requests on an HTTP/1.1 connection: hyper times both with one clock.
+    /// For a request's head: from the connection or, later on it, from the head's first byte.
     pub head: Duration,
+    /// For the silence between two requests on an HTTP/1.1 connection.
+    pub idle: Duration,
     /// Bytes of a request's head, at least 8 KiB.
     pub head_bytes: u32,
     /// Requests at the same time on one HTTP/2 connection.
@@ -48,17 +51,18 @@ pub struct ServerLimits {
 }
 
 impl Default for ServerLimits {
-    /// 75 s for a head, as proxies in front keep idle connections for 60 s and must be the ones to close them (a
-    /// request would else meet our closing); 64 KiB, as nginx lets through 32 KiB; 256 streams; 25 s to drain, within
-    /// the 30 s that Kubernetes gives.
+    /// 10 s for a handshake or a head. 75 s of silence, as proxies in front keep idle connections for 60 s and must be
+    /// the ones to close them: a request would else meet our closing. 64 KiB, as nginx lets 32 KiB through and proxies
+    /// add to it. 256 streams. 20 s to drain, within the 30 s that Kubernetes gives.
     fn default() -> Self {
         ServerLimits {
             connections: 16_384,
             handshake: Duration::from_secs(10),
-            head: Duration::from_secs(75),
+            head: Duration::from_secs(10),
+            idle: Duration::from_secs(75),
             head_bytes: 64 << 10,
             streams: 256,
-            drain: Duration::from_secs(25),
+            drain: Duration::from_secs(20),
         }
     }
 }
@@ -144,12 +148,14 @@ impl Setup {
             () = &mut stop => None,
         };
         let Some(stream) = stream else { return };
-        let service = Service::new(handler, Peer { remote, tls: self.tls.is_some() });
-        let asked = service.asked();
-        let io = TokioIo::new(Socket::new(stream, slot));
-        let mut http = pin!(self.http.serve_connection_with_upgrades(io, service));
-        let mut first = pin!(sleep(self.limits.head));
-        let (mut stopping, mut waiting) = (false, true);
+        let clock = HeadClock::start(self.limits.head, self.limits.idle);
+        let service = Service { handler, peer: Peer { remote, tls: self.tls.is_some() }, clock: clock.clone() };
+        let io = TokioIo::new(Socket::new(stream, clock.clone(), slot));
+        let mut http = self.http.clone();
+        http.http1().timer(clock.clone());
+        let mut http = pin!(http.serve_connection_with_upgrades(io, service));
+        let mut look = pin!(sleep_until(clock.next_look()));
+        let mut stopping = false;
         loop {
             tokio::select! {
                 biased;
@@ -163,13 +169,12 @@ impl Setup {
                     stopping = true;
                     http.as_mut().graceful_shutdown();
                 }
-                // hyper has a clock for heads, but none for the bytes that tell HTTP/1.1 from HTTP/2.
-                () = &mut first, if waiting => {
-                    waiting = false;
-                    if !asked.get() {
+                () = &mut look => {
+                    if clock.expired() {
                         tracing::debug!(%remote, "connection closed: no request in time");
                         return;
                     }
+                    look.as_mut().reset(clock.next_look());
                 }
             }
         }
@@ -189,10 +194,8 @@ impl Setup {
 fn http(limits: &ServerLimits) -> auto::Builder<TokioExecutor> {
     let mut http = auto::Builder::new(TokioExecutor::new());
     // The number of headers stays at hyper's 100: with any other number hyper allocates them per request.
-    http.http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.head)
-        .max_buf_size(limits.head_bytes.max(8 << 10) as usize);
+    // Each connection sets a timer of its own.
+    http.http1().header_read_timeout(limits.idle).max_buf_size(limits.head_bytes.max(8 << 10) as usize);
     http.http2()
         .timer(TokioTimer::new())
         .keep_alive_interval(Duration::from_secs(30))

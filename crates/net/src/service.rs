@@ -2,40 +2,19 @@
 
 use std::convert::Infallible;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use http::{Request, Response};
 use hyper::body::Incoming;
 
+use crate::head_clock::HeadClock;
 use crate::server::Peer;
 
 /// One connection's handler.
 pub(crate) struct Service<H> {
-    handler: H,
-    peer: Peer,
-    asked: Asked,
-}
-
-/// Whether a connection has brought a request yet.
-#[derive(Clone)]
-pub(crate) struct Asked(Arc<AtomicBool>);
-
-impl<H> Service<H> {
-    pub(crate) fn new(handler: H, peer: Peer) -> Self {
-        Service { handler, peer, asked: Asked(Arc::new(AtomicBool::new(false))) }
-    }
-
-    pub(crate) fn asked(&self) -> Asked {
-        self.asked.clone()
-    }
-}
-
-impl Asked {
-    pub(crate) fn get(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
-    }
+    pub(crate) handler: H,
+    pub(crate) peer: Peer,
+    pub(crate) clock: HeadClock,
 }
 
 impl<H, F, B> hyper::service::Service<Request<Incoming>> for Service<H>
@@ -48,7 +27,7 @@ where
     type Future = Answer<F>;
 
     fn call(&self, request: Request<Incoming>) -> Answer<F> {
-        self.asked.0.store(true, Ordering::Relaxed);
+        self.clock.busy();
         Answer { future: (self.handler)(request, self.peer) }
     }
 }

@@ -9,10 +9,13 @@ use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_rustls::server::TlsStream;
 
+use crate::head_clock::HeadClock;
+
 /// One type for both kinds, so that the HTTP machinery is compiled once. The slot travels with the bytes: a tunnel
 /// that outlives its HTTP connection still counts.
 pub(crate) struct Socket {
     stream: Stream,
+    clock: HeadClock,
     _slot: OwnedSemaphorePermit,
 }
 
@@ -22,17 +25,22 @@ pub(crate) enum Stream {
 }
 
 impl Socket {
-    pub(crate) fn new(stream: Stream, slot: OwnedSemaphorePermit) -> Self {
-        Socket { stream, _slot: slot }
+    pub(crate) fn new(stream: Stream, clock: HeadClock, slot: OwnedSemaphorePermit) -> Self {
+        Socket { stream, clock, _slot: slot }
     }
 }
 
 impl AsyncRead for Socket {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        match &mut self.get_mut().stream {
+        let this = self.get_mut();
+        let read = match &mut this.stream {
             Stream::Plain(tcp) => Pin::new(tcp).poll_read(cx, buf),
             Stream::Tls(tls) => Pin::new(tls).poll_read(cx, buf),
+        };
+        if read.is_ready() {
+            this.clock.heard();
         }
+        read
     }
 }
 

@@ -88,8 +88,9 @@ mod tests {
         let text = "AADSTS7000215: Invalid client secret provided. See AADSTS90002 and AADSTSx.\r\nTrace ID: 1";
         assert_eq!(codes(None, text), [7_000_215, 90002]);
         assert_eq!(codes(Some(&json!([7_000_215])), text), [7_000_215, 90002]);
-        assert_eq!(codes(Some(&json!("7000215")), ""), []);
-        assert_eq!(codes(Some(&json!([-1, 1.5, 99_999_999_999_u64, "1"])), "AADSTS AADSTS99999999999999999999999"), []);
+        assert!(codes(Some(&json!("7000215")), "").is_empty());
+        let odd = json!([-1, 1.5, 99_999_999_999_u64, "1"]);
+        assert!(codes(Some(&odd), "AADSTS AADSTS99999999999999999999999").is_empty());
         let many: Vec<u32> = (0..10_000).collect();
         assert_eq!(codes(Some(&json!(many)), "").len(), MAX_CODES);
     }

@@ -14,7 +14,7 @@ pub(crate) struct Form {
     secret: Vec<(&'static str, SecretString)>,
     authorization: Option<HeaderValue>,
     /// Secrets that travel otherwise than in the form.
-    unsent: Vec<SecretString>,
+    elsewhere: Vec<SecretString>,
 }
 
 impl Form {
@@ -30,8 +30,10 @@ impl Form {
 
     /// HTTP Basic as RFC 6749 §2.3.1 wants it; `header` is what `secret` was made into.
     pub(crate) fn authorization(mut self, header: HeaderValue, secret: SecretString) -> Self {
+        // Both spellings: the one that is sent and the one that people would recognise.
+        self.elsewhere.extend(header.to_str().ok().and_then(|h| h.split_once(' ')).map(|(_, pair)| pair.into()));
+        self.elsewhere.push(secret);
         self.authorization = Some(header);
-        self.unsent.push(secret);
         self
     }
 
@@ -49,7 +51,7 @@ impl Form {
             endpoint: Endpoint::Discovery,
             problem: "the token endpoint cannot be put into a request".into(),
         })?;
-        Ok((request, Secrets(self.secret.into_iter().map(|(_, value)| value).chain(self.unsent).collect())))
+        Ok((request, Secrets(self.secret.into_iter().map(|(_, value)| value).chain(self.elsewhere).collect())))
     }
 }
 

@@ -8,7 +8,6 @@
 //! 4. No entry outlives its last caller, however that one left.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::future::Future;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,7 +17,15 @@ use tokio::sync::OnceCell;
 /// See the module's own words.
 #[derive(Debug)]
 pub struct SingleFlight<K, V> {
-    flights: Mutex<HashMap<K, Arc<OnceCell<V>>>>,
+    flights: Mutex<HashMap<K, Flight<V>>>,
+}
+
+#[derive(Debug)]
+struct Flight<V> {
+    result: Arc<OnceCell<V>>,
+    /// How many seats are taken. Counted under the lock, so that two who leave together can't each take the other for
+    /// somebody who still waits.
+    callers: usize,
 }
 
 /// A detached flight ended without a result: its work panicked, or the runtime is shutting down.
@@ -39,7 +46,7 @@ impl<K: Eq + Hash + Clone, V: Clone> SingleFlight<K, V> {
         F: Future<Output = V>,
     {
         let seat = self.board(key);
-        seat.cell.get_or_init(work).await.clone()
+        seat.result.get_or_init(work).await.clone()
     }
 
     /// The same, except that the work is a task of its own and goes on when all its callers are gone. It needs the
@@ -69,21 +76,24 @@ impl<K: Eq + Hash + Clone, V: Clone> SingleFlight<K, V> {
 
     fn board(&self, key: K) -> Seat<'_, K, V> {
         let mut flights = self.lock();
-        let cell = match flights.entry(key.clone()) {
-            // A flight that has landed but whose callers have not all left is over: rule 2.
-            Entry::Occupied(mut entry) if entry.get().initialized() => {
-                entry.insert(Arc::default());
-                Arc::clone(entry.get())
-            }
-            Entry::Occupied(entry) => Arc::clone(entry.get()),
-            Entry::Vacant(entry) => Arc::clone(entry.insert(Arc::default())),
-        };
-        Seat { shared: self, key, cell }
+        let flight = flights.entry(key.clone()).or_insert_with(Flight::new);
+        if flight.result.initialized() {
+            // It has landed, and not all its callers have left yet: rule 2.
+            *flight = Flight::new();
+        }
+        flight.callers += 1;
+        Seat { shared: self, key, result: Arc::clone(&flight.result) }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<K, Arc<OnceCell<V>>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<K, Flight<V>>> {
         // Nothing is left half done under this lock.
         self.flights.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<V> Flight<V> {
+    fn new() -> Self {
+        Flight { result: Arc::new(OnceCell::new()), callers: 0 }
     }
 }
 
@@ -97,15 +107,17 @@ impl<K: Eq + Hash + Clone, V: Clone> Default for SingleFlight<K, V> {
 struct Seat<'s, K: Eq + Hash + Clone, V: Clone> {
     shared: &'s SingleFlight<K, V>,
     key: K,
-    cell: Arc<OnceCell<V>>,
+    result: Arc<OnceCell<V>>,
 }
 
 impl<K: Eq + Hash + Clone, V: Clone> Drop for Seat<'_, K, V> {
     fn drop(&mut self) {
         let mut flights = self.shared.lock();
-        // The map's reference and this one: nobody else is waiting. A flight that has landed is over for the map too.
-        let over = self.cell.initialized() || Arc::strong_count(&self.cell) == 2;
-        if over && flights.get(&self.key).is_some_and(|cell| Arc::ptr_eq(cell, &self.cell)) {
+        let Some(flight) = flights.get_mut(&self.key).filter(|flight| Arc::ptr_eq(&flight.result, &self.result)) else {
+            return;
+        };
+        flight.callers -= 1;
+        if flight.callers == 0 || flight.result.initialized() {
             flights.remove(&self.key);
         }
     }
@@ -217,5 +229,25 @@ mod tests {
         settle().await;
         assert!(flights.is_empty());
         assert_eq!(flights.run_detached("k", || async { panic!("the work's own") }).await, Err(Lost));
+    }
+
+    #[test]
+    fn callers_that_leave_together_leave_nothing_behind() {
+        let flights = Flights::new();
+        for _ in 0..500 {
+            let start = std::sync::Barrier::new(2);
+            let leave = || {
+                let mut flight = Box::pin(flights.run("k", std::future::pending));
+                let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+                assert!(flight.as_mut().poll(&mut context).is_pending());
+                start.wait();
+                drop(flight);
+            };
+            std::thread::scope(|scope| {
+                scope.spawn(leave);
+                leave();
+            });
+            assert!(flights.is_empty());
+        }
     }
 }

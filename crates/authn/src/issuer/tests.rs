@@ -248,3 +248,10 @@ async fn an_access_token_with_overage_has_no_groups_and_says_so() {
     let who = access_token(&world, &claims).await.unwrap();
     assert!(who.identity().groups.is_empty() && who.identity().groups_unresolved);
 }
+
+#[tokio::test]
+async fn entra_as_a_plain_issuer_vouches_for_no_address_either() {
+    let world = World::with(IssuerKind::OpenId { url: v2_issuer() }, &["api://podinfo"]);
+    let claims = with(world.access_claims(), "email", json!("ceo@corp.example"));
+    assert!(!access_token(&world, &claims).await.unwrap().identity().email_verified);
+}

@@ -1,13 +1,11 @@
 //! What a session knows.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
-use aws_lc_rs::digest::{Context, SHA256};
 use gangplank_jose::UnixTime;
 use secrecy::SecretString;
 
-use super::{browser, wire};
+use super::{RuleGroups, browser, wire};
 use crate::seal::KeyRing;
 use crate::{Authenticated, Identity, Method, Refusal, SignedIn};
 
@@ -31,42 +29,6 @@ impl SessionId {
 impl std::fmt::Debug for SessionId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&browser::short_digest(b"session", &self.0))
-    }
-}
-
-/// The groups that some rule of the configuration names, and a digest of the list.
-#[derive(Clone, Debug, Default)]
-pub struct RuleGroups {
-    names: BTreeSet<String>,
-    digest: [u8; 8],
-}
-
-impl RuleGroups {
-    /// From every rule there is, in any order.
-    pub fn new(names: impl IntoIterator<Item = String>) -> Self {
-        let names: BTreeSet<String> = names.into_iter().collect();
-        let mut context = Context::new(&SHA256);
-        for name in &names {
-            context.update(&(name.len() as u64).to_be_bytes());
-            context.update(name.as_bytes());
-        }
-        let mut digest = [0; 8];
-        digest.copy_from_slice(&context.finish().as_ref()[..8]);
-        RuleGroups { names, digest }
-    }
-
-    /// Whether no rule names a group.
-    pub fn is_empty(&self) -> bool {
-        self.names.is_empty()
-    }
-
-    /// Whether a rule names this group.
-    pub fn contains(&self, group: &str) -> bool {
-        self.names.contains(group)
-    }
-
-    fn keep(&self, groups: &[String]) -> Vec<String> {
-        groups.iter().filter(|g| self.names.contains(*g)).cloned().collect()
     }
 }
 

@@ -236,3 +236,18 @@ fn debug_shows_neither_person_nor_token() {
     let shown = format!("{record:?} {:?}", record.refresh_token());
     assert!(!shown.contains("refresh-me") && !shown.contains("ada"), "{shown}");
 }
+
+#[test]
+fn no_text_makes_opening_panic_or_succeed() {
+    let ring = ring();
+    let value = begin(&ada(&["g".into()]), &RuleGroups::default(), Some("r")).encode(&ring, NAME).unwrap();
+    for cut in 0..value.len() {
+        assert!(OpenedCookie::open(&ring, NAME, &value[..cut], NOW).is_err());
+        let mut changed = value.clone();
+        changed.replace_range(cut..=cut, if &value[cut..=cut] == "A" { "B" } else { "A" });
+        assert!(OpenedCookie::open(&ring, NAME, &changed, NOW).is_err(), "at {cut}");
+    }
+    for length in [0, 1, 22, 43, 44, 100, 3_584, 3_585, 20_000] {
+        assert!(OpenedCookie::open(&ring, NAME, &random_text(length), NOW).is_err());
+    }
+}

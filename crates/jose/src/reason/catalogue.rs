@@ -102,7 +102,7 @@ pub(crate) const ID_TOKEN_PRESENTED: Reason = Reason {
 
 pub(crate) const ISSUED_IN_FUTURE: Reason = Reason {
     name: "token-issued-in-future",
-    fault: Fault::Us,
+    fault: Fault::Operator,
     summary: "The token was issued at a time that has not come yet.",
     remedy: "Compare the clocks of this machine and of the provider (chronyc tracking, timedatectl): one of them is wrong.",
 };
@@ -146,7 +146,7 @@ pub(crate) const KEY_UNKNOWN: Reason = Reason {
     name: "token-key-unknown",
     fault: Fault::Token,
     summary: "The issuer's published keys do not include the one that the token names.",
-    remedy: "Check that the token comes from the configured issuer and that its JWKS lists the kid; a key that was just rotated in is found at the next fetch of the JWKS. Microsoft Graph tokens (nonce in the header) cannot be verified by anyone but Graph: request a token for this service.",
+    remedy: "Check that the token comes from the configured issuer and that its JWKS lists the kid; a key that was just rotated in is found at the next fetch of the JWKS.",
 };
 
 pub(crate) const KEY_UNUSABLE: Reason = Reason {
@@ -172,7 +172,7 @@ pub(crate) const NOT_COMPACT: Reason = Reason {
 
 pub(crate) const NOT_YET_VALID: Reason = Reason {
     name: "token-not-yet-valid",
-    fault: Fault::Us,
+    fault: Fault::Operator,
     summary: "The token is not valid yet.",
     remedy: "Compare the clocks of this machine and of the provider; raise the issuer's leeway only if they cannot be set right.",
 };
@@ -194,7 +194,7 @@ pub(crate) const PAYLOAD_MALFORMED: Reason = Reason {
 pub(crate) const PAYLOAD_NESTED: Reason = Reason {
     name: "token-payload-nested",
     fault: Fault::Token,
-    summary: "The payload is not a set of claims but another token or document.",
+    summary: "The payload is not a set of claims but another token.",
     remedy: "Configure the provider to issue plain signed JWTs, without cty.",
 };
 
@@ -216,7 +216,7 @@ pub(crate) const SIGNATURE_INVALID: Reason = Reason {
     name: "token-signature-invalid",
     fault: Fault::Token,
     summary: "The signature was not made by the issuer over this header and payload.",
-    remedy: "Treat it as a forgery attempt if it repeats; otherwise the token was altered on the way, or another issuer uses the same key id.",
+    remedy: "Request a token for this service if it is one for Microsoft Graph (those have a nonce in the header, and only Graph can verify them); otherwise it was altered on the way or is a forgery attempt.",
 };
 
 pub(crate) const SIGNATURE_MISSING: Reason = Reason {

@@ -90,6 +90,28 @@ async fn who_is_slow_or_silent_is_closed() {
 }
 
 #[tokio::test]
+async fn silence_between_requests_has_a_limit_of_its_own() {
+    let ask = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n";
+    let limits = ServerLimits { idle: Duration::from_millis(50), ..ServerLimits::default() };
+    let server = start(limits, None, tell);
+    let mut tcp = connect(server.address).await;
+    tcp.write_all(ask).await.unwrap();
+    read_until(&mut tcp, "tls=").await;
+    read_to_end(&mut tcp).await;
+
+    let limits = ServerLimits { head: Duration::from_millis(50), ..ServerLimits::default() };
+    let server = start(limits, None, tell);
+    let mut tcp = connect(server.address).await;
+    tcp.write_all(ask).await.unwrap();
+    read_until(&mut tcp, "tls=").await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    tcp.write_all(ask).await.unwrap();
+    read_until(&mut tcp, "tls=").await;
+    tcp.write_all(b"GET / HT").await.unwrap();
+    read_to_end(&mut tcp).await;
+}
+
+#[tokio::test]
 async fn a_slow_handshake_is_closed() {
     let files = TlsFiles::for_name("localhost");
     let server = start(short(Duration::from_millis(50)), Some(files.load()), tell);

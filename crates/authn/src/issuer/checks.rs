@@ -1,0 +1,34 @@
+//! What OpenID Connect demands of an ID token beyond the verifier's rules, and which of the verifier's refusals newer
+//! keys might lift.
+
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use gangplank_jose::{Claims, TokenRefusal};
+
+use crate::Refusal;
+use crate::refusal::fact;
+
+/// Whether other keys could change the verdict.
+pub(super) fn may_be_the_keys(refusal: &TokenRefusal) -> bool {
+    matches!(
+        refusal,
+        TokenRefusal::KeyUnknown { .. }
+            | TokenRefusal::KeyUnusable { .. }
+            | TokenRefusal::AlgorithmKeyMismatch { .. }
+            | TokenRefusal::SignatureInvalid { .. }
+    )
+}
+
+pub(super) fn check_authorized_party(claims: &Claims, client_id: &str) -> Result<(), Refusal> {
+    let azp = claims.get("azp");
+    match azp.and_then(|azp| azp.as_str()) {
+        Some(azp) if azp == client_id => Ok(()),
+        None if azp.is_none() && claims.audiences().len() <= 1 => Ok(()),
+        found => Err(Refusal::AuthorizedPartyMismatch { found: found.map(fact), expected: fact(client_id) }),
+    }
+}
+
+pub(super) fn check_nonce(claims: &Claims, sent: &str) -> Result<(), Refusal> {
+    let found = claims.str("nonce").ok_or(Refusal::NonceMismatch { problem: "is missing" })?;
+    verify_slices_are_equal(found.as_bytes(), sent.as_bytes())
+        .map_err(|_| Refusal::NonceMismatch { problem: "is another one" })
+}
