@@ -176,10 +176,10 @@ impl Gate {
         let passed = live.access_token.as_ref().filter(|_| route.pass_access_token);
         let until = live.refresh_after.min(live.ends);
         let decision = self.permit(route, live.authenticated, passed, Some(live.life), until)?;
-        if let (Some(key), None) = (key, &live.set_cookie) {
-            if now < until {
-                self.decisions.cache.insert(key, decision.clone());
-            }
+        if let (Some(key), None) = (key, &live.set_cookie)
+            && now < until
+        {
+            self.decisions.cache.insert(key, decision.clone());
         }
         Ok(Decided { decision, set_cookie: live.set_cookie })
     }

@@ -55,10 +55,10 @@ impl Gate {
             let original = if arrival.trusted { self.believed.original(headers)? } else { None };
             return Ok(Check { route: route.ok_or(Refusal::ForwardAuthRoute(named))?, original });
         }
-        if arrival.trusted {
-            if let Some(original) = self.believed.original(headers)? {
-                return self.check_of(original);
-            }
+        if arrival.trusted
+            && let Some(original) = self.believed.original(headers)?
+        {
+            return self.check_of(original);
         }
         let host = host_of(&context.authority);
         let only = self.table.only(host).filter(|id| self.routes[*id].any_method && self.table.knows(host));

@@ -151,10 +151,10 @@ impl Gate {
         offer: Option<&Offer>,
     ) -> (Response<Body>, Answer) {
         let verdict = verdict(refusal);
-        if let (Verdict::Unauthorized, true, false, Some(offer)) = (&verdict, context.navigation, bearer, offer) {
-            if let Some(redirect) = self.to_sign_in(context, offer) {
-                return (redirect, Answer::SignIn);
-            }
+        if let (Verdict::Unauthorized, true, false, Some(offer)) = (&verdict, context.navigation, bearer, offer)
+            && let Some(redirect) = self.to_sign_in(context, offer)
+        {
+            return (redirect, Answer::SignIn);
         }
         let mut response =
             if context.navigation { self.page(refusal, &verdict, context, offer) } else { json(&verdict, &context.id) };

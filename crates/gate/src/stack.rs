@@ -225,9 +225,13 @@ impl Gate {
         if path != "/metrics" || request.method() != http::Method::GET {
             return health::text(StatusCode::NOT_FOUND, "not found\n");
         }
+        let now = self.clock.now();
         for issuer in &self.issuers {
-            self.shared.metrics().provider(issuer.name(), issuer.ready(), None);
+            let health = issuer.health();
+            let up = issuer.ready() && health.last_error.is_none();
+            self.shared.metrics().provider(issuer.name(), up, health.fetched_at.map(|at| now.since(at)));
         }
+        self.shared.note_sessions();
         let mut response = health::text(StatusCode::OK, self.shared.metrics().text());
         let openmetrics = "application/openmetrics-text; version=1.0.0; charset=utf-8";
         response.headers_mut().insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static(openmetrics));
