@@ -1,14 +1,15 @@
 //! Whether what a configuration names is there: each provider's metadata and keys, each upstream's port.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use gangplank_gate::config::{Config, IssuerConfig};
+use gangplank_jose::KeySet;
 use gangplank_net::{HttpClient, Roots};
-use gangplank_oauth::{Budget, Transport};
+use gangplank_oauth::{Budget, IssuerUrl, Provider, Transport};
 use http::{Request, StatusCode};
-use serde_json::Value;
 use tokio::net::TcpStream;
 use url::Url;
 
@@ -48,20 +49,21 @@ impl Found {
     }
 }
 
+/// By the rules by which the gate reads them.
 async fn provider(issuer: &IssuerConfig) -> Result<String, String> {
     let roots = issuer.ca_file.clone().map_or(Roots::System, Roots::File);
-    let client = HttpClient::new(&roots).map_err(|e| e.to_string())?;
-    let url = issuer_url(issuer).ok_or("it has no URL")?;
-    let metadata = get(&client, &format!("{}/.well-known/openid-configuration", url.trim_end_matches('/'))).await?;
-    let text = |name: &str| metadata.get(name).and_then(Value::as_str).map(str::to_owned);
-    let says = text("issuer").ok_or("its metadata has no issuer")?;
-    if says != url {
-        return Err(format!("it calls itself {says:?}, and the configuration {url:?}: they must be the same"));
+    let client = Arc::new(HttpClient::new(&roots).map_err(|e| e.to_string())?);
+    let url = IssuerUrl::parse(&issuer_url(issuer).ok_or("it has no URL")?).map_err(|e| e.to_string())?;
+    let metadata = Provider::new(url, client.clone()).discover().await.map_err(|e| e.to_string())?;
+    let keys = metadata.jwks_uri.as_str();
+    let request = Request::get(keys).body(Bytes::new()).map_err(|e| e.to_string())?;
+    let response = client.send(request, Budget::DEFAULT).await.map_err(|e| e.to_string())?;
+    if response.status() != StatusCode::OK {
+        return Err(format!("{keys} answers {}", response.status()));
     }
-    let keys = get(&client, &text("jwks_uri").ok_or("its metadata has no jwks_uri")?).await?;
-    match keys.get("keys").and_then(Value::as_array).map(Vec::len) {
-        Some(count) if count > 0 => Ok(format!("metadata, and {count} keys")),
-        _ => Err("it publishes no keys".to_owned()),
+    match KeySet::parse(response.body()).map_err(|e| format!("{keys}: {e}"))?.len() {
+        0 => Err(format!("{keys} has no key that can be used")),
+        count => Ok(format!("metadata, and {count} keys")),
     }
 }
 
@@ -73,15 +75,6 @@ fn issuer_url(issuer: &IssuerConfig) -> Option<String> {
         }
         None => issuer.url.clone(),
     }
-}
-
-async fn get(client: &HttpClient, url: &str) -> Result<Value, String> {
-    let request = Request::get(url).body(Bytes::new()).map_err(|_| format!("{url:?} is no URL"))?;
-    let response = client.send(request, Budget::DEFAULT).await.map_err(|e| format!("{url}: {e}"))?;
-    if response.status() != StatusCode::OK {
-        return Err(format!("{url} answers {}", response.status()));
-    }
-    serde_json::from_slice(response.body()).map_err(|_| format!("{url} does not answer with JSON"))
 }
 
 async fn connect(upstream: &str) -> Result<String, String> {

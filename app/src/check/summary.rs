@@ -2,33 +2,64 @@
 
 use std::fmt::Write as _;
 
-use gangplank_gate::config::{AllowConfig, Config, RouteConfig};
+use gangplank_gate::config::{AllowConfig, ClientConfig, Config, IssuerConfig, RouteConfig};
 
 /// The whole of it.
 pub(super) fn text(config: &Config) -> String {
-    let tls = if config.gate.tls.is_some() { "https" } else { "http" };
-    let mut text = format!(
-        "good: {tls} on {}, reached as {}; {}, {}, {}\n\n",
-        config.gate.listen,
-        config.gate.public_url,
-        count(config.issuers.len(), "issuer"),
-        count(config.clients.len(), "client"),
-        count(config.routes.len(), "route"),
-    );
+    let gate = &config.gate;
+    let mut text = String::from("good\n\n");
+    let scheme = if gate.tls.is_some() { "https" } else { "http" };
+    let _ = writeln!(text, "listens   {scheme}://{}, reached as {}", gate.listen, gate.public_url);
+    if let Some(address) = gate.metrics_listen {
+        let _ = writeln!(text, "metrics   http://{address}/metrics");
+    }
+    for (name, issuer) in &config.issuers {
+        let _ = writeln!(text, "issuer    {name}: {}", self::issuer(issuer));
+    }
+    for (name, client) in &config.clients {
+        let _ = writeln!(text, "client    {name}: {} at {}, {}", client.id, client.issuer, evidence(client));
+    }
+    text.push('\n');
+    text.push_str(&table(config));
+    text
+}
+
+fn issuer(issuer: &IssuerConfig) -> String {
+    let who = match (&issuer.entra, &issuer.url) {
+        (Some(entra), _) => format!("Entra tenant {}", entra.tenant),
+        (None, url) => url.clone().unwrap_or_default(),
+    };
+    match issuer.audiences.as_slice() {
+        [] => format!("{who}; no bearer tokens"),
+        audiences => format!("{who}; bearer tokens for {}", audiences.join(" or ")),
+    }
+}
+
+/// How a client shows that it is the one it says it is.
+fn evidence(client: &ClientConfig) -> &'static str {
+    if client.secret.is_some() {
+        "with a secret"
+    } else if client.certificate.is_some() {
+        "with a certificate"
+    } else if client.federated_token_file.is_some() {
+        "with a federated token"
+    } else {
+        "public"
+    }
+}
+
+/// Who may go where.
+fn table(config: &Config) -> String {
     let rows: Vec<[String; 4]> = config.routes.iter().map(|route| row(config, route)).collect();
     let header = ["WHERE", "WHO", "HOW", "TO"].map(str::to_owned);
     let all: Vec<&[String; 4]> = std::iter::once(&header).chain(&rows).collect();
     let width = |column: usize| all.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let widths = [width(0), width(1), width(2)];
-    for row in all {
+    let line = |row: &[String; 4]| {
         let line = format!("{:<3$}  {:<4$}  {:<5$}", row[0], row[1], row[2], widths[0], widths[1], widths[2]);
-        let _ = writeln!(text, "{}", format!("{line}  {}", row[3]).trim_end());
-    }
-    text
-}
-
-fn count(number: usize, what: &str) -> String {
-    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
+        format!("{line}  {}", row[3]).trim_end().to_owned() + "\n"
+    };
+    all.into_iter().map(line).collect()
 }
 
 fn row(config: &Config, route: &RouteConfig) -> [String; 4] {
@@ -104,13 +135,15 @@ mod tests {
             upstream = 'http://127.0.0.1:8080'
         ";
         let loaded = document::load_bytes("x.toml", text.as_bytes().to_vec()).unwrap();
-        assert_eq!(
-            super::text(&loaded.value),
-            "good: http on 127.0.0.1:1, reached as http://a.test; 0 issuers, 0 clients, 2 routes\n\n\
-             WHERE           WHO                            HOW                TO\n\
-             /               groups g1 or 2 more and roles r  sign-in at a or b  (forward-auth only)\n"
-                .replace("WHO                            ", "WHO                              ")
-                + "x.test/healthy  everybody                                           http://127.0.0.1:8080\n"
-        );
+        let expected = "\
+good
+
+listens   http://127.0.0.1:1, reached as http://a.test
+
+WHERE           WHO                              HOW                TO
+/               groups g1 or 2 more and roles r  sign-in at a or b  (forward-auth only)
+x.test/healthy  everybody                                           http://127.0.0.1:8080
+";
+        assert_eq!(super::text(&loaded.value), expected);
     }
 }

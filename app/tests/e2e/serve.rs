@@ -158,3 +158,17 @@ async fn metrics_and_health_have_a_listener_of_their_own() {
     assert_eq!(call(&format!("http://{address}/open"), &[]).await.status, StatusCode::NOT_FOUND);
     assert_eq!(status(&served, "/metrics").await, StatusCode::NOT_FOUND);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_line_per_decision_can_be_switched_off_while_it_runs() {
+    let mut served = serve("serve-no-audit", GOOD);
+    assert_eq!(status(&served, "/open").await, ROUTED);
+    assert!(served.process.wait_for("audit:").contains("path=/open"));
+    served.scratch.write("gangplank.toml", &format!("{GOOD}[log]\naudit = false\n"));
+    assert!(served.process.wait_for("configuration reloaded").contains("changed=log"));
+    let before = served.process.said.len();
+    assert_eq!(status(&served, "/open").await, ROUTED);
+    served.process.signal("TERM");
+    assert_eq!(served.process.wait().code(), Some(0));
+    assert!(!served.process.said[before..].iter().any(|line| line.contains("audit:")), "{:?}", served.process.said);
+}
