@@ -10,3 +10,4 @@ mod dev;
 mod idp;
 mod process;
 mod serve;
+mod session;
