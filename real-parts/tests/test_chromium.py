@@ -104,7 +104,7 @@ def accessible(browser):
 
 def our_cookies(browser, dev):
     return [c for c in browser.execute_cdp_cmd("Network.getCookies", {"urls": [dev.url]})["cookies"]
-            if "gangplank" in c["name"]]
+            if c["name"] == "gangplank"]
 
 
 def test_sign_in_shows_who_you_are(dev, browser):
