@@ -25,6 +25,8 @@ pub enum Command {
     Dev(DevArguments),
     /// Run the offline Entra-like tenant alone
     Idp(IdpArguments),
+    /// Say which version this is
+    Version,
 }
 
 /// `gangplank serve`.

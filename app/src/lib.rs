@@ -3,10 +3,15 @@
 //! It is a library beside `main.rs` so that what parses foreign input can be fuzzed.
 
 pub mod arguments;
+pub mod authority;
+pub mod check;
 pub mod console;
 pub mod dev;
 pub mod document;
 pub mod environment;
 pub mod exit;
+pub mod idp;
+pub mod serve;
 pub mod signals;
 pub mod telemetry;
+mod tenant;

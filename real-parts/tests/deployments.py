@@ -1,6 +1,8 @@
 """Whole deployments, put together from the real executable and one real counterpart each."""
 
+import base64
 import contextlib
+import os
 import pathlib
 import textwrap
 
@@ -10,7 +12,7 @@ TENANT_ID = "5f0c1a1e-0000-4000-8000-000000000001"
 WEB_APP = "5f0c1a1e-0000-4000-8000-0000000000a1"
 API_APP = "5f0c1a1e-0000-4000-8000-0000000000a2"
 CREW = "5f0c1a1e-0000-4000-8000-0000000000c1"
-SECRETS = {"WEB_SECRET": "loopback-secret", "COOKIE_KEY": "k" * 43}
+SECRETS = {"WEB_SECRET": "loopback-secret", "COOKIE_KEY": base64.b64encode(os.urandom(32)).decode()}
 
 # Users of 0, 50 and 250 groups, and one who is in groups but not in the right one.
 TENANT_TOML = f"""
@@ -56,12 +58,13 @@ group_membership_claims = ["SecurityGroup"]
 
 
 @contextlib.contextmanager
-def tenant(directory, *arguments):
+def tenant(directory, *arguments, tokens_live="1h"):
     """`gangplank idp` with the directory above, on a port of its own. Yields the process with `.base` (its URL)."""
     path = pathlib.Path(directory) / "tenant.toml"
-    path.write_text(TENANT_TOML)
+    path.write_text(f'id_token_lifetime = "{tokens_live}"\naccess_token_lifetime = "{tokens_live}"\n{TENANT_TOML}')
     with Process(BINARY, "idp", "--listen", "127.0.0.1:0", "--config", path, *arguments, env=SECRETS) as process:
         process.base = process.wait_for(r"https?://(?:127\.0\.0\.1|localhost):\d+").group(0)
+        process.counts = lambda: Browser().request(process.base + "/dev/faults").json()["counts"]
         yield process
 
 

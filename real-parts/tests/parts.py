@@ -29,7 +29,7 @@ def free_port():
         return s.getsockname()[1]
 
 
-def eventually(what, check, seconds=15):
+def eventually(what, check, seconds=15, pause=0.05):
     """Asks again until `check` gives something true; says for how long it has asked when it gives up."""
     began = time.monotonic()
     while True:
@@ -38,7 +38,7 @@ def eventually(what, check, seconds=15):
             return value
         if time.monotonic() - began > seconds:
             raise AssertionError(f"{what}: not within {seconds} s, last seen {value!r}")
-        time.sleep(0.05)
+        time.sleep(pause)
 
 
 def listening(port):

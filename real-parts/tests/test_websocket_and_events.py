@@ -45,7 +45,7 @@ upstream = "http://127.0.0.1:{sockets}"
 """, port))
         browser = Browser()
         assert browser.pick_user(browser.go(url), "alice").status == 200
-        (key, value), = [(k, v) for k, v in browser.jar.items() if "gangplank" in k[1]]
+        (key, value), = [(k, v) for k, v in browser.jar.items() if k[1] == "gangplank"]
         yield types.SimpleNamespace(url=url, port=port, browser=browser, cookie=f"{key[1]}={value}")
 
 
@@ -65,6 +65,7 @@ def echo_sockets():
         started.set()
         await found["stop"].wait()
         server.close()
+        await server.wait_closed()
 
     thread = threading.Thread(target=loop.run_until_complete, args=(main(),), daemon=True)
     thread.start()

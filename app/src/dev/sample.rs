@@ -106,13 +106,15 @@ impl Caller {
         }
     }
 
-    fn facts(&self) -> Vec<(&'static str, String)> {
-        let ends = self.session_ends.as_ref().map(|ends| match &self.session_left {
-            Some(left) => format!("{left} ({ends})"),
-            None => ends.clone(),
-        });
-        let facts = [("User", self.user.clone()), ("E-mail", self.email.clone()), ("Your session ends", ends)];
-        facts.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+    fn facts(&self) -> Vec<(&'static str, &str, Option<&str>)> {
+        let ends = self.session_ends.as_deref();
+        let left = self.session_left.as_deref();
+        let facts = [
+            ("User", self.user.as_deref(), None),
+            ("E-mail", self.email.as_deref(), None),
+            ("Your session ends", left.or(ends), left.and(ends)),
+        ];
+        facts.into_iter().filter_map(|(name, value, detail)| Some((name, value?, detail))).collect()
     }
 }
 

@@ -67,11 +67,11 @@ impl de::Error for Mistake {
 
     // What was found is looked up in the tree when the mistake is explained: there it is known whether it is secret.
     fn invalid_type(_: Unexpected<'_>, expected: &dyn de::Expected) -> Self {
-        Mistake::new(Kind::WrongValue { accepted: expected.to_string() })
+        Mistake::new(Kind::WrongValue { accepted: in_toml(&expected.to_string()) })
     }
 
     fn invalid_value(_: Unexpected<'_>, expected: &dyn de::Expected) -> Self {
-        Mistake::new(Kind::WrongValue { accepted: expected.to_string() })
+        Mistake::new(Kind::WrongValue { accepted: in_toml(&expected.to_string()) })
     }
 
     fn unknown_variant(_: &str, accepted: &'static [&'static str]) -> Self {
@@ -84,6 +84,17 @@ impl de::Error for Mistake {
 
     fn missing_field(field: &'static str) -> Self {
         Mistake::new(Kind::MissingKey(field))
+    }
+}
+
+/// What serde and Rust call a thing, as TOML and people call it.
+fn in_toml(expected: &str) -> String {
+    match expected {
+        "a sequence" => "a list".to_owned(),
+        "a map" => "a table".to_owned(),
+        "path string" => "a path".to_owned(),
+        rust if rust.starts_with("struct ") => "a table".to_owned(),
+        plain => plain.to_owned(),
     }
 }
 

@@ -28,6 +28,8 @@ pub(super) struct Judged<T> {
     pub problems: Vec<Problem>,
     /// Places about which nothing more can be said: what was there has been taken out or made up.
     pub clouded: Clouded,
+    /// What stood under keys that nobody reads. It may be anything, a secret under a misspelt name for instance.
+    pub unread: Vec<Node>,
 }
 
 /// Paths about which nothing more can be said, since what was there has been taken out or made up.
@@ -58,10 +60,17 @@ impl Clouded {
 /// Decodes the tree, whose own path is `base`, taking out of it what is wrong. `also` are keys that somebody else
 /// reads at its root.
 pub(super) fn judge<T: DeserializeOwned>(root: &mut Node, base: &Path, also: &[&'static str]) -> Judged<T> {
-    let mut court = Court { base, also, problems: Vec::new(), clouded: Clouded::default(), made_up: Vec::new() };
+    let mut court = Court {
+        base,
+        also,
+        problems: Vec::new(),
+        clouded: Clouded::default(),
+        made_up: Vec::new(),
+        unread: Vec::new(),
+    };
     for _ in 0..ROUNDS {
         match T::deserialize(Decoder(root)) {
-            Ok(value) => return Judged { value: Some(value), problems: court.problems, clouded: court.clouded },
+            Ok(value) => return court.close(Some(value)),
             Err(mistake) => {
                 if !court.put_aside(root, mistake) {
                     break;
@@ -69,7 +78,7 @@ pub(super) fn judge<T: DeserializeOwned>(root: &mut Node, base: &Path, also: &[&
             }
         }
     }
-    Judged { value: None, problems: court.problems, clouded: court.clouded }
+    court.close(None)
 }
 
 struct Court<'c> {
@@ -79,9 +88,14 @@ struct Court<'c> {
     clouded: Clouded,
     /// Stand-ins, and which of [`stand_in`] it is.
     made_up: Vec<(Path, usize)>,
+    unread: Vec<Node>,
 }
 
 impl Court<'_> {
+    fn close<T>(self, value: Option<T>) -> Judged<T> {
+        Judged { value, problems: self.problems, clouded: self.clouded, unread: self.unread }
+    }
+
     /// Writes the mistake down unless it is an echo, and makes the tree such that it does not come up again. False if
     /// that is not possible.
     fn put_aside(&mut self, root: &mut Node, mistake: Mistake) -> bool {
@@ -98,7 +112,11 @@ impl Court<'_> {
             let (path, last) = self.made_up.swap_remove(position);
             return self.make_up(root, path, last + 1);
         }
-        self.problems.push(self.explain(root, &mistake));
+        // What a table as a whole complains of may be the lack of what was just taken out of it.
+        let echo = matches!(mistake.kind, Kind::Other(_)) && self.clouded.covers(&self.full(&mistake.path));
+        if !echo {
+            self.problems.push(self.explain(root, &mistake));
+        }
         if let Kind::UnknownKey { accepted } = mistake.kind
             && let Some((Step::Key(key), table)) = mistake.path.0.split_last()
             && let Some(meant) = nearest(key, accepted.iter().copied())
@@ -107,7 +125,12 @@ impl Court<'_> {
             self.clouded.cloud(&self.full(&meant));
         }
         self.clouded.cloud(&self.full(&mistake.path));
-        root.remove(&mistake.path).is_some()
+        let removed = root.remove(&mistake.path);
+        let gone = removed.is_some();
+        if matches!(mistake.kind, Kind::UnknownKey { .. }) {
+            self.unread.extend(removed);
+        }
+        gone
     }
 
     /// Puts the next stand-in at `path`. If none is left, what should hold it goes.

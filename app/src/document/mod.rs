@@ -12,6 +12,7 @@
 //! Whatever is shown of a file has passed [`redact`].
 
 mod decode;
+mod depth;
 mod diff;
 mod judge;
 mod nearest;
@@ -90,6 +91,11 @@ fn judge_sources<T: DeserializeOwned>(sources: Vec<Source>, mut problems: Vec<Pr
     let mut log_tree = pruned.remove(&log_path).unwrap_or_else(tree::empty);
     let log: Judged<LogConfig> = judge(&mut log_tree, &log_path, &[]);
     let mut rest: Judged<T> = judge(&mut pruned, &Path::default(), &["log"]);
+    for unread in log.unread.iter().chain(&rest.unread) {
+        if let Some(file) = report.files.get_mut(unread.place.file) {
+            file.text = redact::masked_value(&file.text, unread);
+        }
+    }
     report.problems.extend(log.problems);
     report.problems.append(&mut rest.problems);
     rest.clouded.extend(log.clouded);
@@ -101,7 +107,7 @@ fn judge_sources<T: DeserializeOwned>(sources: Vec<Source>, mut problems: Vec<Pr
 
 /// The tree of one file, and its text as it may be shown.
 fn parse(number: usize, source: &Source, problems: &mut Vec<Problem>) -> (Node, String) {
-    if let Some(deep) = too_deep(&source.text) {
+    if let Some(deep) = depth::too_deep(&source.text) {
         let mut problem = Problem::of_file(&source.path, "the tables are nested too deeply".into(), "");
         problem.place = Some(Place { file: number, start: deep, end: deep });
         problems.push(problem);
@@ -121,23 +127,6 @@ fn parse(number: usize, source: &Source, problems: &mut Vec<Problem>) -> (Node, 
         });
     }
     (parsed, text)
-}
-
-/// Where a dotted key goes deeper than any of ours: each dot is a table inside a table.
-fn too_deep(text: &str) -> Option<usize> {
-    const DEEPEST: usize = 64;
-    let mut dots = 0;
-    for (offset, byte) in text.bytes().enumerate() {
-        match byte {
-            b'.' => dots += 1,
-            b'\n' | b'=' | b',' | b'"' | b'\'' | b'#' => dots = 0,
-            _ => {}
-        }
-        if dots > DEEPEST {
-            return Some(offset);
-        }
-    }
-    None
 }
 
 impl<T> Loaded<T> {
@@ -181,11 +170,14 @@ impl<T> Loaded<T> {
 }
 
 impl Report {
-    /// A report of one problem that has no place in a file.
-    pub fn of(message: String, help: &str) -> Self {
-        let help = if help.is_empty() { Vec::new() } else { vec![help.to_owned()] };
-        let problem = Problem { message, help, ..Problem::default() };
-        Report { problems: vec![problem], files: Vec::new() }
+    /// A report of what a builder found wrong with something that is in no file.
+    pub fn of_errors(errors: &[ConfigError]) -> Self {
+        let problem = |error: &ConfigError| Problem {
+            message: format!("`{}`: {}", error.path, error.message),
+            help: if error.help.is_empty() { Vec::new() } else { vec![error.help.clone()] },
+            ..Problem::default()
+        };
+        Report { problems: errors.iter().map(problem).collect(), files: Vec::new() }
     }
 
     /// Whether there is nothing wrong.
@@ -196,6 +188,14 @@ impl Report {
     /// How much is wrong.
     pub fn len(&self) -> usize {
         self.problems.len()
+    }
+
+    /// How much is wrong, in words.
+    pub fn summary(&self) -> String {
+        match self.problems.len() {
+            1 => "1 mistake".to_owned(),
+            many => format!("{many} mistakes"),
+        }
     }
 
     /// All of it, as people read it.

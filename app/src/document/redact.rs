@@ -3,8 +3,9 @@
 //!
 //! 1. The value of a key whose name speaks of secrets is masked, except `{ file = "…" }` and `{ env = "…" }`.
 //! 2. Text that looks like a secret (a private key, a token, a URL with a password) is masked under any key.
-//! 3. A file that is not even TOML has no keys to go by: there, everything from a line that names a secret up to the
-//!    next line that begins another key or table is masked.
+//! 3. The value of a key that nobody reads is masked: the key may be the misspelt name of a secret.
+//! 4. A file that is not even TOML has no keys to go by: there, everything in quotes is masked, every
+//!    line that begins no key or table, and everything from a line that names a secret up to the next that begins one.
 
 use super::tree::{Node, Path, Step, Table, Value};
 
@@ -44,6 +45,13 @@ pub(super) fn masked(text: &str, tree: &Node, broken: bool) -> String {
     String::from_utf8(bytes).unwrap_or_default()
 }
 
+/// The text of a file with one more value masked.
+pub(super) fn masked_value(text: &str, value: &Node) -> String {
+    let mut bytes = text.as_bytes().to_vec();
+    mask_node(value, true, &mut bytes);
+    String::from_utf8(bytes).unwrap_or_default()
+}
+
 fn mask_node(node: &Node, secret: bool, bytes: &mut [u8]) {
     match &node.value {
         Value::Table(table) if secret && is_reference(table) => {}
@@ -80,20 +88,23 @@ fn mask(bytes: &mut [u8], start: usize, end: usize) {
 
 fn mask_lines(text: &str, bytes: &mut [u8]) {
     let mut start = 0;
-    let mut hiding = false;
+    // Inside what a line before began: a secret's value, or a string of several lines.
+    let (mut hiding, mut quoted) = (false, false);
     for line in text.split_inclusive('\n') {
         let head = line.split('=').next().unwrap_or(line);
         let begins = line.contains('=') && head.trim().bytes().all(is_key_byte) || line.trim_start().starts_with('[');
-        if begins {
-            hiding = false;
-        }
+        hiding &= !begins;
         if names_a_secret_somewhere(line) {
             hiding = true;
-            let from = line.find('=').map_or(start, |equals| start + equals + 1);
-            mask(bytes, from, start + line.len());
-        } else if hiding || is_secret_text(line) {
+            let value = line.find('=').map_or(line, |equals| &line[equals + 1..]);
+            mask(bytes, start + line.len() - value.trim_start().len(), start + line.len());
+        } else if !begins || hiding || quoted || is_secret_text(line) {
             mask(bytes, start, start + line.len());
+        } else if let Some(quote) = line.find(['"', '\'']) {
+            // From the first quote on: which of the others close what is anybody's guess.
+            mask(bytes, start + quote, start + line.len());
         }
+        quoted ^= line.matches("\"\"\"").count() % 2 == 1 || line.matches("'''").count() % 2 == 1;
         start += line.len();
     }
 }
@@ -155,6 +166,8 @@ mod tests {
         ] {
             assert!(!shown(text).contains("hunter2"), "{text}: {}", shown(text));
         }
-        assert!(shown("a = = 1\nb = 'shown'\n").contains("shown"));
+        assert!(shown("a = = 1\nb = shown\n").contains("b = shown"));
+        assert!(!shown("a = = 1\nsecert = 'hunter2'\n").contains("hunter2"));
+        assert!(!shown("a = = 1\nsecert = '''\nhunter2\n'''\n").contains("hunter2"));
     }
 }

@@ -40,6 +40,9 @@ pub(super) fn render(problem: &Problem, files: &[Shown], colour: bool) -> String
     text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
 }
 
+/// How far into a line a mark may be for the line to be shown.
+const LONGEST: usize = 2_000;
+
 /// The one line that is shown, and what is marked in it.
 struct Excerpt<'f> {
     file: &'f Shown,
@@ -57,6 +60,10 @@ impl<'f> Excerpt<'f> {
         let start = text[..offset].rfind('\n').map_or(0, |n| n + 1);
         let line = text[start..].split('\n').next().unwrap_or_default();
         let line = line.strip_suffix('\r').unwrap_or(line);
+        if offset - start > LONGEST {
+            return None;
+        }
+        let line = &line[..line.floor_char_boundary(LONGEST + 200)];
         let number = 1 + text.as_bytes()[..start].iter().filter(|b| **b == b'\n').count();
         let from = (offset - start).min(line.len());
         let to = place.end.saturating_sub(start).clamp(from, line.len());

@@ -6,7 +6,7 @@
 
 use std::cell::RefCell;
 use std::fmt::{Debug, Write as _};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level};
@@ -14,12 +14,20 @@ use tracing::{Event, Level};
 use super::mask;
 
 thread_local! {
-    static BUFFERS: RefCell<Buffers> = const { RefCell::new(Buffers { line: String::new(), value: String::new() }) };
+    static BUFFERS: RefCell<Buffers> = const { RefCell::new(Buffers::new()) };
 }
 
 struct Buffers {
     line: String,
     value: String,
+    /// The last second that was written out, and how.
+    second: (u64, String),
+}
+
+impl Buffers {
+    const fn new() -> Self {
+        Buffers { line: String::new(), value: String::new(), second: (u64::MAX, String::new()) }
+    }
 }
 
 /// Formats the event and hands the line, line break included, to `write`.
@@ -27,27 +35,31 @@ pub(super) fn with(event: &Event<'_>, json: bool, write: impl FnOnce(&str)) {
     BUFFERS.with(|buffers| match buffers.try_borrow_mut() {
         Ok(mut buffers) => format(event, json, &mut buffers, write),
         // An event while an event is formatted: some `Display` logs. It gets buffers of its own.
-        Err(_) => format(event, json, &mut Buffers { line: String::new(), value: String::new() }, write),
+        Err(_) => format(event, json, &mut Buffers::new(), write),
     });
 }
 
 fn format(event: &Event<'_>, json: bool, buffers: &mut Buffers, write: impl FnOnce(&str)) {
-    let Buffers { line, value } = buffers;
+    let Buffers { line, value, second } = buffers;
     line.clear();
     let level = *event.metadata().level();
     let target = event.metadata().target();
     if json {
         line.push_str("{\"time\":\"");
-        push_time(line, since_epoch());
-        let _ =
-            write!(line, "\",\"level\":\"{}\",\"target\":\"{target}\"", name(level).trim_end().to_ascii_lowercase());
+        push_time(line, second, since_epoch());
+        for part in ["\",\"level\":\"", json_name(level), "\",\"target\":\"", target, "\""] {
+            line.push_str(part);
+        }
         event.record(&mut Json { line, value });
         line.push_str("}\n");
     } else {
-        push_time(line, since_epoch());
-        let _ = write!(line, " {}", name(level));
+        push_time(line, second, since_epoch());
+        line.push(' ');
+        line.push_str(name(level));
         if !target.starts_with("gangplank") {
-            let _ = write!(line, " {target}:");
+            line.push(' ');
+            line.push_str(target);
+            line.push(':');
         }
         event.record(&mut Text { line, value });
         line.push('\n');
@@ -65,14 +77,37 @@ fn name(level: Level) -> &'static str {
     }
 }
 
+fn json_name(level: Level) -> &'static str {
+    match level {
+        Level::ERROR => "error",
+        Level::WARN => "warn",
+        Level::INFO => "info",
+        Level::DEBUG => "debug",
+        Level::TRACE => "trace",
+    }
+}
+
 #[expect(clippy::disallowed_methods, reason = "the log is the edge; its times decide nothing")]
-fn since_epoch() -> std::time::Duration {
+fn since_epoch() -> Duration {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
 }
 
-/// RFC 3339 in UTC with milliseconds. Days to a date as in Howard Hinnant's `civil_from_days`.
-fn push_time(line: &mut String, since_epoch: std::time::Duration) {
+/// RFC 3339 in UTC with milliseconds. A busy log writes many lines per second: all but the first copy it.
+fn push_time(line: &mut String, second: &mut (u64, String), since_epoch: Duration) {
     let seconds = since_epoch.as_secs();
+    if second.0 != seconds {
+        second.0 = seconds;
+        second.1.clear();
+        push_second(&mut second.1, seconds);
+    }
+    line.push_str(&second.1);
+    let millis = since_epoch.subsec_millis();
+    let digit = |n: u32| char::from(b'0' + (n % 10) as u8);
+    line.extend(['.', digit(millis / 100), digit(millis / 10), digit(millis), 'Z']);
+}
+
+/// Days to a date as in Howard Hinnant's `civil_from_days`.
+fn push_second(text: &mut String, seconds: u64) {
     let days = seconds / 86_400 + 719_468;
     let era = days / 146_097;
     let day_of_era = days % 146_097;
@@ -83,8 +118,7 @@ fn push_time(line: &mut String, since_epoch: std::time::Duration) {
     let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
     let year = year_of_era + era * 400 + u64::from(month <= 2);
     let (hour, minute, second) = (seconds / 3_600 % 24, seconds / 60 % 60, seconds % 60);
-    let millis = since_epoch.subsec_millis();
-    let _ = write!(line, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z");
+    let _ = write!(text, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}");
 }
 
 struct Text<'b> {
@@ -193,10 +227,10 @@ fn push_escaped(line: &mut String, value: &str, quoted: bool) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     #[test]
     fn times_are_rfc_3339() {
+        let mut second = Buffers::new().second;
         for (seconds, text) in [
             (0, "1970-01-01T00:00:00.007Z"),
             (951_782_399, "2000-02-28T23:59:59.007Z"),
@@ -204,7 +238,7 @@ mod tests {
             (1_795_305_631, "2026-11-22T00:00:31.007Z"),
         ] {
             let mut line = String::new();
-            push_time(&mut line, Duration::new(seconds, 7_000_000));
+            push_time(&mut line, &mut second, Duration::new(seconds, 7_000_000));
             assert_eq!(line, text);
         }
     }

@@ -194,7 +194,11 @@ impl Gate {
     ) -> Result<Arc<Decision>, Refusal> {
         self.decisions.made.inc();
         let permit = route.policy.permit(authenticated)?;
-        let identity = headers::identity(permit.authenticated().identity(), &self.rule_groups, access_token)?;
+        let mut identity = headers::identity(permit.authenticated().identity(), &self.rule_groups, access_token)?;
+        let expires = permit.authenticated().expires().map(|e| HeaderValue::from_str(&e.to_string()));
+        if let Some(Ok(expires)) = expires {
+            identity.insert(headers::EXPIRES, expires);
+        }
         Ok(Arc::new(Decision { permit, identity, life, until }))
     }
 }

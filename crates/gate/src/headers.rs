@@ -20,6 +20,8 @@ pub(crate) const USER: HeaderName = HeaderName::from_static("x-auth-request-user
 pub(crate) const EMAIL: HeaderName = HeaderName::from_static("x-auth-request-email");
 pub(crate) const GROUPS: HeaderName = HeaderName::from_static("x-auth-request-groups");
 pub(crate) const PREFERRED_USERNAME: HeaderName = HeaderName::from_static("x-auth-request-preferred-username");
+/// When the session or token ends (RFC 3339), so that an app can say so before it happens.
+pub(crate) const EXPIRES: HeaderName = HeaderName::from_static("x-auth-request-expires");
 pub(crate) const ACCESS_TOKEN: HeaderName = HeaderName::from_static("x-auth-request-access-token");
 
 /// What a header block of ours may take, with the status line and what the server adds (`Date`, `Content-Length`).

@@ -55,7 +55,7 @@ pub(super) fn read(config: &GateConfig, errors: &mut Errors) -> Server {
     if dialect == Dialect::Envoy && found == 202 {
         errors.push(ConfigError::new("gate.allowed_status", "Envoy takes 202 for a refusal", "200, or leave it out"));
     }
-    if config.metrics_listen == Some(config.listen) {
+    if config.metrics_listen == Some(config.listen) && config.listen.port() != 0 {
         errors.push(ConfigError::new("gate.metrics_listen", "is the address of gate.listen", "another port"));
     }
     tls(config, errors);

@@ -1,0 +1,149 @@
+//! A good configuration in a few lines: what it listens on, whom it believes, who may go where.
+
+use std::fmt::Write as _;
+
+use gangplank_gate::config::{AllowConfig, ClientConfig, Config, IssuerConfig, RouteConfig};
+
+/// The whole of it.
+pub(super) fn text(config: &Config) -> String {
+    let gate = &config.gate;
+    let mut text = String::from("good\n\n");
+    let scheme = if gate.tls.is_some() { "https" } else { "http" };
+    let _ = writeln!(text, "listens   {scheme}://{}, reached as {}", gate.listen, gate.public_url);
+    if let Some(address) = gate.metrics_listen {
+        let _ = writeln!(text, "metrics   http://{address}/metrics");
+    }
+    for (name, issuer) in &config.issuers {
+        let _ = writeln!(text, "issuer    {name}: {}", self::issuer(issuer));
+    }
+    for (name, client) in &config.clients {
+        let _ = writeln!(text, "client    {name}: {} at {}, {}", client.id, client.issuer, evidence(client));
+    }
+    text.push('\n');
+    text.push_str(&table(config));
+    text
+}
+
+fn issuer(issuer: &IssuerConfig) -> String {
+    let who = match (&issuer.entra, &issuer.url) {
+        (Some(entra), _) => format!("Entra tenant {}", entra.tenant),
+        (None, url) => url.clone().unwrap_or_default(),
+    };
+    match issuer.audiences.as_slice() {
+        [] => format!("{who}; no bearer tokens"),
+        audiences => format!("{who}; bearer tokens for {}", audiences.join(" or ")),
+    }
+}
+
+/// How a client shows that it is the one it says it is.
+fn evidence(client: &ClientConfig) -> &'static str {
+    if client.secret.is_some() {
+        "with a secret"
+    } else if client.certificate.is_some() {
+        "with a certificate"
+    } else if client.federated_token_file.is_some() {
+        "with a federated token"
+    } else {
+        "public"
+    }
+}
+
+/// Who may go where.
+fn table(config: &Config) -> String {
+    let rows: Vec<[String; 4]> = config.routes.iter().map(|route| row(config, route)).collect();
+    let header = ["WHERE", "WHO", "HOW", "TO"].map(str::to_owned);
+    let all: Vec<&[String; 4]> = std::iter::once(&header).chain(&rows).collect();
+    let width = |column: usize| all.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths = [width(0), width(1), width(2)];
+    let line = |row: &[String; 4]| {
+        let line = format!("{:<3$}  {:<4$}  {:<5$}", row[0], row[1], row[2], widths[0], widths[1], widths[2]);
+        format!("{line}  {}", row[3]).trim_end().to_owned() + "\n"
+    };
+    all.into_iter().map(line).collect()
+}
+
+fn row(config: &Config, route: &RouteConfig) -> [String; 4] {
+    let methods = route.methods.as_ref().map(|m| m.join(",") + " ").unwrap_or_default();
+    let place = format!("{methods}{}{}", route.host.as_deref().unwrap_or(""), route.path);
+    let who = route.allow.as_ref().map_or_else(|| "nobody".to_owned(), who);
+    let mut how = Vec::new();
+    if !route.sign_in.0.is_empty() {
+        how.push(format!("sign-in at {}", route.sign_in.0.join(" or ")));
+    }
+    let bearer = bearer(config, route);
+    if !bearer.is_empty() {
+        how.push(format!("token of {}", bearer.join(" or ")));
+    }
+    let to = route.upstream.clone().unwrap_or_else(|| "(forward-auth only)".to_owned());
+    [place, who, how.join(", "), to]
+}
+
+/// Issuers whose tokens are accepted: those that are named, or those of the sign-in that have audiences.
+fn bearer<'c>(config: &'c Config, route: &'c RouteConfig) -> Vec<&'c str> {
+    if let Some(named) = &route.bearer {
+        return named.iter().map(String::as_str).collect();
+    }
+    let clients = route.sign_in.0.iter().filter_map(|name| config.clients.get(name));
+    let mut issuers: Vec<&str> = clients
+        .map(|client| client.issuer.as_str())
+        .filter(|name| config.issuers.get(*name).is_some_and(|issuer| !issuer.audiences.is_empty()))
+        .collect();
+    issuers.dedup();
+    issuers
+}
+
+fn who(allow: &AllowConfig) -> String {
+    if allow.anonymous {
+        return "everybody".to_owned();
+    }
+    let kinds = [
+        ("groups", &allow.groups),
+        ("users", &allow.users),
+        ("e-mail at", &allow.email_domains),
+        ("roles", &allow.roles),
+        ("scopes", &allow.scopes),
+    ];
+    let rules: Vec<String> = kinds
+        .iter()
+        .filter(|(_, values)| !values.is_empty())
+        .map(|(kind, values)| match values.as_slice() {
+            [one] => format!("{kind} {one}"),
+            [first, rest @ ..] => format!("{kind} {first} or {} more", rest.len()),
+            [] => String::new(),
+        })
+        .collect();
+    if rules.is_empty() { "everybody signed in".to_owned() } else { rules.join(" and ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::document;
+
+    #[test]
+    fn who_may_go_where_is_a_table() {
+        let text = "
+            gate = { listen = '127.0.0.1:1', public_url = 'http://a.test' }
+            [[routes]]
+            path = '/'
+            allow.groups = ['g1', 'g2', 'g3']
+            allow.roles = ['r']
+            sign_in = ['a', 'b']
+            [[routes]]
+            host = 'x.test'
+            path = '/healthy'
+            allow.anonymous = true
+            upstream = 'http://127.0.0.1:8080'
+        ";
+        let loaded = document::load_bytes("x.toml", text.as_bytes().to_vec()).unwrap();
+        let expected = "\
+good
+
+listens   http://127.0.0.1:1, reached as http://a.test
+
+WHERE           WHO                              HOW                TO
+/               groups g1 or 2 more and roles r  sign-in at a or b  (forward-auth only)
+x.test/healthy  everybody                                           http://127.0.0.1:8080
+";
+        assert_eq!(super::text(&loaded.value), expected);
+    }
+}

@@ -1,0 +1,140 @@
+//! From a document to a gate: what it is built from, and what holds the one that is in force.
+
+use std::any::Any;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use gangplank_gate::config::Config;
+use gangplank_gate::{Deps, Gate, Shared};
+use gangplank_net::{ReloadingTls, SystemClock};
+use gangplank_oauth::config::ConfigError;
+
+use crate::document::{Loaded, Report};
+
+/// Looks up environment variables.
+pub type SharedEnvironment = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
+
+/// What every gate of this process is built from, and what outlives each of them.
+#[derive(Clone)]
+pub struct Parts {
+    environment: SharedEnvironment,
+    shared: Arc<Shared>,
+}
+
+impl Parts {
+    /// The parts of a process that has just started.
+    pub fn new(environment: SharedEnvironment) -> Self {
+        Parts { environment, shared: Shared::new() }
+    }
+
+    /// What outlives a reload.
+    pub fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// Builds the gate of a document. What is wrong with either is reported together.
+    ///
+    /// # Errors
+    /// Anything is wrong.
+    pub fn wire(&self, mut loaded: Loaded<Config>) -> Result<Wired, Report> {
+        let deps = Deps {
+            clock: Arc::new(SystemClock),
+            environment: &*self.environment,
+            shared: self.shared.clone(),
+            transport: None,
+        };
+        let built = Gate::build(&loaded.value, deps);
+        let gate = built.map_err(|errors| loaded.add(errors)).ok();
+        // The gate's builder has tried it and told what is wrong with it; this one is kept.
+        let pair = loaded.value.gate.tls.as_ref().filter(|_| gate.is_some());
+        let tls = pair.map(|tls| ReloadingTls::load(&tls.cert, &tls.key)).transpose();
+        let tls = tls.map_err(|e| loaded.add(vec![ConfigError::new("gate.tls", e.to_string(), "")]));
+        let report = loaded.report();
+        match (gate, tls) {
+            (Some(gate), Ok(tls)) if report.is_empty() => Ok(Wired { loaded, gate, tls: tls.map(Arc::new) }),
+            _ => Err(report),
+        }
+    }
+}
+
+impl fmt::Debug for Parts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Parts").finish_non_exhaustive()
+    }
+}
+
+/// A gate that could run, and the document it was built from.
+pub struct Wired {
+    /// The document.
+    pub loaded: Loaded<Config>,
+    /// The gate.
+    pub gate: Arc<Gate>,
+    /// The certificate that its listener shows.
+    pub tls: Option<Arc<ReloadingTls>>,
+}
+
+impl Wired {
+    /// Says what is allowed and yet probably not meant.
+    pub fn warn(&self) {
+        for warning in Gate::warnings(&self.loaded.value) {
+            tracing::warn!("{warning}");
+        }
+    }
+
+    /// Starts its background work, and makes it the one in force.
+    pub fn start(self) -> Arc<Current> {
+        Arc::new(Current(ArcSwap::from_pointee(Live::start(self))))
+    }
+}
+
+/// The gate in force. A request takes the one that is here when it arrives, and stays with it.
+pub struct Current(ArcSwap<Live>);
+
+/// A gate at work. Dropping it ends its background work.
+pub struct Live {
+    /// The document.
+    pub loaded: Loaded<Config>,
+    /// The gate.
+    pub gate: Arc<Gate>,
+    _work: Box<dyn Any + Send + Sync>,
+}
+
+impl Current {
+    /// The one in force now.
+    pub fn get(&self) -> Arc<Live> {
+        self.0.load_full()
+    }
+
+    /// The gate in force now.
+    pub fn gate(&self) -> Arc<Gate> {
+        self.0.load().gate.clone()
+    }
+
+    /// Puts another in force, after giving it time to reach its providers: a provider that the one before had
+    /// reached should not be missing for the first requests after a reload.
+    pub async fn replace(&self, wired: Wired, patience: Duration) {
+        let live = Live::start(wired);
+        let ready = tokio::time::timeout(patience, wait_ready(&live.gate)).await;
+        if ready.is_err() {
+            let missing = live.gate.readiness();
+            tracing::warn!(?missing, "the new configuration is in force though not every provider could be reached");
+        }
+        self.0.store(Arc::new(live));
+    }
+}
+
+impl Live {
+    fn start(wired: Wired) -> Self {
+        let work = Box::new(wired.gate.start());
+        Live { loaded: wired.loaded, gate: wired.gate, _work: work }
+    }
+}
+
+/// Waits until every provider that a route needs was reached.
+pub async fn wait_ready(gate: &Gate) {
+    while !gate.readiness().is_empty() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}

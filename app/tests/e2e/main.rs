@@ -1,0 +1,13 @@
+//! The real executable, driven over sockets. One binary, so that it is linked once.
+//!
+//! Each test starts its own processes on ports that the system chose, and ends them.
+
+#![expect(clippy::expect_used, clippy::panic, reason = "a test that can't go on ends")]
+
+mod browser;
+mod check;
+mod dev;
+mod idp;
+mod process;
+mod serve;
+mod session;
