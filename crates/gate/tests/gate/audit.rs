@@ -54,6 +54,7 @@ async fn every_decision_leaves_one_line_and_no_line_holds_a_secret() {
     let mallory = format!("Bearer {}", world.token("mallory"));
     let taken = || LINES.take();
     let mut everything = taken();
+    assert_eq!(everything.iter().filter(|line| line.contains("decision=\"sign-in\"")).count(), 1, "{everything:?}");
 
     let url = format!("{APP}/oauth2/auth?route=app&secret=sesame");
     let mut audit = |lines: Vec<String>| {
