@@ -121,6 +121,8 @@ pub struct Metrics {
     key_age: Family<[Label; 1], Gauge<f64, AtomicU64>>,
     reloads: Family<[StaticLabel; 1], Counter>,
     sessions: Family<[StaticLabel; 1], Counter>,
+    sessions_remembered: Gauge,
+    return_targets_refused: Gauge,
 }
 
 impl Metrics {
@@ -138,6 +140,8 @@ impl Metrics {
             key_age: Family::default(),
             reloads: Family::default(),
             sessions: Family::default(),
+            sessions_remembered: Gauge::default(),
+            return_targets_refused: Gauge::default(),
         };
         let version = [("version", env!("CARGO_PKG_VERSION"))];
         let m = &metrics;
@@ -153,6 +157,16 @@ impl Metrics {
         r.register("keys_age_seconds", "Age of a provider's keys", m.key_age.clone());
         r.register("config_reloads", "Reloads of the configuration", m.reloads.clone());
         r.register("sessions", "What happened to sessions", m.sessions.clone());
+        r.register(
+            "sessions_remembered",
+            "Sessions of which this process remembers something",
+            m.sessions_remembered.clone(),
+        );
+        r.register(
+            "return_targets_refused",
+            "Return targets not followed since the start",
+            m.return_targets_refused.clone(),
+        );
         metrics.registry = r;
         metrics
     }
@@ -206,6 +220,12 @@ impl Metrics {
         if let Some(age) = key_age {
             self.key_age.get_or_create(&labels).set(age.as_secs_f64());
         }
+    }
+
+    /// Notes what is remembered of sessions, and how many return targets were not followed.
+    pub(crate) fn sessions_are(&self, remembered: usize, refused_targets: u64) {
+        self.sessions_remembered.set(i64::try_from(remembered).unwrap_or(i64::MAX));
+        self.return_targets_refused.set(i64::try_from(refused_targets).unwrap_or(i64::MAX));
     }
 
     /// The text that Prometheus reads.

@@ -28,6 +28,11 @@ impl Shared {
         &self.metrics
     }
 
+    /// Tells the metrics what is known of sessions.
+    pub(crate) fn note_sessions(&self) {
+        self.metrics.sessions_are(self.sessions.len(), self.sessions.refused_targets());
+    }
+
     pub(crate) fn sessions(&self) -> &Arc<SharedSessions> {
         &self.sessions
     }
