@@ -180,6 +180,9 @@ impl Gate {
                 "{}", reason.summary
             ),
         }
+        if trace.by == By::Nothing && trace.bearer {
+            trace.by = By::Bearer;
+        }
         let (response, answer) = self.rescue(refusal, context, trace.bearer, trace.offer.as_ref());
         trace.answer = answer;
         response
