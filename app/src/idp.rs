@@ -130,7 +130,8 @@ fn introduction(tenant: &Tenant, config: &TenantConfig) -> String {
     let _ = writeln!(text, "\n  Users");
     for ((username, name), user) in tenant.users().zip(&config.users) {
         let groups = user.groups.len() + user.more_groups;
-        let _ = writeln!(text, "    {username:<24} {name}, in {groups} groups");
+        let plural = if groups == 1 { "" } else { "s" };
+        let _ = writeln!(text, "    {username:<24} {name}, in {groups} group{plural}");
     }
     let _ = writeln!(text, "\n  Applications");
     for application in &config.applications {
