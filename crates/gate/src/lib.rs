@@ -29,6 +29,7 @@ mod sign_in;
 mod sign_out;
 mod stack;
 mod userinfo;
+mod wanted;
 
 pub use body::Body;
 pub use build::Deps;

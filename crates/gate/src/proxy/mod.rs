@@ -130,7 +130,7 @@ impl Gate {
         }
         let Some(origin) = headers.get(ORIGIN) else { return Ok(()) };
         let text = origin.to_str().unwrap_or("");
-        let known = url::Url::parse(text).is_ok_and(|url| self.hosts.may_return_to(&url));
+        let known = url::Url::parse(text).is_ok_and(|url| self.hosts.is_own_origin(&url));
         if known { Ok(()) } else { Err(Refusal::CrossOriginUpgrade(text.chars().take(128).collect())) }
     }
 
