@@ -7,3 +7,4 @@ mod leaks;
 mod proxy;
 mod routes;
 mod support;
+mod wire;
