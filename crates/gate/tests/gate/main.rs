@@ -10,3 +10,4 @@ mod leaks;
 mod proxy;
 mod routes;
 mod support;
+mod wire;
