@@ -4,6 +4,7 @@ mod advisories;
 mod configuration;
 mod forward_auth;
 mod leaks;
+mod provider;
 mod proxy;
 mod routes;
 mod support;
