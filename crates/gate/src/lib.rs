@@ -12,6 +12,8 @@ mod decision;
 mod endpoints;
 mod forward_auth;
 pub mod forwarded;
+#[doc(hidden)]
+pub mod fuzzing;
 mod headers;
 mod health;
 mod hosts;
