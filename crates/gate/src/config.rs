@@ -119,7 +119,7 @@ pub struct SessionConfig {
 }
 
 /// `[issuers.NAME]`: whose tokens are believed. Exactly one of `entra` and `url`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct IssuerConfig {
     /// A tenant of Microsoft Entra ID: its v1 and v2 tokens, and no other tenant's.
@@ -139,7 +139,7 @@ pub struct IssuerConfig {
 }
 
 /// `entra = { … }`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EntraConfig {
     /// The tenant's id (a GUID).
@@ -151,7 +151,7 @@ pub struct EntraConfig {
 }
 
 /// `claims = { … }`: names of claims.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ClaimsConfig {
     /// Default: `preferred_username`, then `upn`, `unique_name`, `email`, `sub`.
