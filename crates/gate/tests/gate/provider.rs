@@ -272,8 +272,8 @@ async fn a_reload_while_the_provider_is_away_keeps_its_keys() {
     assert!(world.reloaded(&config().replace("path = \"/\"", "path = \"no slash\"")).is_err());
     let again = world.reloaded(&config()).unwrap();
     assert!(again.gate.readiness().is_empty());
-    let audience = format!("audiences = [\"api://else\", ");
-    let other = world.reloaded(&config().replacen("audiences = [", &audience, 1)).unwrap();
+    let audience = "audiences = [\"api://else\", ";
+    let other = world.reloaded(&config().replacen("audiences = [", audience, 1)).unwrap();
     assert!(!other.gate.readiness().is_empty());
     assert_eq!(judged(&other, CHECK, &[("authorization", &bearer(&other))]).await.0, 503);
 }
