@@ -54,8 +54,8 @@ impl<'p> RequestPath<'p> {
 }
 
 fn decode(path: &str) -> Result<Cow<'_, str>, Refusal> {
-    if path.bytes().any(|b| b == b'\\' || b < 0x20 || b == 0x7f) {
-        return Err(Refusal::PathAmbiguous("has a backslash or a control character"));
+    if path.bytes().any(|b| b == b'\\' || b <= 0x20 || b == 0x7f) {
+        return Err(Refusal::PathAmbiguous("has a backslash, a blank or a control character"));
     }
     if !path.contains('%') {
         return Ok(Cow::Borrowed(path));
