@@ -31,7 +31,8 @@ pub struct GateConfig {
     /// `.example.com` for every host below it.
     #[serde(default)]
     pub return_hosts: Vec<String>,
-    /// What `/oauth2/auth` answers when allowed: 202 (default, as oauth2-proxy) or 200 (Envoy needs it).
+    /// What `/oauth2/auth` answers when allowed: 202 (default, as oauth2-proxy) or 200 (default with `envoy`, which
+    /// understands nothing else).
     pub allowed_status: Option<u16>,
     /// Whether `/oauth2/auth` itself redirects a browser to the sign-in (Traefik, Caddy, Envoy pass that on), instead
     /// of answering 401 (nginx turns it into a redirect). Default false.
@@ -290,7 +291,8 @@ pub struct PassConfig {
     /// Pass the caller's own `Authorization` header on to the upstream. Default false: it was for the gate.
     #[serde(default)]
     pub authorization: bool,
-    /// Send the client's `Host` to the upstream instead of the upstream's own. Default true.
+    /// Send the client's `Host` to the upstream instead of the upstream's own. Default true. It can be said only over
+    /// HTTP/1.1: an `https` upstream is asked by HTTP/2 if this is false, and an `h2c` upstream always sees its own.
     pub host: Option<bool>,
 }
 

@@ -13,6 +13,8 @@
 //!
 //! All but `auth`, which proxies ask under names of their own, answer only on hosts that the configuration knows.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::request::Parts;
 use http::{Method, Response};
@@ -30,6 +32,8 @@ use crate::{Body, Refusal, userinfo};
 
 /// The largest form that is read. Ours has one field.
 const MAX_FORM: usize = 16 << 10;
+/// How long it may take to arrive.
+const FORM_TIME: Duration = Duration::from_secs(10);
 
 impl Gate {
     /// Answers at an endpoint. `name` is what follows the prefix and its slash, decoded.
@@ -169,10 +173,10 @@ where
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BodyError>,
 {
-    match Limited::new(body, MAX_FORM).collect().await {
-        Ok(form) => Ok(form.to_bytes()),
-        Err(error) if error.is::<http_body_util::LengthLimitError>() => Err(Refusal::FormTooLarge(MAX_FORM)),
-        Err(_) => Err(Refusal::BodyBroken),
+    match tokio::time::timeout(FORM_TIME, Limited::new(body, MAX_FORM).collect()).await {
+        Ok(Ok(form)) => Ok(form.to_bytes()),
+        Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => Err(Refusal::FormTooLarge(MAX_FORM)),
+        Ok(Err(_)) | Err(_) => Err(Refusal::BodyBroken),
     }
 }
 

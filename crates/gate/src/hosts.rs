@@ -14,7 +14,7 @@ use url::{Host, Url};
 
 /// See the module.
 #[derive(Debug)]
-pub(crate) struct Hosts {
+pub struct Hosts {
     https: bool,
     port: Option<u16>,
     public_host: String,
@@ -28,7 +28,10 @@ pub(crate) struct Hosts {
 
 impl Hosts {
     /// Reads `gate.public_url`, the hosts of routes, `gate.return_hosts` and whether `cookies.domain` is set.
-    pub(crate) fn new<'a>(
+    ///
+    /// # Errors
+    /// All that is wrong with them.
+    pub fn new<'a>(
         public_url: &str,
         route_hosts: impl IntoIterator<Item = &'a str>,
         return_hosts: &[String],
@@ -129,13 +132,13 @@ impl Hosts {
     }
 
     /// `scheme://authority`, without a slash.
-    pub(crate) fn origin(&self, authority: &str) -> String {
+    pub fn origin(&self, authority: &str) -> String {
         format!("{}://{authority}", self.scheme())
     }
 
     /// Whether a sign-in may end at this URL: a host of ours or a return host, the scheme not below ours, the port the
     /// scheme's own or ours.
-    pub(crate) fn may_return_to(&self, url: &Url) -> bool {
+    pub fn may_return_to(&self, url: &Url) -> bool {
         let scheme_fits = url.scheme() == "https" || (url.scheme() == "http" && !self.https);
         let port_fits = url.port().is_none() || url.port() == self.port;
         let Some(host) = url.host_str() else { return false };

@@ -129,8 +129,8 @@ pub enum Refusal {
     /// A form larger than any that we hand out.
     #[error("the form is larger than {0} bytes")]
     FormTooLarge(usize),
-    /// The body broke off.
-    #[error("the body of the request broke off")]
+    /// The body broke off, or took too long.
+    #[error("the body of the request broke off or took too long")]
     BodyBroken,
 
     // The upstream.
@@ -221,7 +221,7 @@ catalogue! {
         "Add the page's host to gate.return_hosts if it is yours.";
     FORM_TOO_LARGE = "form-too-large", Caller, "The form is larger than any that the gate hands out.",
         "Use the form of the sign-out page.";
-    BODY_BROKEN = "body-broken", Caller, "The body of the request broke off.", "Send it again.";
+    BODY_BROKEN = "body-broken", Caller, "The body of the request broke off, or took too long.", "Send it again.";
     UPSTREAM_CONNECT = "upstream-unreachable", Upstream, "There is no connection to the upstream, or no TLS with it.",
         "See that the service runs, that upstream names its address and port, and that upstream_ca_file holds its authority.";
     UPSTREAM_PROTOCOL = "upstream-broken", Upstream, "The upstream broke off, or did not speak HTTP.",

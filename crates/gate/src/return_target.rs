@@ -22,7 +22,7 @@ pub(crate) const LONGEST: usize = 1024;
 
 /// A place that a sign-in may return to: a path on the origin that asked, or a URL of an allowed origin.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct ReturnTarget(String);
+pub struct ReturnTarget(String);
 
 impl ReturnTarget {
     /// The front page.
@@ -31,7 +31,10 @@ impl ReturnTarget {
     }
 
     /// Judges `text` as it would be seen from `authority` (one of ours), with our endpoints below `prefix`.
-    pub(crate) fn judge(
+    ///
+    /// # Errors
+    /// Which rule it breaks.
+    pub fn judge(
         text: &str,
         authority: &str,
         hosts: &Hosts,
@@ -79,7 +82,7 @@ impl ReturnTarget {
     }
 
     /// As a `Location`.
-    pub(crate) fn as_str(&self) -> &str {
+    pub fn as_str(&self) -> &str {
         &self.0
     }
 

@@ -152,7 +152,8 @@ impl Gate {
         let context = &arrival.context;
         map.remove(HOST);
         if let Ok(host) = HeaderValue::from_str(&context.authority) {
-            if upstream.pass_host {
+            // HTTP/2 has one place for the host and for whom to connect to.
+            if upstream.pass_host && upstream.scheme.as_str() != "h2c" {
                 map.insert(HOST, host.clone());
             }
             map.insert(X_FORWARDED_HOST, host);
@@ -176,24 +177,22 @@ impl Gate {
         map.extend(decision.identity.iter().map(|(name, value)| (name.clone(), value.clone())));
     }
 
+    /// Takes our cookie out, and joins what HTTP/2 may have split (RFC 9113 §8.2.3).
     fn strip_cookie(&self, map: &mut HeaderMap) {
         if !map.contains_key(COOKIE) {
             return;
         }
-        let sent: Vec<HeaderValue> = map.get_all(COOKIE).iter().cloned().collect();
+        let sent = map.get_all(COOKIE).iter();
+        let kept: Vec<HeaderValue> = sent.filter_map(|v| headers::without_own_cookie(v, &self.own_cookies)).collect();
         map.remove(COOKIE);
-        let kept: Vec<HeaderValue> =
-            sent.iter().filter_map(|value| headers::without_own_cookie(value, &self.own_cookies)).collect();
-        // HTTP/2 clients send several; HTTP/1.1 servers read one (RFC 9113 §8.2.3).
         let joined = match kept.as_slice() {
-            [] => None,
-            [one] => Some(one.clone()),
+            [] => return,
+            [one] => Ok(one.clone()),
             many => {
                 HeaderValue::from_bytes(&many.iter().map(HeaderValue::as_bytes).collect::<Vec<_>>().join(&b"; "[..]))
-                    .ok()
             }
         };
-        if let Some(joined) = joined {
+        if let Ok(joined) = joined {
             map.insert(COOKIE, joined);
         }
     }

@@ -245,6 +245,11 @@ fn what_is_allowed_and_odd_is_warned_of() {
         toml::from_str(&(head("") + "\n[clients.idle]\nissuer = \"corp\"\nid = \"x\"\n" + &demo("/", ""))).unwrap();
     let warnings = gangplank_gate::Gate::warnings(&config);
     assert_eq!(warnings.len(), 2, "{warnings:?}");
+    for (url, expected) in [("http://app.example.com", 3), ("http://localhost:4180", 2), ("http://127.0.0.1", 2)] {
+        let mut config = config.clone();
+        config.gate.public_url = url.to_owned();
+        assert_eq!(gangplank_gate::Gate::warnings(&config).len(), expected, "{url}");
+    }
 }
 
 #[test]

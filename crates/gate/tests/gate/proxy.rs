@@ -244,6 +244,24 @@ async fn the_upstream_sees_who_it_is_and_nothing_that_the_client_made_up() {
 }
 
 #[tokio::test]
+async fn cookies_that_http_2_split_are_joined_again() {
+    let (address, seen) = upstream().await;
+    let front = Front::new(&open("/", &to(address))).await;
+    let split = [("cookie", "a=1"), ("cookie", "__Host-gangplank=x"), ("cookie", "b=2; c=3")];
+    front.get("/", &split).await;
+    assert_eq!(seen.header("cookie").as_deref(), Some("a=1; b=2; c=3"));
+}
+
+#[tokio::test]
+async fn a_head_keeps_its_length_and_has_no_body() {
+    let (address, _) = upstream().await;
+    let front = Front::new(&open("/", &to(address))).await;
+    let head = front.client.request(front.request(Method::HEAD, "/", &[], "")).await.unwrap();
+    assert_eq!((head.status(), head.headers()["content-length"].to_str().unwrap()), (StatusCode::OK, "8"));
+    assert_eq!(text(head).await, "");
+}
+
+#[tokio::test]
 async fn a_trusted_proxys_account_is_continued() {
     let (address, seen) = upstream().await;
     let head = head("").replace("10.0.0.0/8", "127.0.0.0/8");
