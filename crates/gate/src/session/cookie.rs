@@ -99,8 +99,8 @@ impl SessionCookie {
     pub(crate) fn presented<'r>(&self, headers: &'r HeaderMap) -> Presented<'r> {
         let mut found = Presented::None;
         for header in headers.get_all(COOKIE) {
-            let Ok(text) = std::str::from_utf8(header.as_bytes()) else { continue };
-            for value in text.split(';').filter_map(|pair| self.value_of(pair)) {
+            // Pair by pair: an application's own cookie need not be UTF-8, and must not hide ours.
+            for value in header.as_bytes().split(|b| *b == b';').filter_map(|pair| self.value_of(pair)) {
                 match found {
                     Presented::None => found = Presented::One(value),
                     Presented::One(before) if before == value => {}
@@ -122,7 +122,8 @@ impl SessionCookie {
         header(format!("{}={}; Max-Age=0", self.name, self.attributes))
     }
 
-    fn value_of<'p>(&self, pair: &'p str) -> Option<&'p str> {
+    fn value_of<'p>(&self, pair: &'p [u8]) -> Option<&'p str> {
+        let pair = std::str::from_utf8(pair).ok()?;
         pair.trim_matches([' ', '\t']).strip_prefix(self.name.as_str())?.strip_prefix('=')
     }
 }
@@ -207,6 +208,9 @@ mod tests {
             }
             assert_eq!(cookie.presented(&headers), expected, "{lines:?}");
         }
+        let mut latin = HeaderMap::new();
+        latin.append(COOKIE, HeaderValue::from_bytes(b"name=J\xfcrgen; __Host-gangplank=x").unwrap());
+        assert_eq!(cookie.presented(&latin), Presented::One("x"), "an application's cookie hides ours");
     }
 
     #[test]
