@@ -73,8 +73,8 @@ pub enum Dialect {
 pub struct LimitsConfig {
     /// The largest request head. Default `"64KiB"`: nginx lets 32 KiB through, and proxies add to it.
     pub head: Option<ByteLimit>,
-    /// How long a client may take to send a request head. Default `"10s"`. (Between two requests a connection may be
-    /// silent for 75 s: a proxy in front keeps its connections for 60 s and must be the one to close them.)
+    /// How long a client may take to send a request head. Default `"10s"`. Between requests a connection may be silent
+    /// for 75 s, always: a proxy in front keeps its connections for 60 s and must be the one to close them.
     pub head_time: Option<Span>,
     /// How long open requests may finish after a stop was asked for. Default `"20s"`, below Kubernetes' 30 s.
     pub drain: Option<Span>,
