@@ -111,8 +111,7 @@ impl Gate {
 
     async fn begin(&self, arrival: &Arrival, head: &Parts) -> Result<Response<Body>, Refusal> {
         let context = &arrival.context;
-        let (target, client) =
-            (parameter(context.query.as_deref(), "rd"), parameter(context.query.as_deref(), "client"));
+        let (target, client) = (return_to(context.query.as_deref()), parameter(context.query.as_deref(), "client"));
         let target = target.as_deref();
         if let Some(client) = client {
             return Ok(self.sign_in.start(context, &head.headers, Some(&client), target).await?);
@@ -124,7 +123,7 @@ impl Gate {
     }
 
     fn choose(&self, arrival: &Arrival, head: &Parts) -> Response<Body> {
-        let target = parameter(arrival.context.query.as_deref(), "rd");
+        let target = return_to(arrival.context.query.as_deref());
         let clients = self.clients_for(arrival, target.as_deref());
         self.sign_in.chooser(&arrival.context, &head.headers, &clients, target.as_deref())
     }
@@ -180,6 +179,17 @@ where
     }
 }
 
+/// `rd`. nginx cannot encode what it writes into a redirect: `rd=$scheme://$http_host$request_uri`. So a query that is
+/// `rd=` and a bare URL is that URL to its end, as it stands: its `&` are its own, and nothing is decoded. Where it
+/// leads is judged in either case.
+fn return_to(query: Option<&str>) -> Option<String> {
+    let bare = |rest: &&str| rest.starts_with("http://") || rest.starts_with("https://");
+    match query?.strip_prefix("rd=").filter(bare) {
+        Some(url) => Some(url.to_owned()),
+        None => parameter(query, "rd"),
+    }
+}
+
 fn parameter(query: Option<&str>, name: &str) -> Option<String> {
     let mut pairs = url::form_urlencoded::parse(query?.as_bytes());
     pairs.find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
@@ -187,4 +197,24 @@ fn parameter(query: Option<&str>, name: &str) -> Option<String> {
 
 fn wrong_method(method: &Method, allow: &'static str) -> Refusal {
     Refusal::EndpointMethod { method: shown(method), allow }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bare_url_in_rd_is_taken_to_its_end_as_it_stands() {
+        for (query, expected) in [
+            ("rd=https://a.test/x?page=2&next=https://b.test/", "https://a.test/x?page=2&next=https://b.test/"),
+            ("rd=http://a.test/100%25+%26?q=%2F", "http://a.test/100%25+%26?q=%2F"),
+            ("rd=https%3A%2F%2Fa.test%2Fx%3Fa%3D1%26b%3D2&client=corp", "https://a.test/x?a=1&b=2"),
+            ("client=corp&rd=%2Fx%3Fa%3D1", "/x?a=1"),
+            ("rd=/x?a=1&client=corp", "/x?a=1"),
+        ] {
+            assert_eq!(return_to(Some(query)).as_deref(), Some(expected), "{query}");
+        }
+        assert_eq!(return_to(Some("client=corp")), None);
+        assert_eq!(return_to(None), None);
+    }
 }
