@@ -3,8 +3,8 @@
 //! | path | methods | |
 //! |---|---|---|
 //! | `auth` | any | forward-auth, for the proxy in front; below it for Envoy |
-//! | `start` | GET | begins a sign-in and leads back to `rd` |
-//! | `sign_in` | GET | lets people choose where to sign in |
+//! | `start` | GET | begins a sign-in and leads back to `rd` ([`wanted`](crate::wanted)) |
+//! | `sign_in` | GET | lets people choose where to sign in, and leads back to `rd` |
 //! | `callback` | GET | the provider's answer |
 //! | `sign_out` | GET, POST | asks, and does |
 //! | `signed_out` | GET | the end |
@@ -25,9 +25,10 @@ use crate::body::BodyError;
 use crate::context::Arrival;
 use crate::forwarded::{absolute_form, host_of, origin_form};
 use crate::metrics::Answer;
-use crate::route::shown;
+use crate::route::{RequestPath, shown};
 use crate::session::SessionOutcome;
 use crate::stack::{Gate, Trace, offer};
+use crate::wanted::Wanted;
 use crate::{Body, Refusal, userinfo};
 
 /// The largest form that is read. Ours has one field.
@@ -111,7 +112,7 @@ impl Gate {
 
     async fn begin(&self, arrival: &Arrival, head: &Parts) -> Result<Response<Body>, Refusal> {
         let context = &arrival.context;
-        let (target, client) = (return_to(context.query.as_deref()), parameter(context.query.as_deref(), "client"));
+        let Wanted { target, client } = self.wanted(arrival, head);
         let target = target.as_deref();
         if let Some(client) = client {
             return Ok(self.sign_in.start(context, &head.headers, Some(&client), target).await?);
@@ -123,9 +124,25 @@ impl Gate {
     }
 
     fn choose(&self, arrival: &Arrival, head: &Parts) -> Response<Body> {
-        let target = return_to(arrival.context.query.as_deref());
+        let target = self.wanted(arrival, head).target;
         let clients = self.clients_for(arrival, target.as_deref());
         self.sign_in.chooser(&arrival.context, &head.headers, &clients, target.as_deref())
+    }
+
+    fn wanted(&self, arrival: &Arrival, head: &Parts) -> Wanted {
+        let query = arrival.context.query.as_deref().unwrap_or_default();
+        let mut wanted = Wanted::read(query, |name| self.clients.iter().any(|client| client == name));
+        if wanted.target.is_none() && arrival.trusted {
+            // What can't be understood is no target, and a sign-in never fails for its target.
+            let original = self.believed.original(&head.headers).ok().flatten();
+            wanted.target = original.and_then(|original| {
+                let own = RequestPath::parse(&original.path).map(|path| matches!(self.own_path(&path), Ok(Some(_))));
+                let origin = self.hosts.origin(&self.hosts.authority(&original.authority)?);
+                let query = original.query.map_or_else(String::new, |query| format!("?{query}"));
+                own.is_ok_and(|own| !own).then(|| format!("{origin}{}{query}", original.path))
+            });
+        }
+        wanted
     }
 
     /// The clients of the route that somebody wants to return to; all of them if that can't be told.
@@ -179,42 +196,6 @@ where
     }
 }
 
-/// `rd`. nginx cannot encode what it writes into a redirect: `rd=$scheme://$http_host$request_uri`. So a query that is
-/// `rd=` and a bare URL is that URL to its end, as it stands: its `&` are its own, and nothing is decoded. Where it
-/// leads is judged in either case.
-fn return_to(query: Option<&str>) -> Option<String> {
-    let bare = |rest: &&str| rest.starts_with("http://") || rest.starts_with("https://");
-    match query?.strip_prefix("rd=").filter(bare) {
-        Some(url) => Some(url.to_owned()),
-        None => parameter(query, "rd"),
-    }
-}
-
-fn parameter(query: Option<&str>, name: &str) -> Option<String> {
-    let mut pairs = url::form_urlencoded::parse(query?.as_bytes());
-    pairs.find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
-}
-
 fn wrong_method(method: &Method, allow: &'static str) -> Refusal {
     Refusal::EndpointMethod { method: shown(method), allow }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_bare_url_in_rd_is_taken_to_its_end_as_it_stands() {
-        for (query, expected) in [
-            ("rd=https://a.test/x?page=2&next=https://b.test/", "https://a.test/x?page=2&next=https://b.test/"),
-            ("rd=http://a.test/100%25+%26?q=%2F", "http://a.test/100%25+%26?q=%2F"),
-            ("rd=https%3A%2F%2Fa.test%2Fx%3Fa%3D1%26b%3D2&client=corp", "https://a.test/x?a=1&b=2"),
-            ("client=corp&rd=%2Fx%3Fa%3D1", "/x?a=1"),
-            ("rd=/x?a=1&client=corp", "/x?a=1"),
-        ] {
-            assert_eq!(return_to(Some(query)).as_deref(), Some(expected), "{query}");
-        }
-        assert_eq!(return_to(Some("client=corp")), None);
-        assert_eq!(return_to(None), None);
-    }
 }

@@ -11,7 +11,7 @@
 //! Matching costs one look-up per segment and kind of host, however many routes there are. The query never takes part.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use http::Method;
 
@@ -177,6 +177,14 @@ impl Routes {
         let at = if route.methods.is_empty() { here.len() } else { 0 };
         here.insert(at, (route.methods, id));
         Ok(id)
+    }
+
+    /// The routes of every host and path where some route names its methods.
+    pub(crate) fn told_apart_by_method(&self) -> HashSet<RouteId> {
+        let tables = self.exact.values().chain(self.below.values()).chain([&self.any]);
+        let places = tables.flat_map(|paths| paths.by_path.values());
+        let apart = places.filter(|routes| routes.iter().any(|(methods, _)| !methods.is_empty()));
+        apart.flatten().map(|(_, id)| *id).collect()
     }
 
     /// Makes a host known that has no route of its own.

@@ -189,7 +189,7 @@ impl Gate {
     }
 
     /// What of the path is below the prefix: `auth`, `static/…`, or empty for the prefix itself.
-    fn own_path<'p>(&self, path: &'p RequestPath<'_>) -> Result<Option<&'p str>, Refusal> {
+    pub(crate) fn own_path<'p>(&self, path: &'p RequestPath<'_>) -> Result<Option<&'p str>, Refusal> {
         let below = |path: &'p str| match path.strip_prefix(&self.prefix) {
             Some("") => Some(""),
             Some(rest) => rest.strip_prefix('/'),

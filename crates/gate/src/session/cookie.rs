@@ -99,8 +99,8 @@ impl SessionCookie {
     pub(crate) fn presented<'r>(&self, headers: &'r HeaderMap) -> Presented<'r> {
         let mut found = Presented::None;
         for header in headers.get_all(COOKIE) {
-            let Ok(text) = std::str::from_utf8(header.as_bytes()) else { continue };
-            for value in text.split(';').filter_map(|pair| self.value_of(pair)) {
+            // By bytes: another application's cookie need not be text, and must not take ours with it.
+            for value in header.as_bytes().split(|b| *b == b';').filter_map(|pair| self.value_of(pair)) {
                 match found {
                     Presented::None => found = Presented::One(value),
                     Presented::One(before) if before == value => {}
@@ -122,8 +122,10 @@ impl SessionCookie {
         header(format!("{}={}; Max-Age=0", self.name, self.attributes))
     }
 
-    fn value_of<'p>(&self, pair: &'p str) -> Option<&'p str> {
-        pair.trim_matches([' ', '\t']).strip_prefix(self.name.as_str())?.strip_prefix('=')
+    /// The value, if the pair is ours. One that is not text cannot be: it opens as nothing.
+    fn value_of<'p>(&self, pair: &'p [u8]) -> Option<&'p str> {
+        let value = pair.trim_ascii().strip_prefix(self.name.as_bytes())?.strip_prefix(b"=")?;
+        Some(std::str::from_utf8(value).unwrap_or(""))
     }
 }
 
@@ -206,6 +208,21 @@ mod tests {
                 headers.append(COOKIE, HeaderValue::from_str(line).unwrap());
             }
             assert_eq!(cookie.presented(&headers), expected, "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn what_other_applications_set_does_not_hide_it() {
+        let cookie = cookie("https://a.example.com", CookiesConfig::default());
+        for (line, expected) in [
+            (&b"name=J\xf6rg; __Host-gangplank=v; z=\xff"[..], Presented::One("v")),
+            // White space that only some take for white space begins another name.
+            (b"\xc2\xa0__Host-gangplank=v", Presented::None),
+            (b"__Host-gangplank=\xff", Presented::One("")),
+            (b"__Host-gangplank=v; __Host-gangplank=\xff", Presented::Several),
+        ] {
+            let headers = HeaderMap::from_iter([(COOKIE, HeaderValue::from_bytes(line).unwrap())]);
+            assert_eq!(cookie.presented(&headers), expected, "{line:?}");
         }
     }
 
