@@ -99,6 +99,28 @@ fn an_email_is_verified_only_where_somebody_vouches() {
 }
 
 #[test]
+fn an_address_that_the_provider_calls_unverified_is_nobodys() {
+    for (entra, members, kept) in [
+        (false, json!({ "email": "a@x" }), true),
+        (false, json!({ "email": "a@x", "email_verified": true }), true),
+        (false, json!({ "email": "a@x", "email_verified": false }), false),
+        (false, json!({ "email": "a@x", "email_verified": "false" }), false),
+        // Entra says it of one tenant's own directory, and mostly does not say it at all.
+        (true, json!({ "email": "a@x" }), true),
+        (true, json!({ "email": "a@x", "xms_edov": false }), false),
+    ] {
+        let found = map(entra, members.clone()).unwrap();
+        let (email, name) = if kept { (Some("a@x"), "a@x") } else { (None, "s") };
+        assert_eq!((found.email.as_deref(), found.username.as_str()), (email, name), "{entra} {members}");
+    }
+    let names = ClaimNames { username: Some("email".to_owned()), ..ClaimNames::default() };
+    let mapping = Mapping { issuer: "corp".into(), entra: false, names };
+    let refused = mapping.identity(&claims(&json!({ "email": "a@x", "email_verified": false }))).unwrap_err();
+    assert_eq!(refused.reason().name, "claim-unusable");
+    assert_eq!(mapping.identity(&claims(&json!({ "email": "a@x" }))).unwrap().username, "a@x");
+}
+
+#[test]
 fn scopes_roles_client_and_uid() {
     let found =
         map(true, json!({ "scp": "read  write", "roles": "Admin", "appid": "c", "oid": "o", "tid": "t" })).unwrap();
