@@ -4,7 +4,8 @@
 //!    `unique_name`, `email`, `sub`. At Entra ID none of the first four is proof of anything but what a directory
 //!    says today; rules that must outlive a rename name groups, roles or `uid`.
 //! 2. Names and groups that begin with `system:` are Kubernetes' own: such a name is refused, such a group dropped.
-//! 3. A value is refused if it is empty, longer than 1 KiB, or holds a control character; a group claim that is
+//! 3. A value is refused if it is empty, longer than 1 KiB, or holds a control character, and a user name also if it begins
+//!    or ends with white space, which headers lose: `admin ` must not become `admin`. A group claim that is
 //!    neither a string nor an array of strings, or has more than 10,000 of them, is refused as a whole.
 //! 4. An e-mail address is verified if `email_verified` is true, or if it is absent and the issuer is not Entra ID.
 //!    Entra lets people edit theirs: there, also if configured as a plain issuer, it is verified only if `xms_edov`
@@ -48,7 +49,7 @@ impl Mapping {
         let (groups, groups_unresolved) = self.groups(claims)?;
         let verified = self.says_verified(claims);
         let email = claims.str(self.email_claim()).filter(|value| usable(value).is_ok() && value.contains('@'));
-        let email = email.filter(|_| verified != Some(false));
+        let email = email.filter(|value| verified != Some(false) && value.trim() == *value);
         Ok(Identity {
             issuer: self.issuer.clone(),
             issuer_url: required(claims, "iss")?.to_owned(),
@@ -84,6 +85,9 @@ impl Mapping {
         };
         let (claim, name) =
             first(claims, wanted)?.ok_or_else(|| Refusal::ClaimMissing { wanted: fact(&wanted.join(", ")) })?;
+        if name.trim() != name {
+            return Err(Refusal::ClaimUnusable { claim: fact(claim), problem: "begins or ends with white space" });
+        }
         if name.starts_with(RESERVED) {
             return Err(Refusal::NameReserved { claim: fact(claim), value: fact(name) });
         }

@@ -78,6 +78,16 @@ fn names_of_kubernetes_are_refused_and_its_groups_dropped() {
 }
 
 #[test]
+fn a_name_that_differs_from_another_by_white_space_alone_is_refused() {
+    for name in ["admin ", " admin", "admin\u{a0}", "\u{2003}admin", " "] {
+        assert_eq!(refused(json!({ "preferred_username": name })), "claim-unusable", "{name:?}");
+        let who = map(true, json!({ "preferred_username": "ada", "email": format!("a@x{name} ") })).unwrap();
+        assert_eq!(who.email, None, "{name:?}");
+    }
+    assert_eq!(map(true, json!({ "preferred_username": "Ada L" })).unwrap().username, "Ada L");
+}
+
+#[test]
 fn an_email_is_verified_only_where_somebody_vouches() {
     for (entra, members, verified) in [
         (false, json!({ "email": "a@x" }), true),
