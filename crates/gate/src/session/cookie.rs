@@ -99,8 +99,7 @@ impl SessionCookie {
     pub(crate) fn presented<'r>(&self, headers: &'r HeaderMap) -> Presented<'r> {
         let mut found = Presented::None;
         for header in headers.get_all(COOKIE) {
-            let Ok(text) = std::str::from_utf8(header.as_bytes()) else { continue };
-            for value in text.split(';').filter_map(|pair| self.value_of(pair)) {
+            for value in header.as_bytes().split(|b| *b == b';').filter_map(|pair| self.value_of(pair)) {
                 match found {
                     Presented::None => found = Presented::One(value),
                     Presented::One(before) if before == value => {}
@@ -122,8 +121,11 @@ impl SessionCookie {
         header(format!("{}={}; Max-Age=0", self.name, self.attributes))
     }
 
-    fn value_of<'p>(&self, pair: &'p str) -> Option<&'p str> {
-        pair.trim_matches([' ', '\t']).strip_prefix(self.name.as_str())?.strip_prefix('=')
+    /// The value, if the pair is ours. One that is no text is one that can't be opened: an app beside us may set its
+    /// own cookies in any encoding, and ours must be found among them.
+    fn value_of<'p>(&self, pair: &'p [u8]) -> Option<&'p str> {
+        let value = pair.trim_ascii().strip_prefix(self.name.as_bytes())?.strip_prefix(b"=")?;
+        Some(std::str::from_utf8(value).unwrap_or("?"))
     }
 }
 
@@ -206,6 +208,21 @@ mod tests {
                 headers.append(COOKIE, HeaderValue::from_str(line).unwrap());
             }
             assert_eq!(cookie.presented(&headers), expected, "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn a_cookie_of_somebody_else_in_another_encoding_hides_nothing() {
+        let cookie = cookie("https://a.example.com", CookiesConfig::default());
+        for (line, expected) in [
+            (&b"app=caf\xe9; __Host-gangplank=v"[..], Presented::One("v")),
+            (b"__Host-gangplank=v; app=\xff\xfe", Presented::One("v")),
+            (b"__Host-gangplank=\xff", Presented::One("?")),
+            (b"__Host-gangplank=\xff; __Host-gangplank=v", Presented::Several),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.append(COOKIE, HeaderValue::from_bytes(line).unwrap());
+            assert_eq!(cookie.presented(&headers), expected, "{line:?}");
         }
     }
 
