@@ -35,10 +35,16 @@ impl<'p> RequestPath<'p> {
             return Err(Refusal::PathAmbiguous("does not begin with a slash"));
         }
         let decoded = decode(path)?;
-        if decoded.split('/').any(is_dot_segment) {
+        // Most paths have neither a dot behind a slash nor anything that readers differ about.
+        let (mut dot, mut differs) = (false, false);
+        for (here, next) in decoded.bytes().zip(decoded.bytes().skip(1)) {
+            dot |= here == b'/' && next == b'.';
+            differs |= (here == b'/' && next == b'/') || next == b';';
+        }
+        if dot && decoded.split('/').any(is_dot_segment) {
             return Err(Refusal::PathAmbiguous("has a dot segment"));
         }
-        let lenient = (decoded.contains("//") || decoded.contains(';')).then(|| lenient(&decoded));
+        let lenient = differs.then(|| lenient(&decoded));
         Ok(RequestPath { decoded, lenient: lenient.filter(|l| *l != path) })
     }
 
