@@ -4,9 +4,9 @@
 //! * The level governs our own targets. Libraries get a word in from `warn` up, whatever the level: below that, those
 //!   that speak HTTP tell headers, and headers are credentials.
 //! * `audit`, the line per decision, has a switch of its own. Switched off it costs one load.
-//! * Lines are written by a thread ([`writer`]): a request never waits for a terminal, unless an audit line would
+//! * Lines are written by a thread (`writer`): a request never waits for a terminal, unless an audit line would
 //!   be lost otherwise.
-//! * No secret is ever given to a log; [`mask`] is the net below.
+//! * No secret is ever given to a log; `mask` is the net below.
 //!
 //! Spans are not recorded: the request id is a field of each event.
 

@@ -187,7 +187,7 @@ impl Reader<'_> {
             );
             return String::new();
         };
-        if parsed.lenient().is_some() || path.contains(['?', '#', '*']) {
+        if parsed.as_str().contains("//") || path.contains([';', '?', '#', '*']) {
             let help = "a plain path such as \"/api/v1\"; everything below it belongs to it";
             self.say(at, format!("{path:?} has an empty segment, a parameter, a query or a pattern"), help);
             return String::new();
