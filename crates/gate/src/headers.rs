@@ -102,7 +102,8 @@ pub(crate) fn identity(
 }
 
 fn value(text: &str, what: &'static str) -> Result<HeaderValue, Refusal> {
-    if text.bytes().any(|b| b < 0x20 || b == 0x7f) {
+    // White space at the ends is no part of a value: `admin ` would arrive as `admin`.
+    if text.bytes().any(|b| b < 0x20 || b == 0x7f) || text.trim() != text {
         return Err(Refusal::IdentityUnfit(what));
     }
     HeaderValue::from_bytes(text.as_bytes()).map_err(|_| Refusal::IdentityUnfit(what))
@@ -224,7 +225,7 @@ mod tests {
 
     #[test]
     fn a_name_that_would_split_a_header_is_refused() {
-        for name in ["a\r\nX-Auth-Request-User: root", "a\nb", "a\0", "a\tb"] {
+        for name in ["a\r\nX-Auth-Request-User: root", "a\nb", "a\0", "a\tb", "a ", " a", "a\u{a0}"] {
             let who = Identity { username: name.into(), ..Identity::default() };
             assert!(matches!(identity(&who, &RuleGroups::default(), None), Err(Refusal::IdentityUnfit(_))), "{name:?}");
         }

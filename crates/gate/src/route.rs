@@ -395,7 +395,7 @@ mod tests {
             ("/public/a..b", 1),
             ("/public/Some.File", 1),
             ("/Publications/Main.css", 0),
-            ("/public/ends. ", 1),
+            ("/public/ends.%20", 1),
         ] {
             assert_eq!(find(&r, "h", path), Ok(expected), "{path}");
         }
