@@ -7,6 +7,7 @@
 mod browser;
 mod check;
 mod dev;
+mod docs;
 mod idp;
 mod process;
 mod serve;

@@ -194,6 +194,11 @@ impl Issuer {
 
     /// Keeps metadata and keys fresh, for ever: every hour, after a failure from 1 s doubling to 60 s. Spawn it once.
     pub async fn keep_fresh(self: Arc<Self>) {
+        // Taken over from a gate before this one, its keys may be fresh.
+        if let Some(fetched) = self.health().fetched_at {
+            let age = self.clock.now().since(fetched);
+            tokio::time::sleep(jittered(Self::REFRESH_EVERY.saturating_sub(age))).await;
+        }
         let mut failures = 0_u32;
         loop {
             let pause = match self.jwks.refresh(self.clock.now()).await {

@@ -1,6 +1,6 @@
 //! Everything that stands in front of others: sign-in, sessions, policy, forward-auth, the reverse proxy.
 //!
-//! [`Gate::build`] makes a gate from its part of the configuration, [`Gate::handle`] answers requests; [`stack`] shows
+//! [`Gate::build`] makes a gate from its part of the configuration, [`Gate::handle`] answers requests; `stack.rs` shows
 //! the way of a request through it.
 
 mod audit;
@@ -12,6 +12,8 @@ mod decision;
 mod endpoints;
 mod forward_auth;
 pub mod forwarded;
+#[doc(hidden)]
+pub mod fuzzing;
 mod headers;
 mod health;
 mod hosts;

@@ -209,6 +209,9 @@ mod tests {
             }
             assert_eq!(cookie.presented(&headers), expected, "{lines:?}");
         }
+        let mut latin = HeaderMap::new();
+        latin.append(COOKIE, HeaderValue::from_bytes(b"name=J\xfcrgen; __Host-gangplank=x").unwrap());
+        assert_eq!(cookie.presented(&latin), Presented::One("x"), "an application's cookie hides ours");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! One audit line per decision, without anything that is secret.
 
+use std::cell::RefCell;
 use std::fmt::{self, Write as _};
-use std::sync::{Arc, Mutex};
 
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
@@ -11,9 +11,13 @@ use crate::support::*;
 
 const APP: &str = "https://app.example.com";
 
-/// Keeps every event of the level as one line.
-#[derive(Clone)]
-struct Lines(Arc<Mutex<Vec<String>>>);
+thread_local! {
+    /// What was said on this thread, one line per event. A test's runtime has one thread.
+    static LINES: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+}
+
+/// For the whole process: a subscriber of one thread would make others forget that anybody listens.
+struct Lines;
 
 struct Line(String);
 
@@ -35,7 +39,7 @@ impl Subscriber for Lines {
     fn event(&self, event: &Event<'_>) {
         let mut line = Line(event.metadata().target().to_owned());
         event.record(&mut line);
-        self.0.lock().unwrap().push(line.0);
+        LINES.with_borrow_mut(|lines| lines.push(line.0));
     }
     fn enter(&self, _: &Id) {}
     fn exit(&self, _: &Id) {}
@@ -43,14 +47,14 @@ impl Subscriber for Lines {
 
 #[tokio::test]
 async fn every_decision_leaves_one_line_and_no_line_holds_a_secret() {
-    let lines = Lines(Arc::default());
-    let _guard = tracing::subscriber::set_default(lines.clone());
+    tracing::subscriber::set_global_default(Lines).unwrap();
     assert!(tracing::enabled!(target: "audit", Level::INFO));
     let world = World::new(&(head("") + &demo("/", "name = \"app\"\npass.access_token = true")));
     let alice = world.sign_in(APP, "alice").await;
     let mallory = format!("Bearer {}", world.token("mallory"));
-    let taken = || std::mem::take(&mut *lines.0.lock().unwrap());
+    let taken = || LINES.take();
     let mut everything = taken();
+    assert_eq!(everything.iter().filter(|line| line.contains("decision=\"sign-in\"")).count(), 1, "{everything:?}");
 
     let url = format!("{APP}/oauth2/auth?route=app&secret=sesame");
     let mut audit = |lines: Vec<String>| {

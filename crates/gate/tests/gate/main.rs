@@ -7,6 +7,8 @@ mod audit;
 mod configuration;
 mod forward_auth;
 mod leaks;
+mod provider;
 mod proxy;
 mod routes;
 mod support;
+mod wire;

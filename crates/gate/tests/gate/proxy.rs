@@ -115,14 +115,14 @@ async fn answer(mut request: Request<Incoming>, seen: &Seen) -> Response<Boxed> 
 }
 
 /// The gate on a socket of its own. Its peers are on loopback.
-struct Front {
-    world: Arc<World>,
-    address: SocketAddr,
+pub(crate) struct Front {
+    pub(crate) world: Arc<World>,
+    pub(crate) address: SocketAddr,
     client: Client<hyper_util::client::legacy::connect::HttpConnector, Full<Bytes>>,
 }
 
 impl Front {
-    async fn new(routes: &str) -> Front {
+    pub(crate) async fn new(routes: &str) -> Front {
         Front::with(&head(""), routes).await
     }
 
@@ -154,12 +154,12 @@ impl Front {
         self.client.request(self.request(Method::GET, path, headers, "")).await.unwrap()
     }
 
-    fn bearer(&self) -> String {
+    pub(crate) fn bearer(&self) -> String {
         format!("Bearer {}", self.world.token("alice"))
     }
 
     /// Bytes as they are, and everything that comes back before the connection is closed or falls silent.
-    async fn raw(&self, request: &str) -> String {
+    pub(crate) async fn raw(&self, request: &str) -> String {
         let mut stream = TcpStream::connect(self.address).await.unwrap();
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut answer = Vec::new();
@@ -171,7 +171,7 @@ impl Front {
     }
 }
 
-fn to(upstream: SocketAddr) -> String {
+pub(crate) fn to(upstream: SocketAddr) -> String {
     format!("upstream = \"http://{upstream}\"\n")
 }
 
