@@ -117,3 +117,27 @@ async fn an_answer_with_a_newer_cookie_is_not_for_caches() {
     assert!(answer.status == StatusCode::ACCEPTED && answer.cookie().is_some(), "{answer:?}");
     assert_eq!(answer.header("cache-control"), Some("no-store"));
 }
+
+/// A body of which nothing ever comes.
+struct Never;
+
+impl http_body::Body for Never {
+    type Data = bytes::Bytes;
+    type Error = std::io::Error;
+
+    fn poll_frame(
+        self: std::pin::Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<http_body::Frame<bytes::Bytes>, std::io::Error>>> {
+        std::task::Poll::Pending
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_form_that_never_comes_is_not_waited_for() {
+    let world = nginx();
+    let request = request("POST", &format!("{APP}/oauth2/sign_out"), &[("sec-fetch-site", "same-origin")]);
+    let waiting = world.gate.handle(request.map(|_| Never), peer_of(STRANGER));
+    let answer = tokio::time::timeout(std::time::Duration::from_secs(60), waiting).await.unwrap();
+    assert_eq!(answer.status(), StatusCode::BAD_REQUEST);
+}
