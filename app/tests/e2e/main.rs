@@ -7,6 +7,8 @@
 mod browser;
 mod check;
 mod dev;
+mod docs;
+mod hostile;
 mod idp;
 mod process;
 mod serve;

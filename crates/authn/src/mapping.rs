@@ -4,12 +4,14 @@
 //!    `unique_name`, `email`, `sub`. At Entra ID none of the first four is proof of anything but what a directory
 //!    says today; rules that must outlive a rename name groups, roles or `uid`.
 //! 2. Names and groups that begin with `system:` are Kubernetes' own: such a name is refused, such a group dropped.
-//! 3. A value is refused if it is empty, longer than 1 KiB, or holds a control character; a group claim that is
+//! 3. A value is refused if it is empty, longer than 1 KiB, or holds a control character, and a user name also if it begins
+//!    or ends with white space, which headers lose: `admin ` must not become `admin`. A group claim that is
 //!    neither a string nor an array of strings, or has more than 10,000 of them, is refused as a whole.
 //! 4. An e-mail address is verified if `email_verified` is true, or if it is absent and the issuer is not Entra ID.
 //!    Entra lets people edit theirs: there, also if configured as a plain issuer, it is verified only if `xms_edov`
-//!    says so. One that can't be used is left
-//!    out, as is a display name: nobody is kept out for it.
+//!    says so. One that can't be used is left out, as is a display name: nobody is kept out for it. Neither is one kept of
+//!    which the provider itself says that it is not verified: an upstream would take whoever typed it for its owner. It is
+//!    no user name either; where the configuration says that it is to be the user name, the caller is refused.
 //! 5. Overage: `_claim_names` has the groups claim, or `hasgroups` is true. The groups are then unresolved.
 //!    `_claim_sources` is not read: an address inside a token is no address to send a request to.
 
@@ -45,15 +47,16 @@ pub(crate) struct Mapping {
 impl Mapping {
     pub(crate) fn identity(&self, claims: &Claims) -> Result<Identity, Refusal> {
         let (groups, groups_unresolved) = self.groups(claims)?;
-        let email_claim = self.names.email.as_deref().unwrap_or("email");
-        let email = claims.str(email_claim).filter(|value| usable(value).is_ok() && value.contains('@'));
+        let verified = self.says_verified(claims);
+        let email = claims.str(self.email_claim()).filter(|value| usable(value).is_ok() && value.contains('@'));
+        let email = email.filter(|value| verified != Some(false) && value.trim() == *value);
         Ok(Identity {
             issuer: self.issuer.clone(),
             issuer_url: required(claims, "iss")?.to_owned(),
             subject: required(claims, "sub")?.to_owned(),
             username: self.username(claims)?,
             email: email.map(str::to_owned),
-            email_verified: email.is_some() && self.email_verified(claims),
+            email_verified: email.is_some() && verified.unwrap_or(!self.entra),
             display_name: claims.str("name").filter(|value| usable(value).is_ok()).map(str::to_owned),
             groups,
             groups_unresolved,
@@ -68,12 +71,23 @@ impl Mapping {
 
     fn username(&self, claims: &Claims) -> Result<String, Refusal> {
         let configured = self.names.username.as_deref().map(|name| [name]);
+        let unverified = self.says_verified(claims) == Some(false);
         let wanted: &[&str] = match &configured {
+            Some([name]) if unverified && *name == self.email_claim() => {
+                return Err(Refusal::ClaimUnusable {
+                    claim: fact(name),
+                    problem: "is not verified, says the provider",
+                });
+            }
             Some(one) => one,
+            None if unverified => &["preferred_username", "upn", "unique_name", "sub"],
             None => &["preferred_username", "upn", "unique_name", "email", "sub"],
         };
         let (claim, name) =
             first(claims, wanted)?.ok_or_else(|| Refusal::ClaimMissing { wanted: fact(&wanted.join(", ")) })?;
+        if name.trim() != name {
+            return Err(Refusal::ClaimUnusable { claim: fact(claim), problem: "begins or ends with white space" });
+        }
         if name.starts_with(RESERVED) {
             return Err(Refusal::NameReserved { claim: fact(claim), value: fact(name) });
         }
@@ -96,15 +110,19 @@ impl Mapping {
         Ok((groups.collect(), false))
     }
 
-    fn email_verified(&self, claims: &Claims) -> bool {
-        let says = |claim| match claims.get(claim) {
+    fn email_claim(&self) -> &str {
+        self.names.email.as_deref().unwrap_or("email")
+    }
+
+    /// What the provider says of the e-mail address, if it says anything.
+    fn says_verified(&self, claims: &Claims) -> Option<bool> {
+        match claims.get(if self.entra { "xms_edov" } else { "email_verified" }) {
             Some(Value::Bool(yes)) => Some(*yes),
             Some(Value::String(text)) => Some(text == "true" || text == "1"),
             Some(Value::Number(number)) => Some(number.as_u64() == Some(1)),
             Some(_) => Some(false),
             None => None,
-        };
-        if self.entra { says("xms_edov").unwrap_or(false) } else { says("email_verified").unwrap_or(true) }
+        }
     }
 }
 

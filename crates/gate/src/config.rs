@@ -119,7 +119,7 @@ pub struct SessionConfig {
 }
 
 /// `[issuers.NAME]`: whose tokens are believed. Exactly one of `entra` and `url`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct IssuerConfig {
     /// A tenant of Microsoft Entra ID: its v1 and v2 tokens, and no other tenant's.
@@ -139,7 +139,7 @@ pub struct IssuerConfig {
 }
 
 /// `entra = { … }`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EntraConfig {
     /// The tenant's id (a GUID).
@@ -150,11 +150,11 @@ pub struct EntraConfig {
     pub graph: Option<String>,
 }
 
-/// `claims = { … }`: names of claims. Each default differs between Entra ID and other issuers.
-#[derive(Clone, Debug, Default, Deserialize)]
+/// `claims = { … }`: names of claims.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ClaimsConfig {
-    /// Default: `preferred_username`, then `upn`, `email`, `sub`.
+    /// Default: `preferred_username`, then `upn`, `unique_name`, `email`, `sub`.
     pub username: Option<String>,
     /// Default `groups`.
     pub groups: Option<String>,
@@ -179,7 +179,7 @@ pub struct ClientConfig {
     pub certificate: Option<TlsConfig>,
     /// A token file of the workload's own, re-read on every use: workload identity federation.
     pub federated_token_file: Option<PathBuf>,
-    /// Scopes to ask for. Default `openid profile email offline_access`.
+    /// Scopes to ask for. Default `openid profile email offline_access`, for Entra ID also Graph's `User.Read`.
     pub scopes: Option<Vec<String>>,
     /// What the sign-in page calls it. Default: the name of the table.
     pub display_name: Option<String>,

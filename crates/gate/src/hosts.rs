@@ -149,6 +149,13 @@ impl Hosts {
                 || self.return_below.iter().any(|suffix| is_below(host, suffix)))
     }
 
+    /// Whether this is an origin that the gate stands for. A return host is not: somebody may be sent there, and that is
+    /// all.
+    pub(crate) fn is_own_origin(&self, url: &Url) -> bool {
+        let own = url.host_str().is_some_and(|host| self.is_known(host));
+        own && url.scheme() == self.scheme() && url.port() == self.port
+    }
+
     fn is_known(&self, host: &str) -> bool {
         self.exact.contains(host) || self.below.iter().any(|suffix| is_below(host, suffix))
     }
@@ -233,6 +240,23 @@ mod tests {
         ] {
             assert_eq!(hosts.authority(requested).as_deref(), authority, "{requested}");
         }
+    }
+
+    #[test]
+    fn a_return_host_is_no_origin_of_ours() {
+        let hosts = hosts("https://auth.example.com:8443", false);
+        for (url, own) in [
+            ("https://auth.example.com:8443", true),
+            ("https://app.example.com:8443", true),
+            ("https://x.apps.example.com:8443", true),
+            ("https://x.return.test:8443", false),
+            ("https://app.example.com", false),
+            ("http://app.example.com:8443", false),
+            ("https://evil.test:8443", false),
+        ] {
+            assert_eq!(hosts.is_own_origin(&Url::parse(url).unwrap()), own, "{url}");
+        }
+        assert!(hosts.may_return_to(&Url::parse("https://x.return.test:8443").unwrap()));
     }
 
     #[test]

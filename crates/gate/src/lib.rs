@@ -9,9 +9,12 @@ mod build;
 pub mod config;
 mod context;
 mod decision;
+mod durations;
 mod endpoints;
 mod forward_auth;
 pub mod forwarded;
+#[doc(hidden)]
+pub mod fuzzing;
 mod headers;
 mod health;
 mod hosts;
@@ -29,6 +32,7 @@ mod sign_in;
 mod sign_out;
 mod stack;
 mod userinfo;
+mod wanted;
 
 pub use body::Body;
 pub use build::Deps;

@@ -208,7 +208,7 @@ catalogue! {
     BEARER_NOT_ACCEPTED = "bearer-not-accepted", Caller, "A bearer token was presented on a route that accepts none.",
         "Name the issuer in the route's bearer, or set pass.authorization if the token is meant for the upstream.";
     BEARER_UNKNOWN = "bearer-unknown", Caller, "None of the route's issuers knows the bearer token.",
-        "Inspect the token's iss with `gangplank token inspect`, and add its issuer to the route's bearer.";
+        "Decode the token, compare its iss with [issuers], and add its issuer to the route's bearer.";
     SESSION_OTHER = "session-of-other-client", Caller, "The session began at a client that the route does not name.",
         "Sign in at one of the route's clients, or add the session's client to the route's sign_in.";
     FORBIDDEN = "policy-denied", Caller, "The caller is known, and the route's rules do not admit them.",

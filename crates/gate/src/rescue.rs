@@ -19,6 +19,8 @@ use crate::stack::Gate;
 use crate::{Body, Refusal, RequestContext};
 
 #[cfg(test)]
+mod catalogue;
+#[cfg(test)]
 mod tests;
 
 /// What is said outside.

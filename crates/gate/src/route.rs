@@ -37,7 +37,9 @@ impl<'p> RequestPath<'p> {
             return Err(Refusal::PathAmbiguous("does not begin with a slash"));
         }
         let decoded = decode(path)?;
-        if decoded.split('/').any(is_dot_segment) {
+        // Most paths have no dot behind a slash.
+        let dot = decoded.as_bytes().windows(2).any(|pair| pair == b"/.");
+        if dot && decoded.split('/').any(is_dot_segment) {
             return Err(Refusal::PathAmbiguous("has a dot segment"));
         }
         let lenient = is_peculiar(&decoded).then(|| lenient(&decoded));
@@ -56,8 +58,8 @@ impl<'p> RequestPath<'p> {
 }
 
 fn decode(path: &str) -> Result<Cow<'_, str>, Refusal> {
-    if path.bytes().any(|b| b == b'\\' || b < 0x20 || b == 0x7f) {
-        return Err(Refusal::PathAmbiguous("has a backslash or a control character"));
+    if path.bytes().any(|b| b == b'\\' || b <= 0x20 || b == 0x7f) {
+        return Err(Refusal::PathAmbiguous("has a backslash, a blank or a control character"));
     }
     if !path.contains('%') {
         return Ok(Cow::Borrowed(path));
@@ -399,7 +401,7 @@ mod tests {
             ("/public/a..b", 1),
             ("/public/Some.File", 1),
             ("/Publications/Main.css", 0),
-            ("/public/ends. ", 1),
+            ("/public/ends.%20", 1),
         ] {
             assert_eq!(find(&r, "h", path), Ok(expected), "{path}");
         }

@@ -78,6 +78,16 @@ fn names_of_kubernetes_are_refused_and_its_groups_dropped() {
 }
 
 #[test]
+fn a_name_that_differs_from_another_by_white_space_alone_is_refused() {
+    for name in ["admin ", " admin", "admin\u{a0}", "\u{2003}admin", " "] {
+        assert_eq!(refused(json!({ "preferred_username": name })), "claim-unusable", "{name:?}");
+        let who = map(true, json!({ "preferred_username": "ada", "email": format!("a@x{name} ") })).unwrap();
+        assert_eq!(who.email, None, "{name:?}");
+    }
+    assert_eq!(map(true, json!({ "preferred_username": "Ada L" })).unwrap().username, "Ada L");
+}
+
+#[test]
 fn an_email_is_verified_only_where_somebody_vouches() {
     for (entra, members, verified) in [
         (false, json!({ "email": "a@x" }), true),
@@ -96,6 +106,28 @@ fn an_email_is_verified_only_where_somebody_vouches() {
         assert_eq!(map(entra, members.clone()).unwrap().email_verified, verified, "{entra} {members}");
     }
     assert_eq!(map(false, json!({ "email": "no-address", "name": "a\nb" })).unwrap().email, None);
+}
+
+#[test]
+fn an_address_that_the_provider_calls_unverified_is_nobodys() {
+    for (entra, members, kept) in [
+        (false, json!({ "email": "a@x" }), true),
+        (false, json!({ "email": "a@x", "email_verified": true }), true),
+        (false, json!({ "email": "a@x", "email_verified": false }), false),
+        (false, json!({ "email": "a@x", "email_verified": "false" }), false),
+        // Entra says it of one tenant's own directory, and mostly does not say it at all.
+        (true, json!({ "email": "a@x" }), true),
+        (true, json!({ "email": "a@x", "xms_edov": false }), false),
+    ] {
+        let found = map(entra, members.clone()).unwrap();
+        let (email, name) = if kept { (Some("a@x"), "a@x") } else { (None, "s") };
+        assert_eq!((found.email.as_deref(), found.username.as_str()), (email, name), "{entra} {members}");
+    }
+    let names = ClaimNames { username: Some("email".to_owned()), ..ClaimNames::default() };
+    let mapping = Mapping { issuer: "corp".into(), entra: false, names };
+    let refused = mapping.identity(&claims(&json!({ "email": "a@x", "email_verified": false }))).unwrap_err();
+    assert_eq!(refused.reason().name, "claim-unusable");
+    assert_eq!(mapping.identity(&claims(&json!({ "email": "a@x" }))).unwrap().username, "a@x");
 }
 
 #[test]

@@ -17,6 +17,7 @@ use gangplank_authn::session::RuleGroups;
 use gangplank_oauth::config::{ConfigError, Environment, SecretSource, Span};
 use gangplank_oauth::{Clock, Transport};
 
+pub(crate) use self::issuers::KnownIssuers;
 pub(crate) use self::routes::Route;
 use crate::config::{Config, SessionConfig};
 use crate::decision::Decisions;
@@ -67,6 +68,7 @@ impl Gate {
         else {
             return Err(errors);
         };
+        deps.shared.issuers().remember(config, &issuers);
         let mut table = routes.table;
         table.know(hosts.public_host());
         let by_name: HashMap<_, _> = routes.list.iter().map(|r| (r.name.clone(), r.id)).collect();

@@ -41,7 +41,7 @@ fn every_bad_credential_is_the_same_verdict() {
 }
 
 /// One of each, and of those whose answer depends on what is in them, one of each answer.
-fn samples() -> Vec<Refusal> {
+pub(super) fn samples() -> Vec<Refusal> {
     let text = || "x".to_owned();
     let authn = || Authn::SessionExpired { at: UnixTime::EPOCH };
     let mut all = vec![

@@ -9,6 +9,8 @@
 //! 3. Over is for ever: signed out, or refused by the provider.
 //!    For this process, that is: without a store that replicas share, another one learns of it from the provider at its
 //!    next refresh only, and of a refresh from the newer cookie.
+//!    One verdict is about less: that the provider would not renew says nothing of a newer generation, which another
+//!    replica got with the same refresh token a moment before. Who shows that one begins anew.
 //! 4. Memory is bounded. When it is full, sessions that have ended go first, then those that nobody watches and nothing
 //!    is known of, then those that end soonest, whose streams are cut so that none is left unwatched.
 
@@ -56,7 +58,7 @@ impl SharedSessions {
     /// What is known of a session; from now on something is.
     pub(crate) fn entry(&self, record: &SessionRecord, now: UnixTime) -> Arc<Entry> {
         let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(entry) = sessions.get(&record.id()) {
+        if let Some(entry) = sessions.get(&record.id()).filter(|entry| !entry.is_outdone_by(record.generation())) {
             return entry.clone();
         }
         if sessions.len() >= self.most {
@@ -206,6 +208,12 @@ impl Entry {
 
     pub(crate) fn set_laps(&self, laps: u8) {
         self.laps.store(laps, Ordering::Relaxed);
+    }
+
+    /// Whether all that is over is a generation before this one.
+    fn is_outdone_by(&self, presented: u32) -> bool {
+        let state = self.lock();
+        presented > state.generation && matches!(state.over, Some(SignInRefusal::SessionNotRenewed { .. }))
     }
 
     /// Whether nothing is known that a cookie does not say itself.

@@ -403,6 +403,75 @@ async fn memory_is_bounded_and_what_is_forgotten_is_cut() {
     assert!(shared.entry(&out, world.now()).life.is_ended(world.now()));
 }
 
+/// Another process with the same configuration and keys.
+fn replica_of(world: &mut World, setup: Setup) -> std::sync::Arc<crate::sign_in::SignIn> {
+    let first = world.sign_in.clone();
+    world.shared = crate::Shared::new();
+    world.reload(setup);
+    std::mem::replace(&mut world.sign_in, first)
+}
+
+#[tokio::test]
+async fn a_replica_that_came_too_late_to_refresh_takes_the_other_ones_cookie() {
+    let mut world = World::new(Setup::default());
+    let mut browser = signed_in(&world).await;
+    let other = replica_of(&mut world, Setup::default());
+    let late = browser.clone();
+    world.pass(HOUR);
+    live(browser.request(&world).await);
+    assert_ne!(browser.cookie, late.cookie);
+    // The provider knows the old refresh token no more, and says so.
+    world.tenant.set_fault(Fault::new(FaultKind::TokenError { error: "invalid_grant".to_owned() }));
+    assert_eq!(refused(other.session(&late.headers(), world.now()).await), "session-not-renewed");
+    live(other.session(&browser.headers(), world.now()).await);
+    assert_eq!(refused(other.session(&late.headers(), world.now()).await), "session-superseded");
+    // Signed out stays signed out.
+    let record = other.sessions().peek(&browser.headers(), world.now()).unwrap();
+    other.sessions().shared.sessions().sign_out(&record, world.now());
+    assert!(matches!(other.session(&browser.headers(), world.now()).await, SessionOutcome::Rejected(_)));
+}
+
+#[tokio::test]
+async fn who_signs_out_while_a_refresh_runs_stays_signed_out() {
+    let world = World::new(Setup::default());
+    let mut browser = signed_in(&world).await;
+    let before = browser.clone();
+    world.pass(HOUR);
+    world.transport.gate.forget_permits(tokio::sync::Semaphore::MAX_PERMITS);
+    let record = world.sign_in.sessions().peek(&browser.headers(), world.now()).unwrap();
+    let (outcome, ()) = tokio::join!(browser.request(&world), async {
+        settle().await;
+        world.shared.sessions().sign_out(&record, world.now());
+        world.transport.gate.add_permits(1_000);
+    });
+    assert!(matches!(outcome, SessionOutcome::Rejected(_)), "{outcome:?}");
+    settle().await;
+    assert_eq!(refused(world.session_of(&before.headers()).await), "session-signed-out");
+}
+
+#[tokio::test]
+async fn a_reload_while_a_refresh_runs_does_not_use_the_token_twice() {
+    let mut world = World::new(Setup::default());
+    let browser = signed_in(&world).await;
+    world.pass(HOUR);
+    world.transport.gate.forget_permits(tokio::sync::Semaphore::MAX_PERMITS);
+    let first = tokio::spawn({
+        let (sign_in, headers, now) = (world.sign_in.clone(), browser.headers(), world.now());
+        async move { sign_in.session(&headers, now).await }
+    });
+    settle().await;
+    world.reload(Setup { rule_groups: vec!["another".to_owned()], ..Setup::default() });
+    let second = tokio::spawn({
+        let (sign_in, headers, now) = (world.sign_in.clone(), browser.headers(), world.now());
+        async move { sign_in.session(&headers, now).await }
+    });
+    settle().await;
+    world.transport.gate.add_permits(1_000);
+    live(first.await.unwrap());
+    live(second.await.unwrap());
+    assert_eq!(world.tenant.counts().refresh_grants, 1);
+}
+
 #[tokio::test]
 async fn absent_is_absent() {
     let world = World::new(Setup::default());

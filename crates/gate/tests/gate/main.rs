@@ -2,10 +2,12 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 mod advisories;
+mod attacks;
 mod audit;
 mod configuration;
 mod forward_auth;
 mod leaks;
+mod provider;
 mod proxy;
 mod routes;
 mod support;

@@ -441,13 +441,15 @@ async fn a_tunnel_echoes_after_the_upstreams_101_and_ends_with_its_session() {
 #[tokio::test]
 async fn no_tunnel_without_a_permit_or_for_another_origin() {
     let (address, seen) = upstream().await;
-    let front = Front::new(&demo("/", &to(address))).await;
+    let front = Front::with(&head("return_hosts = [\"partner.test\"]"), &demo("/", &to(address))).await;
     let (answer, _) = open_tunnel(&front, ("x-none", "1")).await;
     assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
     let alice = front.world.sign_in("https://app.example.com", "alice").await;
-    let evil = format!("{alice}\r\norigin: https://evil.test");
-    let (answer, _) = open_tunnel(&front, ("cookie", &evil)).await;
-    assert!(answer.starts_with("HTTP/1.1 403 "), "{answer}");
+    for origin in ["https://evil.test", "https://partner.test", "http://app.example.com", "null"] {
+        let evil = format!("{alice}\r\norigin: {origin}");
+        let (answer, _) = open_tunnel(&front, ("cookie", &evil)).await;
+        assert!(answer.starts_with("HTTP/1.1 403 "), "{origin}: {answer}");
+    }
     assert!(seen.take().is_none(), "the upstream was asked");
     let own = format!("{alice}\r\norigin: https://app.example.com");
     let (answer, _) = open_tunnel(&front, ("cookie", &own)).await;
