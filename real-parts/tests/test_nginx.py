@@ -145,7 +145,10 @@ def test_without_a_session_programs_get_a_status_and_nothing_else(ingress):
 
 def test_identity_headers_of_the_client_do_not_arrive(ingress):
     browser, _ = sign_in(ingress, "carol")
-    answer = browser.request(ingress.url + "/", headers={"X-Auth-Request-User": "root", "X_Auth_Request_User": "root"})
+    names = ["User", "Email", "Preferred-Username", "Groups"]
+    forged = {f"X-Auth-Request-{name}": "root" for name in names} | {"X_Auth_Request_User": "root"}
+    answer = browser.request(ingress.url + "/", headers=forged)
+    assert "root" not in [v for _, v in answer.json()["headers"]], answer.text
     users = [v for k, v in answer.json()["headers"] if k.lower().replace("_", "-") == "x-auth-request-user"]
     assert users == ["carol@dev.test"]
 

@@ -9,6 +9,9 @@
 //! 4. None of these: the one route of the host, if it has one only. A path and a method that nobody vouches for choose
 //!    nothing (GHSA-7x63-xv5r-3p2x).
 //!
+//! Rules in the query (`allowed_groups` and the like, as oauth2-proxy takes them) are refused: who moves here would else
+//! have them without effect.
+//!
 //! What the proxy gets: `allowed_status` with the identity headers, or what [`rescue`](crate::rescue) makes of the
 //! refusal; where nothing can be matched that is a 403, since proxies take a 404 for a failure of their own.
 
@@ -50,6 +53,7 @@ impl Gate {
             };
             return self.check_of(original);
         }
+        no_rules(context.query.as_deref())?;
         if let Some(named) = named_route(context.query.as_deref())? {
             let route = self.by_name.get(&named).copied();
             let original = if arrival.trusted { self.believed.original(headers)? } else { None };
@@ -105,6 +109,16 @@ impl Gate {
         }
         *response.headers_mut() = block;
         response
+    }
+}
+
+/// oauth2-proxy takes rules from the check's query. They are not taken here, and not passed over either.
+fn no_rules(query: Option<&str>) -> Result<(), Refusal> {
+    const RULES: [&str; 3] = ["allowed_groups", "allowed_emails", "allowed_email_domains"];
+    let names = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()).map(|(name, _)| name);
+    match names.filter_map(|name| RULES.into_iter().find(|rule| *rule == name)).next() {
+        Some(rule) => Err(Refusal::ForwardAuthRules(rule)),
+        None => Ok(()),
     }
 }
 

@@ -67,6 +67,9 @@ pub enum Refusal {
     /// `?route=` names none, or more than one.
     #[error("forward-auth for the route {0:?}, which is not configured")]
     ForwardAuthRoute(String),
+    /// The check carries rules, which oauth2-proxy would obey.
+    #[error("forward-auth with {0} in its query")]
+    ForwardAuthRules(&'static str),
     /// The original request matches no route.
     #[error("forward-auth for a request that no route matches ({0})")]
     ForwardAuthNoRoute(Box<Refusal>),
@@ -201,6 +204,8 @@ catalogue! {
         "Add the proxy's address to gate.trusted_proxies and set gate.forwarded to its dialect, or check at /oauth2/auth?route=NAME.";
     FORWARD_AUTH_ROUTE = "forward-auth-route-unknown", Operator, "The check names a route that is not configured.",
         "Use the name of a route, exactly once.";
+    FORWARD_AUTH_RULES = "forward-auth-rules", Operator, "The check carries rules in its query, as oauth2-proxy takes them.",
+        "Put the rule into the allow of a route, and name the route by ?route=NAME; a rule that had no effect would let too many pass.";
     FORWARD_AUTH_NO_ROUTE = "forward-auth-no-route", Operator, "No route matches the original request that the proxy tells of.",
         "Add a route for that host and path; what is not configured is not allowed.";
     NOT_SIGNED_IN = "not-signed-in", Caller, "The request has neither a session nor a bearer token.",
@@ -248,6 +253,7 @@ impl Refusal {
             Refusal::RouteWithoutUpstream(_) => &ROUTE_WITHOUT_UPSTREAM,
             Refusal::ForwardAuthAmbiguous { .. } => &FORWARD_AUTH_AMBIGUOUS,
             Refusal::ForwardAuthRoute(_) => &FORWARD_AUTH_ROUTE,
+            Refusal::ForwardAuthRules(_) => &FORWARD_AUTH_RULES,
             Refusal::ForwardAuthNoRoute(_) => &FORWARD_AUTH_NO_ROUTE,
             Refusal::NotSignedIn => &NOT_SIGNED_IN,
             Refusal::BearerNotAccepted(_) => &BEARER_NOT_ACCEPTED,

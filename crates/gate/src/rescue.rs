@@ -62,6 +62,7 @@ fn verdict(refusal: &Refusal) -> Verdict {
         Refusal::Undecided(_) => Verdict::Unavailable,
         Refusal::ForwardAuthAmbiguous { .. }
         | Refusal::ForwardAuthRoute(_)
+        | Refusal::ForwardAuthRules(_)
         | Refusal::ForwardAuthNoRoute(_)
         | Refusal::Forbidden { .. }
         | Refusal::ForbiddenGroupsUnknown { .. }

@@ -56,6 +56,7 @@ pub(super) fn samples() -> Vec<Refusal> {
         Refusal::RouteWithoutUpstream(text()),
         Refusal::ForwardAuthAmbiguous { peer: text(), problem: "x" },
         Refusal::ForwardAuthRoute(text()),
+        Refusal::ForwardAuthRules("x"),
         Refusal::ForwardAuthNoRoute(Box::new(Refusal::RouteNone)),
         Refusal::NotSignedIn,
         Refusal::BearerNotAccepted(text()),

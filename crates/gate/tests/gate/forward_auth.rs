@@ -142,6 +142,10 @@ async fn a_route_can_be_named() {
         ("route=nothing", StatusCode::FORBIDDEN),
         ("route=", StatusCode::FORBIDDEN),
         ("route=app&route=public", StatusCode::FORBIDDEN),
+        // Rules that oauth2-proxy would obey are not passed over.
+        ("route=app&allowed_groups=admins", StatusCode::FORBIDDEN),
+        ("allowed%5Femails=a@example.com&route=app", StatusCode::FORBIDDEN),
+        ("route=app&allowed_email_domains=", StatusCode::FORBIDDEN),
     ] {
         let answer = world.get(&format!("{SERVICE}/oauth2/auth?{query}"), &[cookie(&alice)]).await;
         assert_eq!(answer.status, expected, "{query}");
