@@ -1,9 +1,8 @@
 //! One event, one line.
 //!
 //! Text: `2026-11-22T00:07:11.042Z INFO  listening address=127.0.0.1:4180`. JSON: an object with `time`, `level`,
-//! `target`, `message` and the fields. Control characters, and others
-//! that are not shown as what they are, are escaped in both: whoever can put a line break into a
-//! field must not be able to write a line of the log.
+//! `target`, `message` and the fields. Control characters, and others that are not shown as what they are, are escaped
+//! in both: whoever can put a line break into a field must not be able to write a line of the log.
 
 use std::cell::RefCell;
 use std::fmt::{Debug, Write as _};

@@ -2,6 +2,7 @@
 //!
 //! `/healthz`: the process answers. `/readyz`: every provider that some route needs was reached at least once since the
 //! start; one that is down later does not take the gate out of service, since sessions and known tokens still hold.
+//! Both are answered on every host, before any route: an application's own are not reached through the gate.
 //! Only by path and method, never by what a client calls itself (GHSA-5hvv-m4w4-gf6v).
 
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};

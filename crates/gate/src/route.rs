@@ -4,7 +4,8 @@
 //!    slash, backslash, control character, or a doubly encoded one; a dot segment, plain, encoded or with parameters
 //!    (`..;x`). What remains is compared decoded, by whole segments.
 //! 2. Of the routes whose host and path match, the best host wins (exact, then the longest wildcard, then any), then
-//!    the longest path, then one that names the method before one that takes all.
+//!    the longest path, then one that names the method before one that takes all. Where one names methods, a method in
+//!    small letters is none of theirs.
 //! 3. Some upstreams merge empty segments (`//`), cut parameters (`;x=1`) off segments, take no notice of case or of
 //!    dots and blanks at a segment's end, or decode before they look for `?` and `#`; some do not. If the readings lead
 //!    to different routes, the path is refused: it would be judged by one rule and served by another.
@@ -249,7 +250,10 @@ impl Routes {
                 _ => Err(Refusal::RouteMethod { method: "an unknown method".to_owned(), allow: String::new() }),
             };
         };
-        let takes = |methods: &[Method]| methods.is_empty() || methods.contains(method);
+        // Methods are case-sensitive, and yet there are frameworks to which `delete` is `DELETE`.
+        let odd = method.as_str().bytes().any(|b| b.is_ascii_lowercase());
+        let judged = !odd || candidates.iter().all(|(methods, _)| methods.is_empty());
+        let takes = |methods: &[Method]| judged && (methods.is_empty() || methods.contains(method));
         candidates.iter().find(|(methods, _)| takes(methods)).map(|(_, id)| *id).ok_or_else(|| {
             let allow: Vec<&str> = candidates.iter().flat_map(|(methods, _)| methods).map(Method::as_str).collect();
             Refusal::RouteMethod { method: shown(method), allow: allow.join(", ") }
@@ -429,6 +433,14 @@ mod tests {
 
         assert!(r.find("h", &path, None).is_err(), "an untold method is none of the route's");
         assert_eq!(r.find("h", &RequestPath::parse("/").unwrap(), None).unwrap(), 0);
+
+        // Some frameworks take `delete` for `DELETE`.
+        for odd in ["get", "Post", "delete"] {
+            let odd = Method::from_bytes(odd.as_bytes()).unwrap();
+            let split = routes(&[("", "/api", &[]), ("", "/api", &[Method::DELETE]), ("", "/", &[])]);
+            assert!(matches!(split.find("h", &path, Some(&odd)), Err(Refusal::RouteMethod { .. })), "{odd}");
+            assert_eq!(split.find("h", &RequestPath::parse("/").unwrap(), Some(&odd)).unwrap(), 2, "{odd}");
+        }
 
         let split = routes(&[("", "/api", &[]), ("", "/api", &[Method::POST])]);
         assert_eq!(split.find("h", &path, Some(&Method::POST)).unwrap(), 1);
