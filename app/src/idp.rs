@@ -31,7 +31,7 @@ pub async fn run(arguments: &IdpArguments) -> Exit {
         return Exit::Usage;
     }
     let config = match configuration(arguments) {
-        Ok(config) => config,
+        Ok(config) => for_listener(config, arguments.listen),
         Err(report) => return refuse(&report),
     };
     let telemetry = Telemetry::install(&quiet_log(true));
@@ -77,6 +77,11 @@ fn configuration(arguments: &IdpArguments) -> Result<TenantConfig, Report> {
     }
     let report = loaded.report();
     if report.is_empty() { Ok(config) } else { Err(report) }
+}
+
+/// Faults and key rotation are for tests on this machine: where others reach it, nobody turns them on.
+fn for_listener(config: TenantConfig, listen: SocketAddr) -> TenantConfig {
+    TenantConfig { control: config.control && listen.ip().is_loopback(), ..config }
 }
 
 async fn serve(arguments: &IdpArguments, config: TenantConfig, telemetry: &Telemetry) -> Result<(), Failure> {
@@ -125,7 +130,8 @@ fn introduction(tenant: &Tenant, config: &TenantConfig) -> String {
     let _ = writeln!(text, "\n  Users");
     for ((username, name), user) in tenant.users().zip(&config.users) {
         let groups = user.groups.len() + user.more_groups;
-        let _ = writeln!(text, "    {username:<24} {name}, in {groups} groups");
+        let plural = if groups == 1 { "" } else { "s" };
+        let _ = writeln!(text, "    {username:<24} {name}, in {groups} group{plural}");
     }
     let _ = writeln!(text, "\n  Applications");
     for application in &config.applications {
@@ -138,4 +144,18 @@ fn introduction(tenant: &Tenant, config: &TenantConfig) -> String {
     }
     text.push_str("\nStop with Ctrl-C.\n");
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_others_reach_it_nobody_turns_its_faults_on() {
+        let control = |listen: &str| for_listener(TenantConfig::built_in(), listen.parse().unwrap()).control;
+        assert!(control("127.0.0.1:4190") && control("[::1]:4190"));
+        assert!(!control("0.0.0.0:4190") && !control("192.0.2.1:4190"));
+        let off = TenantConfig { control: false, ..TenantConfig::built_in() };
+        assert!(!for_listener(off, "127.0.0.1:1".parse().unwrap()).control);
+    }
 }

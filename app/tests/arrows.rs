@@ -1,4 +1,4 @@
-//! The arrows between crates, as DESIGN.md and ARCHITECTURE.md draw them, compared with what Cargo says.
+//! The arrows between crates, as ARCHITECTURE.md draws them, compared with what Cargo says.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
@@ -38,7 +38,8 @@ fn dependencies_follow_the_arrows() {
         if UNBOUND.contains(&name) {
             continue;
         }
-        let allowed = allowed.get(name).unwrap_or_else(|| panic!("{name} has no arrows: draw them here and in DESIGN"));
+        let allowed =
+            allowed.get(name).unwrap_or_else(|| panic!("{name} has no arrows: draw them here and in ARCHITECTURE.md"));
         seen.insert(name);
         for dependency in package["dependencies"].as_array().expect("dependencies") {
             let to = dependency["name"].as_str().expect("a name");
@@ -50,4 +51,24 @@ fn dependencies_follow_the_arrows() {
         }
     }
     assert_eq!(seen, allowed.keys().copied().collect(), "every crate with arrows is there");
+}
+
+#[test]
+fn the_table_in_the_documentation_has_the_same_arrows() {
+    let page = include_str!("../../ARCHITECTURE.md");
+    let rows = page.lines().filter(|line| line.starts_with("| `gangplank"));
+    let mut seen = BTreeSet::new();
+    for row in rows {
+        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+        let name = cells[1].split('`').nth(1).expect("a crate");
+        let drawn: BTreeSet<String> = match cells[3] {
+            "nothing of ours" => BTreeSet::new(),
+            "all" => ARROWS.iter().map(|(c, _)| (*c).to_owned()).filter(|c| c != name).collect(),
+            some => some.split(' ').map(|c| format!("gangplank-{c}")).collect(),
+        };
+        let (_, arrows) = ARROWS.iter().find(|(c, _)| *c == name).unwrap_or_else(|| panic!("no arrows of {name}"));
+        assert_eq!(drawn, arrows.iter().map(|c| (*c).to_owned()).collect(), "{name}");
+        seen.insert(name);
+    }
+    assert_eq!(seen, ARROWS.iter().map(|(c, _)| *c).collect(), "every crate has its row");
 }

@@ -1,13 +1,17 @@
 """nginx from Debian, `auth_request`, stock buffers: the story of an ingress, for users of 0, 50 and 250 groups."""
 
 import concurrent.futures
+import json
+import re
 import types
 import urllib.parse
 
 import pytest
 
-from deployments import CREW, entra_settings, gate, nginx_in_front, tenant
-from parts import COOKIE, HEADER_BLOCK, Browser, EchoApp, Form, eventually, free_port, listening
+from deployments import API_APP, CREW, TENANT_ID, WEB_APP, entra_settings, gate, nginx_in_front, tenant
+from parts import COOKIE, HEADER_BLOCK, HERE, Browser, EchoApp, Form, eventually, free_port, listening
+
+GUIDE = HERE.parent.parent / "docs" / "guides" / "entra-sign-in.md"
 
 # In the order of growing pain: a user's groups, and whether they are in the crew.
 USERS = [("carol", 0, False), ("alice", 50, True), ("bob", 250, True)]
@@ -47,46 +51,27 @@ allow.signed_in = true
 path = "/crew"
 sign_in = "corp"
 allow.groups = ["{CREW}"]
+
+[[routes]]
+path = "/api/crew"
+sign_in = "corp"
+allow.groups = ["{CREW}"]
 """
 
 
 def servers(front, port, app):
-    told = """
-        proxy_set_header Host $http_host;
-        proxy_set_header X-Original-URL $scheme://$http_host$request_uri;
-        proxy_set_header X-Original-Method $request_method;
-        proxy_set_header X-Real-IP $remote_addr;
-    """
-    return f"""
-    server {{
-        listen 127.0.0.1:{front};
-        location / {{
-            auth_request /internal/auth;
-            auth_request_set $user $upstream_http_x_auth_request_user;
-            auth_request_set $groups $upstream_http_x_auth_request_groups;
-            auth_request_set $cookie $upstream_http_set_cookie;
-            add_header Set-Cookie $cookie always;
-            proxy_set_header X-Auth-Request-User $user;
-            proxy_set_header X-Auth-Request-Groups $groups;
-            error_page 401 = @sign_in;
-            proxy_pass http://127.0.0.1:{app};
-        }}
-        location = /internal/auth {{
-            internal;
-            proxy_pass http://127.0.0.1:{port}/oauth2/auth;
-            proxy_pass_request_body off;
-            proxy_set_header Content-Length "";
-            {told}
-        }}
-        location @sign_in {{
-            return 302 /oauth2/start?rd=$scheme://$http_host$request_uri;
-        }}
-        location /oauth2/ {{
-            proxy_pass http://127.0.0.1:{port};
-            {told}
-        }}
-    }}
-    """
+    """What the guide tells people to write, and nothing else: its server, with its location for APIs in it."""
+    server, api = re.findall(r"^```nginx\n(.*?)^```$", GUIDE.read_text(), re.DOTALL | re.MULTILINE)
+    text = server.rstrip().removesuffix("}") + api + "}\n"
+    for theirs, ours in [
+        ("listen 80;", f"listen 127.0.0.1:{front};"),
+        ("server_name podinfo.example.com;", "server_name 127.0.0.1;"),
+        ("http://podinfo:9898", f"http://127.0.0.1:{app}"),
+        ("http://gangplank:4180", f"http://127.0.0.1:{port}"),
+    ]:
+        assert theirs in text, f"the guide's block has no {theirs!r}"
+        text = text.replace(theirs, ours)
+    return text
 
 
 class deployment:
@@ -163,6 +148,43 @@ def test_identity_headers_of_the_client_do_not_arrive(ingress):
     answer = browser.request(ingress.url + "/", headers={"X-Auth-Request-User": "root", "X_Auth_Request_User": "root"})
     users = [v for k, v in answer.json()["headers"] if k.lower().replace("_", "-") == "x-auth-request-user"]
     assert users == ["carol@dev.test"]
+
+
+def access_token(d, user):
+    """A token for the API, as a client of the tenant gets it."""
+    redirect = "http://localhost/oauth2/callback"
+    own = {"client_id": WEB_APP, "redirect_uri": redirect, "scope": f"openid {API_APP}/.default"}
+    tenant = f"{d.tenant.base}/{TENANT_ID}/oauth2/v2.0"
+    browser = Browser()
+    asked = urllib.parse.urlencode({**own, "response_type": "code", "response_mode": "form_post", "state": "s"})
+    page = browser.pick_user(browser.go(f"{tenant}/authorize?{asked}"), user)
+    code = dict(Form(page.text).forms[0]["fields"])["code"]
+    grant = {**own, "grant_type": "authorization_code", "code": code, "client_secret": "loopback-secret"}
+    answer = browser.request(f"{tenant}/token", "POST", urllib.parse.urlencode(grant))
+    assert answer.status == 200, answer.text
+    return json.loads(answer.text)["access_token"]
+
+
+def test_the_location_for_apis_answers_with_a_status_and_never_redirects(ingress):
+    program = Browser(accept="application/json")
+    nobody = program.request(ingress.url + "/api/x")
+    assert (nobody.status, nobody.headers["Location"]) == (401, None)
+    assert nobody.headers["WWW-Authenticate"].startswith("Bearer")
+    bearer = {"Authorization": f"Bearer {access_token(ingress, 'alice')}"}
+    known = program.request(ingress.url + "/api/x", headers=bearer)
+    assert known.status == 200, known.text
+    headers = {k.lower(): v for k, v in known.json()["headers"]}
+    assert headers["x-auth-request-user"] == "alice@dev.test"
+    assert "authorization" not in headers
+    assert program.request(ingress.url + "/api/crew", headers=bearer).status == 200
+    outsider = {"Authorization": f"Bearer {access_token(ingress, 'mallory')}"}
+    refused = program.request(ingress.url + "/api/crew", headers=outsider)
+    assert (refused.status, refused.headers["Location"]) == (403, None)
+    forged = program.request(ingress.url + "/api/x", headers={"Authorization": bearer["Authorization"][:-8] + "AAAAAAAA"})
+    assert forged.status == 401 and "invalid_token" in forged.headers["WWW-Authenticate"]
+    # A browser that is signed in uses the same location.
+    browser, _ = sign_in(ingress, "alice")
+    assert browser.request(ingress.url + "/api/x").status == 200
 
 
 @pytest.mark.timeout(240)

@@ -10,8 +10,8 @@ use gangplank_oauth::Clock;
 /// The audience of tokens for the gate: the v2 tokens of the tenant's API name it by its client id.
 pub(super) const AUDIENCE: &str = API_ID;
 
-/// Whose token stands in the `curl` line.
-const CALLER: &str = "alice";
+/// Whose token stands in the `curl` line: one of few groups, so that it is short.
+const CALLER: &str = "dana";
 
 /// The group that the gate lets in, as the built-in tenant names it.
 const LET_IN: &str = "demo-users";
@@ -25,6 +25,7 @@ pub(super) fn text(gate: SocketAddr, tenant: &Tenant, users: &TenantConfig, conf
         let count = user.groups.len() + user.more_groups;
         let groups = match count {
             0 => "in no group".to_owned(),
+            1 => "in 1 group".to_owned(),
             201.. => format!("in {count} groups, more than a token carries"),
             _ => format!("in {count} groups"),
         };
@@ -42,8 +43,8 @@ pub(super) fn text(gate: SocketAddr, tenant: &Tenant, users: &TenantConfig, conf
     let _ = writeln!(text, "\n  Tenant   {}/", tenant.base_url());
     text.push_str("  Runs with this configuration:\n\n");
     for line in configuration.lines() {
-        let _ = writeln!(text, "    {line}");
+        let _ = writeln!(text, "  {line}");
     }
     text.push_str("\nStop with Ctrl-C.\n");
-    text.replace("    \n", "\n")
+    text.replace("  \n", "\n")
 }

@@ -2,14 +2,14 @@
 //!
 //! In the order in which it happens:
 //!
-//! 1. [`source`]: the file and its drop-ins are read, within bounds, as text.
+//! 1. `source`: the file and its drop-ins are read, within bounds, as text.
 //! 2. Each is parsed as TOML; every syntax error that the parser finds is kept. With one of them nothing further is
 //!    judged, since what follows would be guesswork.
-//! 3. [`tree`]: the files become one tree, in which every value knows where it stands.
-//! 4. [`judge`](mod@judge): the tree becomes configuration structs; every mistake is found, with the nearest name for a misspelt key.
+//! 3. `tree`: the files become one tree, in which every value knows where it stands.
+//! 4. `judge`: the tree becomes configuration structs; every mistake is found, with the nearest name for a misspelt key.
 //! 5. [`Loaded::add`]: what building the gate from it complains about, unless it only echoes a mistake already found.
 //!
-//! Whatever is shown of a file has passed [`redact`].
+//! Whatever is shown of a file has passed `redact`.
 
 mod decode;
 mod depth;

@@ -115,6 +115,8 @@ impl Current {
     /// Puts another in force, after giving it time to reach its providers: a provider that the one before had
     /// reached should not be missing for the first requests after a reload.
     pub async fn replace(&self, wired: Wired, patience: Duration) {
+        // One that could not reach them either is not worth waiting on.
+        let patience = if self.gate().readiness().is_empty() { patience } else { Duration::ZERO };
         let live = Live::start(wired);
         let ready = tokio::time::timeout(patience, wait_ready(&live.gate)).await;
         if ready.is_err() {

@@ -1,7 +1,8 @@
 //! One event, one line.
 //!
 //! Text: `2026-11-22T00:07:11.042Z INFO  listening address=127.0.0.1:4180`. JSON: an object with `time`, `level`,
-//! `target`, `message` and the fields. Control characters are escaped in both: whoever can put a line break into a
+//! `target`, `message` and the fields. Control characters, and others
+//! that are not shown as what they are, are escaped in both: whoever can put a line break into a
 //! field must not be able to write a line of the log.
 
 use std::cell::RefCell;
@@ -205,7 +206,7 @@ impl Visit for Json<'_> {
 
 /// Escapes control characters as JSON does, and with `quoted` also what ends a quoted text.
 fn push_escaped(line: &mut String, value: &str, quoted: bool) {
-    let special = |c: char| c.is_control() || quoted && matches!(c, '"' | '\\');
+    let special = |c: char| is_hidden(c) || quoted && matches!(c, '"' | '\\');
     if !value.chars().any(special) {
         line.push_str(value);
         return;
@@ -216,12 +217,19 @@ fn push_escaped(line: &mut String, value: &str, quoted: bool) {
             '\r' => line.push_str("\\r"),
             '\t' => line.push_str("\\t"),
             '"' | '\\' if quoted => line.extend(['\\', c]),
-            c if c.is_control() => {
+            c if is_hidden(c) => {
                 let _ = write!(line, "\\u{:04x}", c as u32);
             }
             c => line.push(c),
         }
     }
+}
+
+/// What a terminal obeys or hides instead of showing: controls, line separators, and what turns the direction of text.
+fn is_hidden(c: char) -> bool {
+    c.is_control()
+        || !c.is_ascii()
+            && matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 #[cfg(test)]
@@ -249,5 +257,8 @@ mod tests {
         push_escaped(&mut line, "a\nb\u{1b}[31m\u{85}\"", true);
         assert_eq!(line, "a\\nb\\u001b[31m\\u0085\\\"");
         assert!(serde_json::from_str::<String>(&format!("\"{line}\"")).is_ok());
+        line.clear();
+        push_escaped(&mut line, "a\u{2028}b\u{202e}c\u{feff} é", true);
+        assert_eq!(line, "a\\u2028b\\u202ec\\ufeff é");
     }
 }

@@ -58,9 +58,12 @@ fn find_bearer(text: &str) -> Option<(usize, usize)> {
     None
 }
 
+/// The `token68` at the beginning (RFC 9110 §11.2): `=` only as padding, so that the next field of a line, as in
+/// `by=bearer client=…`, is none.
 fn token_length(text: &str) -> usize {
-    let inside = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'~' | b'+' | b'/' | b'=');
-    text.bytes().position(|b| !inside(b)).unwrap_or(text.len())
+    let inside = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'~' | b'+' | b'/');
+    let bare = text.bytes().position(|b| !inside(b)).unwrap_or(text.len());
+    bare + text[bare..].bytes().take_while(|b| *b == b'=').count()
 }
 
 #[cfg(test)]
@@ -72,7 +75,14 @@ mod tests {
         assert_eq!(mask("got eyJhbGciOiJub25lIn0.e30.c2ln here"), "got [token] here");
         assert_eq!(mask("authorization: bearer 0123456789abcdefX, x"), "authorization: bearer [token], x");
         assert_eq!(mask("Bearer eyJh.e30.c, and Bearer eyJh.e30.d"), "Bearer [token], and Bearer [token]");
-        for prose in ["bearer tokens are not accepted", "eyJust a word", "nothing", "Bearer ", "ß bearer ß"] {
+        for prose in [
+            "by=bearer client=127.0.0.1",
+            "bearer tokens are not accepted",
+            "eyJust a word",
+            "nothing",
+            "Bearer ",
+            "ß bearer ß",
+        ] {
             assert_eq!(mask(prose), prose);
         }
     }

@@ -1,11 +1,12 @@
 //! Where `tracing` events become lines on standard error.
 //!
 //! * Text for people or JSON for machines; one line per event, whatever the fields hold.
-//! * The level governs our own targets; libraries get a word in from `warn` up, or at `trace`.
+//! * The level governs our own targets. Libraries get a word in from `warn` up, whatever the level: below that, those
+//!   that speak HTTP tell headers, and headers are credentials.
 //! * `audit`, the line per decision, has a switch of its own. Switched off it costs one load.
-//! * Lines are written by a thread ([`writer`]): a request never waits for a terminal, unless an audit line would
+//! * Lines are written by a thread (`writer`): a request never waits for a terminal, unless an audit line would
 //!   be lost otherwise.
-//! * No secret is ever given to a log; [`mask`] is the net below.
+//! * No secret is ever given to a log; `mask` is the net below.
 //!
 //! Spans are not recorded: the request id is a field of each event.
 
@@ -138,7 +139,7 @@ impl Telemetry {
             return self.settings.audit.load(Ordering::Relaxed);
         }
         let level = self.settings.level();
-        let ours = metadata.target().starts_with("gangplank") || level == Level::TRACE;
+        let ours = metadata.target().starts_with("gangplank");
         *metadata.level() <= if ours { level } else { level.min(Level::WARN) }
     }
 }

@@ -71,6 +71,7 @@ async fn each_user_sees_what_was_said() {
     let dev = dev("dev-users");
     for (user, status) in [
         ("bob@dev.test", StatusCode::OK),
+        ("dana@dev.test", StatusCode::OK),
         ("carol@dev.test", StatusCode::FORBIDDEN),
         ("mallory@dev.test", StatusCode::FORBIDDEN),
     ] {
@@ -122,6 +123,9 @@ fn it_is_ready_within_a_second_and_says_what_to_do() {
         .map(|i| {
             let dev = dev(&format!("dev-speed-{i}"));
             let said = dev.process.said.join("\n");
+            let (tokens, lines): (Vec<&str>, Vec<&str>) = said.lines().partition(|line| line.contains("Bearer eyJ"));
+            assert!(tokens.iter().all(|line| line.len() < 1_600), "the token does not bury the rest: {said}");
+            assert!(lines.iter().all(|line| line.chars().count() <= 100), "{said}");
             for text in ["alice@dev.test", "mallory@dev.test", "curl -i", "[[routes]]", "GANGPLANK_DEV_CLIENT_SECRET"] {
                 assert!(said.contains(text), "{said}");
             }

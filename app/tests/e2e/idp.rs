@@ -1,6 +1,10 @@
 //! `gangplank idp` on its own.
 
-use crate::browser::call;
+use http::{Method, StatusCode};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use url::Url;
+
+use crate::browser::{call, send};
 use crate::process::{Process, Scratch, gangplank};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -55,4 +59,32 @@ fn a_wrong_tenant_file_is_refused_with_its_lines() {
     assert_eq!(output.status.code(), Some(78));
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(said.contains("tenant.toml:3:1") && said.contains("did you mean `username`?"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn faults_that_only_a_socket_can_have_are_had() {
+    let mut command = gangplank();
+    command.args(["idp", "--listen", "127.0.0.1:0"]);
+    let mut idp = Process::start(command);
+    let home = Url::parse(idp.wait_for("Home ").split_whitespace().last().expect("a URL")).expect("a URL");
+    let faults = home.join("dev/faults").expect("a URL");
+    let keys = home.join("common/discovery/v2.0/keys").expect("a URL");
+    let set = async |fault: &str| {
+        let json = [("content-type", "application/json")];
+        assert_eq!(send(Method::POST, &faults, &json, fault).await.status, StatusCode::OK);
+    };
+
+    set(r#"{"fault": "slow", "millis": 150, "on": "jwks", "times": 1}"#).await;
+    let started = std::time::Instant::now();
+    assert_eq!(send(Method::GET, &keys, &[], "").await.status, StatusCode::OK);
+    assert!(started.elapsed() >= std::time::Duration::from_millis(150));
+
+    set(r#"{"fault": "hang_up", "on": "jwks", "times": 1}"#).await;
+    let mut tcp = tokio::net::TcpStream::connect(home.authority()).await.expect("a connection");
+    let request = format!("GET {} HTTP/1.1\r\nHost: {}\r\n\r\n", keys.path(), home.authority());
+    tcp.write_all(request.as_bytes()).await.expect("written");
+    let mut answer = Vec::new();
+    let end = tcp.read_to_end(&mut answer).await;
+    assert!(end.is_err() || answer.is_empty(), "{}", String::from_utf8_lossy(&answer));
+    assert_eq!(send(Method::GET, &keys, &[], "").await.status, StatusCode::OK);
 }

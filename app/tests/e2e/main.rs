@@ -7,6 +7,7 @@
 mod browser;
 mod check;
 mod dev;
+mod docs;
 mod hostile;
 mod idp;
 mod process;

@@ -24,7 +24,7 @@ use secrecy::SecretString;
 use self::checks::{check_authorized_party, check_nonce, may_be_the_keys};
 pub use self::settings::{IssuerKind, IssuerSettings};
 use crate::entra::{Entra, is_entra};
-use crate::jwks::{JwksCache, JwksHealth, Refetched};
+use crate::jwks::{JwksCache, JwksHealth, Origin, Refetched};
 use crate::mapping::Mapping;
 use crate::refusal::fact;
 use crate::source::ProviderKeys;
@@ -123,7 +123,8 @@ impl Issuer {
         common.into_iter().chain(graph).collect()
     }
 
-    /// Judges an ID token that was issued to `client_id`. `nonce` is `None` only for a refresh.
+    /// Judges an ID token that was issued to `client_id`, and came from the provider's token endpoint. `nonce` is `None`
+    /// only for a refresh.
     pub async fn verify_id_token(
         &self,
         token: &str,
@@ -193,6 +194,11 @@ impl Issuer {
 
     /// Keeps metadata and keys fresh, for ever: every hour, after a failure from 1 s doubling to 60 s. Spawn it once.
     pub async fn keep_fresh(self: Arc<Self>) {
+        // Taken over from a gate before this one, its keys may be fresh.
+        if let Some(fetched) = self.health().fetched_at {
+            let age = self.clock.now().since(fetched);
+            tokio::time::sleep(jittered(Self::REFRESH_EVERY.saturating_sub(age))).await;
+        }
         let mut failures = 0_u32;
         loop {
             let pause = match self.jwks.refresh(self.clock.now()).await {
@@ -246,7 +252,8 @@ impl Issuer {
             Err(refusal) if may_be_the_keys(&refusal) => refusal,
             Err(refusal) => return Err(refusal.into()),
         };
-        match self.jwks.refetch(held.as_ref(), now).await {
+        let origin = if rules.purpose == Purpose::IdToken { Origin::Provider } else { Origin::Presented };
+        match self.jwks.refetch(held.as_ref(), origin, now).await {
             Refetched::Newer(newer) => {
                 Ok((Unverified::parse(token)?.verify(&newer.keys, rules, now)?, newer.generation))
             }

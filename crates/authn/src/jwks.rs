@@ -4,7 +4,9 @@
 //! 2. While a set is less than [`TRUSTED`] old, a token whose key is in it costs no network.
 //! 3. A key that is not in the set, or a signature that does not match under one that is, leads to one fetch, at once,
 //!    and to no other within [`INTERVAL`], whatever is presented. With no set at all it is [`COLD_INTERVAL`]: then
-//!    nobody gets in, and a flood costs the provider one request in ten seconds.
+//!    nobody gets in, and a flood costs the provider one request in ten seconds. Tokens that we fetched from the provider
+//!    ourselves have an interval of their own: who sends us tokens with invented keys must not be able to make the
+//!    provider's own words unreadable after a rotation.
 //! 4. One fetch is in flight at a time; whoever needs it waits for that one. It goes on if they go away.
 //! 5. A fetched set replaces the old one whole: a key that the issuer withdrew is gone, and the
 //!    [`generation`](JwksCache::generation) tells caches above.
@@ -70,10 +72,21 @@ pub(crate) struct Held {
 
 #[derive(Default)]
 struct Demands {
-    /// When a token last made us fetch although there was a set.
-    unknown: Option<UnixTime>,
+    /// When a presented token last made us fetch although there was a set.
+    presented: Option<UnixTime>,
+    /// The same for a token from the provider.
+    fetched: Option<UnixTime>,
     /// When one did because there was none.
     cold: Option<UnixTime>,
+}
+
+/// Where a token came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// Somebody sent it.
+    Presented,
+    /// We got it from the provider.
+    Provider,
 }
 
 /// What a request for another set led to.
@@ -121,15 +134,21 @@ impl JwksCache {
     }
 
     /// A set other than `seen`, which lacks what a token needs. Fetches at most once per interval.
-    pub(crate) async fn refetch(self: &Arc<Self>, seen: Option<&Arc<Held>>, now: UnixTime) -> Refetched {
+    pub(crate) async fn refetch(
+        self: &Arc<Self>,
+        seen: Option<&Arc<Held>>,
+        origin: Origin,
+        now: UnixTime,
+    ) -> Refetched {
         let mut demands = Arc::clone(&self.demands).lock_owned().await;
         // Somebody else may have fetched while we waited for the lock.
         if let Some(newer) = self.newer(seen, now) {
             return Refetched::Newer(newer);
         }
-        let (last, interval) = match seen {
-            Some(_) => (&mut demands.unknown, INTERVAL),
-            None => (&mut demands.cold, COLD_INTERVAL),
+        let (last, interval) = match (seen, origin) {
+            (Some(_), Origin::Presented) => (&mut demands.presented, INTERVAL),
+            (Some(_), Origin::Provider) => (&mut demands.fetched, INTERVAL),
+            (None, _) => (&mut demands.cold, COLD_INTERVAL),
         };
         if last.is_some_and(|last| now.since(last) < interval) {
             return self.verdict();
@@ -236,13 +255,15 @@ mod tests {
         let seen = cache.current(NOW);
         let flood = (0..10_000).map(|i| {
             let (cache, seen) = (Arc::clone(&cache), seen.clone());
-            tokio::spawn(async move { matches!(cache.refetch(seen.as_ref(), after(i % 60)).await, Refetched::Same) })
+            tokio::spawn(async move {
+                matches!(cache.refetch(seen.as_ref(), Origin::Presented, after(i % 60)).await, Refetched::Same)
+            })
         });
         for one in flood.collect::<Vec<_>>() {
             assert!(one.await.unwrap());
         }
         assert_eq!(shelf.fetches.load(Relaxed), 2, "the first one, and one for the flood");
-        cache.refetch(seen.as_ref(), after(120)).await;
+        cache.refetch(seen.as_ref(), Origin::Presented, after(120)).await;
         assert_eq!(shelf.fetches.load(Relaxed), 3);
     }
 
@@ -253,7 +274,9 @@ mod tests {
         cache.refresh(NOW).await.unwrap();
         let (seen, generation) = (cache.current(NOW), cache.generation());
         *shelf.json.lock().unwrap() = Some(jwks(&[("new", &new)]));
-        let Refetched::Newer(held) = cache.refetch(seen.as_ref(), after(1)).await else { panic!("no newer set") };
+        let Refetched::Newer(held) = cache.refetch(seen.as_ref(), Origin::Presented, after(1)).await else {
+            panic!("no newer set")
+        };
         assert!(held.keys.contains("new") && !held.keys.contains("old"));
         assert_ne!(cache.generation(), generation);
     }
@@ -288,14 +311,14 @@ mod tests {
         *shelf.json.lock().unwrap() = None;
         assert!(cache.current(after(24 * 3600 - 1)).is_some());
         assert!(cache.current(after(24 * 3600)).is_none());
-        assert!(matches!(cache.refetch(None, after(24 * 3600)).await, Refetched::Failed(_)));
+        assert!(matches!(cache.refetch(None, Origin::Presented, after(24 * 3600)).await, Refetched::Failed(_)));
     }
 
     #[tokio::test]
     async fn without_any_set_a_flood_costs_one_fetch_in_ten_seconds() {
         let (shelf, cache) = shelf(None);
         for second in 0..30 {
-            assert!(matches!(cache.refetch(None, after(second)).await, Refetched::Failed(_)));
+            assert!(matches!(cache.refetch(None, Origin::Presented, after(second)).await, Refetched::Failed(_)));
         }
         assert_eq!(shelf.fetches.load(Relaxed), 3);
     }
@@ -305,9 +328,9 @@ mod tests {
         let shelf =
             Arc::new(Shelf { json: Mutex::new(Some(jwks(&[("one", &new_key())]))), slow: true, ..Shelf::default() });
         let cache = Arc::new(JwksCache::new("corp", Box::new(Arc::clone(&shelf))));
-        let impatient = tokio::time::timeout(Duration::from_secs(1), cache.refetch(None, NOW)).await;
+        let impatient = tokio::time::timeout(Duration::from_secs(1), cache.refetch(None, Origin::Presented, NOW)).await;
         assert!(impatient.is_err());
-        assert!(matches!(cache.refetch(None, NOW).await, Refetched::Newer(_)));
+        assert!(matches!(cache.refetch(None, Origin::Presented, NOW).await, Refetched::Newer(_)));
         assert_eq!(shelf.fetches.load(Relaxed), 1);
     }
 }

@@ -1,9 +1,9 @@
-//! One line per decision, at the target `audit`: who asked for what, when, and what came of it.
+//! One line per decision, sign-in and sign-out, at the target `audit`: who asked for what, and what came of it.
 //!
 //! Never in it: tokens, cookies, queries. What the caller chose (path, host, method) is cut to a sane length; the
 //! subscriber escapes it.
 
-use gangplank_authn::Authenticated;
+use gangplank_authn::{Authenticated, Identity};
 use tracing::Level;
 
 use crate::{Refusal, RequestContext};
@@ -53,6 +53,23 @@ pub(crate) fn refused(context: &RequestContext, asked: Asked<'_>, route: Option<
         method = cut(asked.method),
         host = cut(asked.host),
         path = cut(asked.path),
+    );
+}
+
+/// Somebody signed in or out: `what` is `sign-in` or `sign-out`.
+pub(crate) fn session(context: &RequestContext, what: &'static str, client: &str, who: &Identity) {
+    if !listening() {
+        return;
+    }
+    tracing::info!(
+        target: "audit",
+        request_id = context.id,
+        decision = what,
+        user = who.username,
+        issuer = who.issuer,
+        at = client,
+        client = %context.client,
+        host = cut(&context.authority),
     );
 }
 

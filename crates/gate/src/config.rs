@@ -31,7 +31,8 @@ pub struct GateConfig {
     /// `.example.com` for every host below it.
     #[serde(default)]
     pub return_hosts: Vec<String>,
-    /// What `/oauth2/auth` answers when allowed: 202 (default, as oauth2-proxy) or 200 (Envoy needs it).
+    /// What `/oauth2/auth` answers when allowed: 202 (default, as oauth2-proxy) or 200 (default with `envoy`, which
+    /// understands nothing else).
     pub allowed_status: Option<u16>,
     /// Whether `/oauth2/auth` itself redirects a browser to the sign-in (Traefik, Caddy, Envoy pass that on), instead
     /// of answering 401 (nginx turns it into a redirect). Default false.
@@ -72,8 +73,8 @@ pub enum Dialect {
 pub struct LimitsConfig {
     /// The largest request head. Default `"64KiB"`: nginx lets 32 KiB through, and proxies add to it.
     pub head: Option<ByteLimit>,
-    /// How long a client may take to send a request head, and how long a connection may wait for the next request.
-    /// Default `"75s"`: a proxy in front keeps its connections for 60 s and must be the one to close them.
+    /// How long a client may take to send a request head. Default `"10s"`. Between requests a connection may be silent
+    /// for 75 s, always: a proxy in front keeps its connections for 60 s and must be the one to close them.
     pub head_time: Option<Span>,
     /// How long open requests may finish after a stop was asked for. Default `"20s"`, below Kubernetes' 30 s.
     pub drain: Option<Span>,
@@ -118,7 +119,7 @@ pub struct SessionConfig {
 }
 
 /// `[issuers.NAME]`: whose tokens are believed. Exactly one of `entra` and `url`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct IssuerConfig {
     /// A tenant of Microsoft Entra ID: its v1 and v2 tokens, and no other tenant's.
@@ -138,7 +139,7 @@ pub struct IssuerConfig {
 }
 
 /// `entra = { … }`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EntraConfig {
     /// The tenant's id (a GUID).
@@ -149,11 +150,11 @@ pub struct EntraConfig {
     pub graph: Option<String>,
 }
 
-/// `claims = { … }`: names of claims. Each default differs between Entra ID and other issuers.
-#[derive(Clone, Debug, Default, Deserialize)]
+/// `claims = { … }`: names of claims.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ClaimsConfig {
-    /// Default: `preferred_username`, then `upn`, `email`, `sub`.
+    /// Default: `preferred_username`, then `upn`, `unique_name`, `email`, `sub`.
     pub username: Option<String>,
     /// Default `groups`.
     pub groups: Option<String>,
@@ -178,7 +179,7 @@ pub struct ClientConfig {
     pub certificate: Option<TlsConfig>,
     /// A token file of the workload's own, re-read on every use: workload identity federation.
     pub federated_token_file: Option<PathBuf>,
-    /// Scopes to ask for. Default `openid profile email offline_access`.
+    /// Scopes to ask for. Default `openid profile email offline_access`, for Entra ID also Graph's `User.Read`.
     pub scopes: Option<Vec<String>>,
     /// What the sign-in page calls it. Default: the name of the table.
     pub display_name: Option<String>,
@@ -290,7 +291,8 @@ pub struct PassConfig {
     /// Pass the caller's own `Authorization` header on to the upstream. Default false: it was for the gate.
     #[serde(default)]
     pub authorization: bool,
-    /// Send the client's `Host` to the upstream instead of the upstream's own. Default true.
+    /// Send the client's `Host` to the upstream instead of the upstream's own. Default true. It can be said only over
+    /// HTTP/1.1: an `https` upstream is asked by HTTP/2 if this is false, and an `h2c` upstream always sees its own.
     pub host: Option<bool>,
 }
 

@@ -3,8 +3,8 @@
 //! | path | methods | |
 //! |---|---|---|
 //! | `auth` | any | forward-auth, for the proxy in front; below it for Envoy |
-//! | `start` | GET | begins a sign-in and leads back to `rd` |
-//! | `sign_in` | GET | lets people choose where to sign in |
+//! | `start` | GET | begins a sign-in and leads back to `rd` ([`wanted`](crate::wanted)) |
+//! | `sign_in` | GET | lets people choose where to sign in, and leads back to `rd` |
 //! | `callback` | GET | the provider's answer |
 //! | `sign_out` | GET, POST | asks, and does |
 //! | `signed_out` | GET | the end |
@@ -12,6 +12,8 @@
 //! | `static/…` | GET | what the pages need |
 //!
 //! All but `auth`, which proxies ask under names of their own, answer only on hosts that the configuration knows.
+
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::request::Parts;
@@ -23,13 +25,16 @@ use crate::body::BodyError;
 use crate::context::Arrival;
 use crate::forwarded::{absolute_form, host_of, origin_form};
 use crate::metrics::Answer;
-use crate::route::shown;
+use crate::route::{RequestPath, shown};
 use crate::session::SessionOutcome;
 use crate::stack::{Gate, Trace, offer};
+use crate::wanted::Wanted;
 use crate::{Body, Refusal, userinfo};
 
 /// The largest form that is read. Ours has one field.
 const MAX_FORM: usize = 16 << 10;
+/// How long it may take to arrive.
+const FORM_TIME: Duration = Duration::from_secs(10);
 
 impl Gate {
     /// Answers at an endpoint. `name` is what follows the prefix and its slash, decoded.
@@ -107,8 +112,7 @@ impl Gate {
 
     async fn begin(&self, arrival: &Arrival, head: &Parts) -> Result<Response<Body>, Refusal> {
         let context = &arrival.context;
-        let (target, client) =
-            (parameter(context.query.as_deref(), "rd"), parameter(context.query.as_deref(), "client"));
+        let Wanted { target, client } = self.wanted(arrival, head);
         let target = target.as_deref();
         if let Some(client) = client {
             return Ok(self.sign_in.start(context, &head.headers, Some(&client), target).await?);
@@ -120,9 +124,25 @@ impl Gate {
     }
 
     fn choose(&self, arrival: &Arrival, head: &Parts) -> Response<Body> {
-        let target = parameter(arrival.context.query.as_deref(), "rd");
+        let target = self.wanted(arrival, head).target;
         let clients = self.clients_for(arrival, target.as_deref());
         self.sign_in.chooser(&arrival.context, &head.headers, &clients, target.as_deref())
+    }
+
+    fn wanted(&self, arrival: &Arrival, head: &Parts) -> Wanted {
+        let query = arrival.context.query.as_deref().unwrap_or_default();
+        let mut wanted = Wanted::read(query, |name| self.clients.iter().any(|client| client == name));
+        if wanted.target.is_none() && arrival.trusted {
+            // What can't be understood is no target, and a sign-in never fails for its target.
+            let original = self.believed.original(&head.headers).ok().flatten();
+            wanted.target = original.and_then(|original| {
+                let own = RequestPath::parse(&original.path).map(|path| matches!(self.own_path(&path), Ok(Some(_))));
+                let origin = self.hosts.origin(&self.hosts.authority(&original.authority)?);
+                let query = original.query.map_or_else(String::new, |query| format!("?{query}"));
+                own.is_ok_and(|own| !own).then(|| format!("{origin}{}{query}", original.path))
+            });
+        }
+        wanted
     }
 
     /// The clients of the route that somebody wants to return to; all of them if that can't be told.
@@ -169,16 +189,11 @@ where
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BodyError>,
 {
-    match Limited::new(body, MAX_FORM).collect().await {
-        Ok(form) => Ok(form.to_bytes()),
-        Err(error) if error.is::<http_body_util::LengthLimitError>() => Err(Refusal::FormTooLarge(MAX_FORM)),
-        Err(_) => Err(Refusal::BodyBroken),
+    match tokio::time::timeout(FORM_TIME, Limited::new(body, MAX_FORM).collect()).await {
+        Ok(Ok(form)) => Ok(form.to_bytes()),
+        Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => Err(Refusal::FormTooLarge(MAX_FORM)),
+        Ok(Err(_)) | Err(_) => Err(Refusal::BodyBroken),
     }
-}
-
-fn parameter(query: Option<&str>, name: &str) -> Option<String> {
-    let mut pairs = url::form_urlencoded::parse(query?.as_bytes());
-    pairs.find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
 }
 
 fn wrong_method(method: &Method, allow: &'static str) -> Refusal {

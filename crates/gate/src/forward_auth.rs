@@ -12,8 +12,8 @@
 //! What the proxy gets: `allowed_status` with the identity headers, or what [`rescue`](crate::rescue) makes of the
 //! refusal; where nothing can be matched that is a 403, since proxies take a 404 for a failure of their own.
 
-use http::header::SET_COOKIE;
-use http::{HeaderMap, Method, Response};
+use http::header::{CACHE_CONTROL, SET_COOKIE};
+use http::{HeaderMap, HeaderValue, Method, Response};
 
 use crate::config::Dialect;
 use crate::context::Arrival;
@@ -93,6 +93,8 @@ impl Gate {
         let mut block = decided.decision.identity.clone();
         if let Some(cookie) = decided.set_cookie {
             block.insert(SET_COOKIE, cookie);
+            // A cache of answers, which nginx can be, would hand the cookie on.
+            block.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         }
         if headers::fit(&mut block) {
             self.shared.metrics().groups_left_out();

@@ -6,12 +6,16 @@
 //! 2. What is set is one family, `X-Auth-Request-*`. Groups are those that some rule names, joined by commas.
 //! 3. A value that cannot be written exactly is never written: the caller is refused instead. Text beyond ASCII is
 //!    UTF-8.
-//! 4. A header block of ours stays within 4 KiB, which is what nginx reads. If it would not, the groups are left out,
+//! 4. What may not be a client's header may not be its trailer either: some servers merge the two. Nor may what
+//!    frames, routes or authenticates a message (RFC 9110 §6.5.1).
+//! 5. A header block of ours stays within 4 KiB, which is what nginx reads. If it would not, the groups are left out,
 //!    loudly.
 
 use gangplank_authn::Identity;
 use gangplank_authn::session::RuleGroups;
-use http::header::{HeaderMap, HeaderName, HeaderValue, SET_COOKIE};
+use http::header::{
+    AUTHORIZATION, CONTENT_LENGTH, COOKIE, HOST, HeaderMap, HeaderName, HeaderValue, SET_COOKIE, TRANSFER_ENCODING,
+};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::Refusal;
@@ -49,6 +53,24 @@ pub(crate) fn is_ours(name: &str) -> bool {
     let folded = |text: &str, pattern: &str| text.bytes().map(fold).eq(pattern.bytes());
     SINGLE.iter().any(|single| folded(name, single))
         || FAMILIES.iter().any(|f| name.get(..f.len()).is_some_and(|beginning| folded(beginning, f)))
+}
+
+/// Frameworks let these stand for the method; on a route that tells methods apart they would be a way around it.
+const METHOD_OVERRIDES: [&str; 3] = ["x-http-method-override", "x-http-method", "x-method-override"];
+
+/// Whether it stands for the method, in whatever spelling.
+pub(crate) fn is_method_override(name: &str) -> bool {
+    METHOD_OVERRIDES.iter().any(|over| name.bytes().map(fold).eq(over.bytes()))
+}
+
+/// Takes out of a client's trailers what has no place there.
+pub(crate) fn clean_trailers(trailers: &mut HeaderMap) {
+    const NEVER: [HeaderName; 5] = [AUTHORIZATION, COOKIE, HOST, CONTENT_LENGTH, TRANSFER_ENCODING];
+    let bad = |name: &HeaderName| is_ours(name.as_str()) || is_method_override(name.as_str()) || NEVER.contains(name);
+    let bad: Vec<HeaderName> = trailers.keys().filter(|name| bad(name)).cloned().collect();
+    for name in bad {
+        trailers.remove(name);
+    }
 }
 
 fn fold(byte: u8) -> u8 {
@@ -123,8 +145,11 @@ impl OwnCookies {
         OwnCookies([format!("__Host-{plain}"), format!("__Secure-{plain}"), plain.to_owned()])
     }
 
-    /// Whether a pair of `Cookie`, or a `Set-Cookie`, is for one of them.
+    /// Whether a pair of `Cookie`, or a `Set-Cookie`, is for one of them. Browsers send a cookie without a name
+    /// (`Set-Cookie: =gangplank=x`) back as if its value were a pair.
     fn matches(&self, pair: &[u8]) -> bool {
+        let from = pair.iter().position(|b| !matches!(b, b' ' | b'\t' | b'=')).unwrap_or(pair.len());
+        let pair = &pair[from..];
         let name = pair.split(|b| *b == b'=').next().unwrap_or(pair).trim_ascii();
         self.0.iter().any(|own| own.as_bytes().eq_ignore_ascii_case(name))
     }
@@ -228,6 +253,7 @@ mod tests {
             ("a=1;  b=2;", Some("a=1;  b=2;")),
             ("a=__Host-gangplank=x", Some("a=__Host-gangplank=x")),
             ("__Host-gangplank2=x", Some("__Host-gangplank2=x")),
+            ("a=1; =__Host-gangplank=x;\t==gangplank=y", Some("a=1")),
             ("__Host-gangplank", None),
         ] {
             let value = HeaderValue::from_static(sent);

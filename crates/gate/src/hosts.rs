@@ -14,7 +14,7 @@ use url::{Host, Url};
 
 /// See the module.
 #[derive(Debug)]
-pub(crate) struct Hosts {
+pub struct Hosts {
     https: bool,
     port: Option<u16>,
     public_host: String,
@@ -28,7 +28,10 @@ pub(crate) struct Hosts {
 
 impl Hosts {
     /// Reads `gate.public_url`, the hosts of routes, `gate.return_hosts` and whether `cookies.domain` is set.
-    pub(crate) fn new<'a>(
+    ///
+    /// # Errors
+    /// All that is wrong with them.
+    pub fn new<'a>(
         public_url: &str,
         route_hosts: impl IntoIterator<Item = &'a str>,
         return_hosts: &[String],
@@ -129,13 +132,13 @@ impl Hosts {
     }
 
     /// `scheme://authority`, without a slash.
-    pub(crate) fn origin(&self, authority: &str) -> String {
+    pub fn origin(&self, authority: &str) -> String {
         format!("{}://{authority}", self.scheme())
     }
 
     /// Whether a sign-in may end at this URL: a host of ours or a return host, the scheme not below ours, the port the
     /// scheme's own or ours.
-    pub(crate) fn may_return_to(&self, url: &Url) -> bool {
+    pub fn may_return_to(&self, url: &Url) -> bool {
         let scheme_fits = url.scheme() == "https" || (url.scheme() == "http" && !self.https);
         let port_fits = url.port().is_none() || url.port() == self.port;
         let Some(host) = url.host_str() else { return false };
@@ -144,6 +147,13 @@ impl Hosts {
             && (self.is_known(host)
                 || self.return_exact.contains(host)
                 || self.return_below.iter().any(|suffix| is_below(host, suffix)))
+    }
+
+    /// Whether this is an origin that the gate stands for. A return host is not: somebody may be sent there, and that is
+    /// all.
+    pub(crate) fn is_own_origin(&self, url: &Url) -> bool {
+        let own = url.host_str().is_some_and(|host| self.is_known(host));
+        own && url.scheme() == self.scheme() && url.port() == self.port
     }
 
     fn is_known(&self, host: &str) -> bool {
@@ -230,6 +240,23 @@ mod tests {
         ] {
             assert_eq!(hosts.authority(requested).as_deref(), authority, "{requested}");
         }
+    }
+
+    #[test]
+    fn a_return_host_is_no_origin_of_ours() {
+        let hosts = hosts("https://auth.example.com:8443", false);
+        for (url, own) in [
+            ("https://auth.example.com:8443", true),
+            ("https://app.example.com:8443", true),
+            ("https://x.apps.example.com:8443", true),
+            ("https://x.return.test:8443", false),
+            ("https://app.example.com", false),
+            ("http://app.example.com:8443", false),
+            ("https://evil.test:8443", false),
+        ] {
+            assert_eq!(hosts.is_own_origin(&Url::parse(url).unwrap()), own, "{url}");
+        }
+        assert!(hosts.may_return_to(&Url::parse("https://x.return.test:8443").unwrap()));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Everything that stands in front of others: sign-in, sessions, policy, forward-auth, the reverse proxy.
 //!
-//! [`Gate::build`] makes a gate from its part of the configuration, [`Gate::handle`] answers requests; [`stack`] shows
+//! [`Gate::build`] makes a gate from its part of the configuration, [`Gate::handle`] answers requests; `stack.rs` shows
 //! the way of a request through it.
 
 mod audit;
@@ -12,8 +12,6 @@ mod decision;
 mod endpoints;
 mod forward_auth;
 pub mod forwarded;
-#[doc(hidden)]
-pub mod fuzzing;
 mod headers;
 mod health;
 mod hosts;
@@ -31,13 +29,16 @@ mod sign_in;
 mod sign_out;
 mod stack;
 mod userinfo;
+mod wanted;
 
 pub use body::Body;
 pub use build::Deps;
 pub use context::RequestContext;
 pub use health::NotReady;
+pub use hosts::Hosts;
 pub use metrics::Metrics;
 pub use refusal::Refusal;
+pub use return_target::{ReturnTarget, ReturnTargetRefusal};
 pub use route::RequestPath;
 pub use shared::Shared;
 pub use stack::{Background, Gate};

@@ -129,8 +129,8 @@ pub enum Refusal {
     /// A form larger than any that we hand out.
     #[error("the form is larger than {0} bytes")]
     FormTooLarge(usize),
-    /// The body broke off.
-    #[error("the body of the request broke off")]
+    /// The body broke off, or took too long.
+    #[error("the body of the request broke off or took too long")]
     BodyBroken,
 
     // The upstream.
@@ -208,7 +208,7 @@ catalogue! {
     BEARER_NOT_ACCEPTED = "bearer-not-accepted", Caller, "A bearer token was presented on a route that accepts none.",
         "Name the issuer in the route's bearer, or set pass.authorization if the token is meant for the upstream.";
     BEARER_UNKNOWN = "bearer-unknown", Caller, "None of the route's issuers knows the bearer token.",
-        "Inspect the token's iss with `gangplank token inspect`, and add its issuer to the route's bearer.";
+        "Decode the token, compare its iss with [issuers], and add its issuer to the route's bearer.";
     SESSION_OTHER = "session-of-other-client", Caller, "The session began at a client that the route does not name.",
         "Sign in at one of the route's clients, or add the session's client to the route's sign_in.";
     FORBIDDEN = "policy-denied", Caller, "The caller is known, and the route's rules do not admit them.",
@@ -221,7 +221,7 @@ catalogue! {
         "Add the page's host to gate.return_hosts if it is yours.";
     FORM_TOO_LARGE = "form-too-large", Caller, "The form is larger than any that the gate hands out.",
         "Use the form of the sign-out page.";
-    BODY_BROKEN = "body-broken", Caller, "The body of the request broke off.", "Send it again.";
+    BODY_BROKEN = "body-broken", Caller, "The body of the request broke off, or took too long.", "Send it again.";
     UPSTREAM_CONNECT = "upstream-unreachable", Upstream, "There is no connection to the upstream, or no TLS with it.",
         "See that the service runs, that upstream names its address and port, and that upstream_ca_file holds its authority.";
     UPSTREAM_PROTOCOL = "upstream-broken", Upstream, "The upstream broke off, or did not speak HTTP.",

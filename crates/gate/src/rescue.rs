@@ -18,6 +18,11 @@ use crate::sign_in::Outward;
 use crate::stack::Gate;
 use crate::{Body, Refusal, RequestContext};
 
+#[cfg(test)]
+mod catalogue;
+#[cfg(test)]
+mod tests;
+
 /// What is said outside.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Verdict {
@@ -68,11 +73,7 @@ fn verdict(refusal: &Refusal) -> Verdict {
         Refusal::Defect(_) => Verdict::Internal,
         Refusal::SignIn(refusal) => {
             let outward = refusal.outward();
-            match outward.status {
-                StatusCode::UNAUTHORIZED => Verdict::Unauthorized,
-                StatusCode::SERVICE_UNAVAILABLE => Verdict::Unavailable,
-                _ => Verdict::SignIn(outward),
-            }
+            if outward.status == StatusCode::UNAUTHORIZED { Verdict::Unauthorized } else { Verdict::SignIn(outward) }
         }
     }
 }
@@ -173,10 +174,10 @@ impl Gate {
                     headers.insert(ALLOW, allow);
                 }
             }
-            Verdict::Unavailable => {
-                headers.insert(RETRY_AFTER, HeaderValue::from_static("5"));
-            }
             _ => {}
+        }
+        if verdict.status() == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static("5"));
         }
         if let Ok(id) = HeaderValue::from_str(&context.id) {
             headers.insert(X_REQUEST_ID, id);
@@ -236,13 +237,9 @@ impl Gate {
     }
 }
 
-fn json(verdict: &Verdict, request_id: &str) -> Response<Body> {
-    #[derive(Serialize)]
-    struct Said<'s> {
-        error: &'s str,
-        request_id: &'s str,
-    }
-    let error = match verdict.status() {
+/// The word for programs.
+fn word(status: StatusCode) -> &'static str {
+    match status {
         StatusCode::BAD_REQUEST => "bad_request",
         StatusCode::UNAUTHORIZED => "unauthorized",
         StatusCode::FORBIDDEN => "forbidden",
@@ -253,7 +250,16 @@ fn json(verdict: &Verdict, request_id: &str) -> Response<Body> {
         StatusCode::SERVICE_UNAVAILABLE => "unavailable",
         StatusCode::GATEWAY_TIMEOUT => "gateway_timeout",
         _ => "internal_error",
-    };
+    }
+}
+
+fn json(verdict: &Verdict, request_id: &str) -> Response<Body> {
+    #[derive(Serialize)]
+    struct Said<'s> {
+        error: &'s str,
+        request_id: &'s str,
+    }
+    let error = word(verdict.status());
     let body = serde_json::to_vec(&Said { error, request_id }).unwrap_or_default();
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = verdict.status();

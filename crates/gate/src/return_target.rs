@@ -8,7 +8,8 @@
 //! 4. No encoded slash, back-slash, dot or control character, however often encoded, in front of the query: some server behind may decode it once more.
 //! 5. Parsed as browsers do (the WHATWG URL standard) against our own origin, it has no user, no password, and either
 //!    our own origin or an origin that the configuration allows ([`Hosts::may_return_to`]).
-//! 6. It is not an endpoint of ours: that would be a loop, or a sign-out.
+//! 6. Its path can be read in one way only ([`RequestPath`]), and is not an endpoint of ours, however it is spelled: that
+//!    would be a loop, or a sign-out.
 //!
 //! A path is given back as the parser wrote it, relative to the origin; a URL on our own origin becomes a path.
 //! Query and fragment are the app's own business: `/a?next=https://x//y` is as good as any.
@@ -16,13 +17,14 @@
 use url::Url;
 
 use crate::hosts::Hosts;
+use crate::route::RequestPath;
 
 /// The longest return target. It travels in `state`, through the provider and back, and every header has 4 KiB.
 pub(crate) const LONGEST: usize = 1024;
 
 /// A place that a sign-in may return to: a path on the origin that asked, or a URL of an allowed origin.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct ReturnTarget(String);
+pub struct ReturnTarget(String);
 
 impl ReturnTarget {
     /// The front page.
@@ -31,7 +33,10 @@ impl ReturnTarget {
     }
 
     /// Judges `text` as it would be seen from `authority` (one of ours), with our endpoints below `prefix`.
-    pub(crate) fn judge(
+    ///
+    /// # Errors
+    /// Which rule it breaks.
+    pub fn judge(
         text: &str,
         authority: &str,
         hosts: &Hosts,
@@ -56,7 +61,7 @@ impl ReturnTarget {
         let origin = hosts.origin(authority);
         let base = Url::parse(&origin).map_err(|_| Refusal::Form)?;
         let url = base.join(text).map_err(|_| Refusal::Form)?;
-        if !url.username().is_empty() || url.password().is_some() || lower.contains('@') {
+        if !url.username().is_empty() || url.password().is_some() || names_a_user(&lower) {
             return Err(Refusal::UserInfo);
         }
         let own = url.origin() == base.origin();
@@ -67,7 +72,10 @@ impl ReturnTarget {
         if path.starts_with("//") {
             return Err(Refusal::Form);
         }
-        if path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) {
+        let read = RequestPath::parse(path).map_err(|_| Refusal::Encoded)?;
+        let is_ours =
+            |path: &str| path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        if is_ours(read.as_str()) || read.lenient().is_some_and(is_ours) {
             return Err(Refusal::OwnEndpoint);
         }
         let kept = if own { &url[url::Position::BeforePath..] } else { url.as_str() };
@@ -79,7 +87,7 @@ impl ReturnTarget {
     }
 
     /// As a `Location`.
-    pub(crate) fn as_str(&self) -> &str {
+    pub fn as_str(&self) -> &str {
         &self.0
     }
 
@@ -105,7 +113,7 @@ pub enum ReturnTargetRefusal {
     #[error("the return target is neither a path nor an http(s) URL")]
     Form,
     /// Encoded slashes, dots or control characters before the query.
-    #[error("the return target has an encoded slash, dot, percent sign or control character in its path")]
+    #[error("the return target has a path that can be read in two ways: an encoded slash, dot or control character")]
     Encoded,
     /// `user@host`.
     #[error("the return target names a user")]
@@ -128,6 +136,12 @@ fn hides_structure(lower: &str) -> bool {
         text = text.replace("%25", "%");
     }
     ["%2f", "%5c", "%2e", "%0", "%1", "%7f"].iter().any(|encoded| text.contains(encoded))
+}
+
+/// The parser forgets an empty user.
+fn names_a_user(before_query: &str) -> bool {
+    let authority = before_query.split_once("://").map_or("", |(_, rest)| rest);
+    authority.split('/').next().is_some_and(|authority| authority.contains('@'))
 }
 
 fn has_web_scheme(text: &str) -> bool {
@@ -169,6 +183,8 @@ mod tests {
             ("/;//..//..//evil.test", "/;//evil.test"),
             ("/100%25/a%20b", "/100%25/a%20b"),
             ("/oauth2x", "/oauth2x"),
+            ("/@ada/notes", "/@ada/notes"),
+            ("https://app.example.com/npm/@scope/p", "/npm/@scope/p"),
             ("https://app.example.com/a?b", "/a?b"),
             ("https://app.example.com:443/a", "/a"),
             ("HTTPS://APP.example.com/a", "/a"),
@@ -325,6 +341,12 @@ mod tests {
         "/oauth2/start",
         "/oauth2/sign_out",
         "/x/../oauth2/sign_out",
+        "/%6fauth2/start?rd=/",
+        "/%6F%61uth2/sign_out",
+        "/oauth2;x/sign_out",
+        "/a;/..;/oauth2",
+        "/oauth%32",
+        "https://other.example.com/oauth%32/start",
         "https://app.example.com/oauth2/callback",
         "https://app.example.com//evil.test",
         "https://app.example.com/..//evil.test",

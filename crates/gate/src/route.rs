@@ -5,13 +5,14 @@
 //!    (`..;x`). What remains is compared decoded, by whole segments.
 //! 2. Of the routes whose host and path match, the best host wins (exact, then the longest wildcard, then any), then
 //!    the longest path, then one that names the method before one that takes all.
-//! 3. Some upstreams merge empty segments (`//`) and cut parameters (`;x=1`) off segments, some do not. If the two
-//!    readings lead to different routes, the path is refused: it would be judged by one rule and served by another.
+//! 3. Some upstreams merge empty segments (`//`), cut parameters (`;x=1`) off segments, take no notice of case or of
+//!    dots and blanks at a segment's end, or decode before they look for `?` and `#`; some do not. If the readings lead
+//!    to different routes, the path is refused: it would be judged by one rule and served by another.
 //!
 //! Matching costs one look-up per segment and kind of host, however many routes there are. The query never takes part.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use http::Method;
 
@@ -24,7 +25,7 @@ pub(crate) type RouteId = usize;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestPath<'p> {
     decoded: Cow<'p, str>,
-    /// As an upstream sees it that merges slashes and drops parameters, if that differs.
+    /// As the most lenient of upstreams sees it, if that may differ.
     lenient: Option<String>,
 }
 
@@ -38,8 +39,8 @@ impl<'p> RequestPath<'p> {
         if decoded.split('/').any(is_dot_segment) {
             return Err(Refusal::PathAmbiguous("has a dot segment"));
         }
-        let lenient = (decoded.contains("//") || decoded.contains(';')).then(|| lenient(&decoded));
-        Ok(RequestPath { decoded, lenient: lenient.filter(|l| *l != path) })
+        let lenient = is_peculiar(&decoded).then(|| lenient(&decoded));
+        Ok(RequestPath { decoded, lenient })
     }
 
     /// The decoded path.
@@ -54,8 +55,8 @@ impl<'p> RequestPath<'p> {
 }
 
 fn decode(path: &str) -> Result<Cow<'_, str>, Refusal> {
-    if path.bytes().any(|b| b == b'\\' || b < 0x20 || b == 0x7f) {
-        return Err(Refusal::PathAmbiguous("has a backslash or a control character"));
+    if path.bytes().any(|b| b == b'\\' || b <= 0x20 || b == 0x7f) {
+        return Err(Refusal::PathAmbiguous("has a backslash, a blank or a control character"));
     }
     if !path.contains('%') {
         return Ok(Cow::Borrowed(path));
@@ -95,19 +96,28 @@ fn is_encoded_danger(window: &[u8]) -> bool {
     matches!(high << 4 | low, 0..=0x1f | 0x7f | b'/' | b'\\' | b'.' | b'%')
 }
 
-/// `.` or `..`, also before a parameter (`..;x`), as servlet containers read it.
+/// `.` or `..`, also before a parameter (`..;x`), as servlet containers read it, or blanks, as Windows does.
 fn is_dot_segment(segment: &str) -> bool {
-    matches!(segment.split(';').next(), Some("." | ".."))
+    matches!(segment.split(';').next().map(|s| s.trim_end_matches(' ')), Some("." | ".."))
 }
 
-fn lenient(path: &str) -> String {
+/// Whether a decoded path has anything that [`lenient`] would take away.
+fn is_peculiar(path: &str) -> bool {
+    let bytes = path.as_bytes();
+    bytes.iter().any(|b| matches!(b, b';' | b'?' | b'#') || b.is_ascii_uppercase())
+        || bytes.windows(2).any(|pair| matches!(pair, [b'/' | b'.' | b' ', b'/']))
+        || path.ends_with(['.', ' '])
+}
+
+/// A decoded path as the most lenient of upstreams reads it; empty for `/`.
+pub(crate) fn lenient(path: &str) -> String {
+    let path = path.split(['?', '#']).next().unwrap_or(path);
     let mut out = String::with_capacity(path.len());
-    for segment in path.split('/').map(|s| s.split(';').next().unwrap_or("")).filter(|s| !s.is_empty()) {
-        out.push('/');
-        out.push_str(segment);
-    }
-    if out.is_empty() {
-        out.push('/');
+    for segment in path.split('/').map(|s| s.split(';').next().unwrap_or("").trim_end_matches(['.', ' '])) {
+        if !segment.is_empty() {
+            out.push('/');
+            out.extend(segment.chars().map(|c| c.to_ascii_lowercase()));
+        }
     }
     out
 }
@@ -140,12 +150,16 @@ pub(crate) struct Routes {
     exact: HashMap<String, Paths>,
     below: HashMap<String, Paths>,
     any: Paths,
+    /// Whether a route's own path has another reading: then every request's path has to be read twice.
+    peculiar: bool,
     count: usize,
 }
 
 #[derive(Debug, Default)]
 struct Paths {
     by_path: HashMap<String, Vec<(Vec<Method>, RouteId)>>,
+    /// The same by [`lenient`] path.
+    leniently: HashMap<String, Vec<RouteId>>,
     /// The most slashes in any path: no need to look further down.
     depth: usize,
     /// All routes here, for the check that names none.
@@ -164,6 +178,8 @@ impl Routes {
         };
         paths.depth = paths.depth.max(route.path.matches('/').count());
         paths.ids.push(id);
+        paths.leniently.entry(lenient(&route.path)).or_default().push(id);
+        self.peculiar |= is_peculiar(&route.path);
         let here = paths.by_path.entry(route.path).or_default();
         let overlaps = |other: &[Method]| match (other.is_empty(), route.methods.is_empty()) {
             (true, true) => true,
@@ -177,6 +193,14 @@ impl Routes {
         let at = if route.methods.is_empty() { here.len() } else { 0 };
         here.insert(at, (route.methods, id));
         Ok(id)
+    }
+
+    /// The routes of every host and path where some route names its methods.
+    pub(crate) fn told_apart_by_method(&self) -> HashSet<RouteId> {
+        let tables = self.exact.values().chain(self.below.values()).chain([&self.any]);
+        let places = tables.flat_map(|paths| paths.by_path.values());
+        let apart = places.filter(|routes| routes.iter().any(|(methods, _)| !methods.is_empty()));
+        apart.flatten().map(|(_, id)| *id).collect()
     }
 
     /// Makes a host known that has no route of its own.
@@ -193,9 +217,10 @@ impl Routes {
     /// tell it), only a route that takes all methods is found.
     pub(crate) fn find(&self, host: &str, path: &RequestPath<'_>, method: Option<&Method>) -> Result<RouteId, Refusal> {
         let found = self.find_one(host, path.as_str(), method);
-        match path.lenient() {
-            Some(lenient) if !same(&found, &self.find_one(host, lenient, method)) => {
-                Err(Refusal::PathAmbiguous("leads to another route if slashes are merged or parameters dropped"))
+        // What is not peculiar reads the same in both ways.
+        match (&found, path.lenient().or(self.peculiar.then_some(path.as_str()))) {
+            (Ok(id), Some(lenient)) if !self.leads_to(host, lenient, *id) => {
+                Err(Refusal::PathAmbiguous("leads to another route for an upstream that reads it more leniently"))
             }
             _ => found,
         }
@@ -207,8 +232,13 @@ impl Routes {
         ids.next().filter(|_| ids.next().is_none())
     }
 
+    fn leads_to(&self, host: &str, lenient: &str, id: RouteId) -> bool {
+        let found = self.tables(host).find_map(|paths| longest(&paths.leniently, paths.depth, lenient));
+        found.is_some_and(|ids| ids.contains(&id))
+    }
+
     fn find_one(&self, host: &str, path: &str, method: Option<&Method>) -> Result<RouteId, Refusal> {
-        let Some(candidates) = self.tables(host).find_map(|paths| paths.longest(path)) else {
+        let Some(candidates) = self.tables(host).find_map(|paths| longest(&paths.by_path, paths.depth, path)) else {
             return Err(Refusal::RouteNone);
         };
         let Some(method) = method else {
@@ -231,18 +261,17 @@ impl Routes {
     }
 }
 
-impl Paths {
-    fn longest(&self, path: &str) -> Option<&Vec<(Vec<Method>, RouteId)>> {
-        let mut ends: [usize; 32] = [0; 32];
-        let mut known = 0;
-        // The ends of the first `depth` segments: no configured path is deeper.
-        let slashes = path.bytes().enumerate().skip(1).filter(|(_, b)| *b == b'/').map(|(at, _)| at);
-        for end in slashes.chain([path.len()]).take(self.depth.min(ends.len())) {
-            ends[known] = end;
-            known += 1;
-        }
-        ends[..known].iter().rev().find_map(|end| self.by_path.get(&path[..*end])).or_else(|| self.by_path.get(""))
+/// What is there for the longest beginning of `path`, by whole segments.
+fn longest<'t, T>(by_path: &'t HashMap<String, T>, depth: usize, path: &str) -> Option<&'t T> {
+    let mut ends: [usize; MAX_DEPTH] = [0; MAX_DEPTH];
+    let mut known = 0;
+    // The ends of the first `depth` segments: no configured path is deeper.
+    let slashes = path.bytes().enumerate().skip(1).filter(|(_, b)| *b == b'/').map(|(at, _)| at);
+    for end in slashes.chain([path.len()]).take(depth.min(ends.len())) {
+        ends[known] = end;
+        known += 1;
     }
+    ends[..known].iter().rev().find_map(|end| by_path.get(&path[..*end])).or_else(|| by_path.get(""))
 }
 
 /// The domains above a host, nearest first.
@@ -252,14 +281,6 @@ fn parents(host: &str) -> impl Iterator<Item = &str> {
 
 /// The deepest path that a route may have.
 pub(crate) const MAX_DEPTH: usize = 32;
-
-fn same(one: &Result<RouteId, Refusal>, other: &Result<RouteId, Refusal>) -> bool {
-    match (one, other) {
-        (Ok(one), Ok(other)) => one == other,
-        (Err(one), Err(other)) => one.reason() == other.reason(),
-        _ => false,
-    }
-}
 
 /// A method for the log: extension methods are the caller's text, and may be long.
 pub(crate) fn shown(method: &Method) -> String {
@@ -345,6 +366,16 @@ mod tests {
             "//public",
             "/;x/public",
             "/public;x=1/a",
+            // Another route, for one that takes no notice of case, or of what Windows does not, or decodes early.
+            "/PUBLIC",
+            "/Public/x",
+            "/public.",
+            "/public%20",
+            "/public. ./x",
+            "/.../public",
+            "/public%3fx",
+            "/public%23x",
+            "/x/..%20/public",
         ] {
             assert_eq!(find(&r, "h", path), Err("path-ambiguous"), "{path}");
         }
@@ -362,8 +393,27 @@ mod tests {
             ("/public/%3Fx", 1),
             ("/...", 0),
             ("/public/a..b", 1),
+            ("/public/Some.File", 1),
+            ("/Publications/Main.css", 0),
+            ("/public/ends.%20", 1),
         ] {
             assert_eq!(find(&r, "h", path), Ok(expected), "{path}");
+        }
+    }
+
+    #[test]
+    fn routes_may_be_written_in_any_case_and_differ_by_it() {
+        let r = routes(&[("", "/", &[]), ("", "/API", &[]), ("", "/Docs", &[]), ("", "/docs", &[])]);
+        for (path, expected) in [
+            ("/API/x", Ok(1)),
+            ("/API/X;v=1", Ok(1)),
+            ("/api/x", Err("path-ambiguous")),
+            ("/Api/x", Err("path-ambiguous")),
+            ("/Docs/x", Ok(2)),
+            ("/docs/X", Ok(3)),
+            ("/DOCS/x", Err("path-ambiguous")),
+        ] {
+            assert_eq!(find(&r, "h", path), expected, "{path}");
         }
     }
 

@@ -1,11 +1,12 @@
-//! What outlives a reload of the configuration: sessions that were refreshed or signed out, the metrics, and the cookie
-//! key of a process that was given none.
+//! What outlives a reload of the configuration: sessions that were refreshed or signed out, the metrics, issuers that stay
+//! as they are, and the cookie key of a process that was given none.
 
 use std::sync::{Arc, OnceLock};
 
 use gangplank_authn::Refusal;
 use gangplank_authn::seal::KeyRing;
 
+use crate::build::KnownIssuers;
 use crate::metrics::Metrics;
 use crate::session::SharedSessions;
 
@@ -14,6 +15,7 @@ use crate::session::SharedSessions;
 pub struct Shared {
     metrics: Metrics,
     sessions: Arc<SharedSessions>,
+    issuers: KnownIssuers,
     fallback: OnceLock<Arc<KeyRing>>,
 }
 
@@ -35,6 +37,11 @@ impl Shared {
 
     pub(crate) fn sessions(&self) -> &Arc<SharedSessions> {
         &self.sessions
+    }
+
+    /// The issuers of the gate that was built last.
+    pub(crate) fn issuers(&self) -> &KnownIssuers {
+        &self.issuers
     }
 
     /// The key of a process that was given none: the same one until it ends.

@@ -60,7 +60,7 @@ impl SignIn {
         if let Some(session) = session {
             self.sessions().shared.sessions().sign_out(&session, context.now);
             self.sessions().shared.metrics().session("signed-out");
-            tracing::info!(session = ?session.id(), client = session.client(), "signed out");
+            crate::audit::session(context, "sign-out", session.client(), session.identity());
             if let Some(url) = self.end_session(&session, &context.authority) {
                 next = url.into();
             }

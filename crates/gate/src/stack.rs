@@ -38,7 +38,7 @@ use crate::hosts::Hosts;
 use crate::metrics::{Answer, By, RouteMetrics};
 use crate::pages::Pages;
 use crate::rescue::Offer;
-use crate::route::{RequestPath, RouteId, Routes};
+use crate::route::{RequestPath, RouteId, Routes, lenient};
 
 use crate::shared::Shared;
 use crate::sign_in::SignIn;
@@ -180,20 +180,23 @@ impl Gate {
                 "{}", reason.summary
             ),
         }
+        if trace.by == By::Nothing && trace.bearer {
+            trace.by = By::Bearer;
+        }
         let (response, answer) = self.rescue(refusal, context, trace.bearer, trace.offer.as_ref());
         trace.answer = answer;
         response
     }
 
     /// What of the path is below the prefix: `auth`, `static/…`, or empty for the prefix itself.
-    fn own_path<'p>(&self, path: &'p RequestPath<'_>) -> Result<Option<&'p str>, Refusal> {
-        let below = |path: &'p str| match path.strip_prefix(&self.prefix) {
+    pub(crate) fn own_path<'p>(&self, path: &'p RequestPath<'_>) -> Result<Option<&'p str>, Refusal> {
+        let below = |path: &'p str, prefix: &str| match path.strip_prefix(prefix) {
             Some("") => Some(""),
             Some(rest) => rest.strip_prefix('/'),
             None => None,
         };
-        let plain = below(path.as_str());
-        match path.lenient().map(below) {
+        let plain = below(path.as_str(), &self.prefix);
+        match path.lenient().map(|path| below(path, &lenient(&self.prefix))) {
             Some(lenient) if lenient.is_some() != plain.is_some() => {
                 Err(Refusal::PathAmbiguous("leads to the gate's own endpoints in one reading and not in another"))
             }

@@ -1,7 +1,7 @@
 //! `/oauth2/userinfo`: who the gate takes the caller for. The names of the members are oauth2-proxy's.
 
 use gangplank_authn::Authenticated;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderValue, Response};
 use serde::Serialize;
 
@@ -36,5 +36,6 @@ pub(crate) fn answer(caller: &Authenticated, groups: &[&str]) -> Result<Response
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     Ok(response)
 }

@@ -11,7 +11,7 @@ use crate::config::{ApplicationConfig, GroupClaims, GroupConfig, RefreshReuse, T
 pub const TENANT_ID: &str = "dca11c8d-0000-4000-8000-000000000001";
 /// The built-in tenant's domain.
 pub const DOMAIN: &str = "dev.test";
-/// The group that the demo lets in: alice and bob are in it.
+/// The group that the demo lets in: alice, bob and dana are in it.
 pub const DEMO_GROUP_ID: &str = "c0ffee00-0000-4000-8000-000000000001";
 /// The group of those who are kept out, for what that is worth: mallory is in it.
 pub const OUTSIDERS_GROUP_ID: &str = "c0ffee00-0000-4000-8000-000000000002";
@@ -25,8 +25,9 @@ pub const API_V1_ID: &str = "a0000000-0000-4000-8000-000000000003";
 pub const PUBLIC_CLIENT_ID: &str = "a0000000-0000-4000-8000-000000000004";
 
 impl TenantConfig {
-    /// alice (50 groups, among them the demo group), bob (250, among them the demo group), carol (none), mallory (three,
-    /// not the demo group: not allowed in); a web application, an API in both token shapes, a public client.
+    /// alice (50 groups, among them the demo group), bob (250, among them the demo group), carol (none), dana (the demo
+    /// group only: her tokens are short), mallory (three, not the demo group: not allowed in); a web application, an API
+    /// in both token shapes, a public client.
     pub fn built_in() -> TenantConfig {
         TenantConfig {
             id: TENANT_ID.to_owned(),
@@ -37,6 +38,7 @@ impl TenantConfig {
                 user("alice", "Alice Anchor", &["demo-users"], 49),
                 user("bob", "Bob Bosun", &["demo-users"], 249),
                 user("carol", "Carol Capstan", &[], 0),
+                user("dana", "Dana Davit", &["demo-users"], 0),
                 user("mallory", "Mallory Mutineer", &["outsiders"], 2),
             ],
             applications: vec![web_app(), api(API_ID, "podinfo", 2), api(API_V1_ID, "podinfo-v1", 1), public_client()],

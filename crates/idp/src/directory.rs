@@ -111,9 +111,9 @@ mod tests {
     fn the_built_in_set_has_the_promised_users() {
         let directory = Directory::build(&TenantConfig::built_in()).unwrap();
         let groups = |name: &str| directory.user(name).unwrap().groups.clone();
-        assert_eq!(["alice", "bob", "carol", "mallory"].map(|n| groups(n).len()), [50, 250, 0, 3]);
+        assert_eq!(["alice", "bob", "carol", "dana", "mallory"].map(|n| groups(n).len()), [50, 250, 0, 1, 3]);
         let demo = |name: &str| groups(name).iter().any(|g| g == crate::DEMO_GROUP_ID);
-        assert_eq!(["alice", "bob", "carol", "mallory"].map(demo), [true, true, false, false]);
+        assert_eq!(["alice", "bob", "carol", "dana", "mallory"].map(demo), [true, true, false, true, false]);
         assert!(groups("bob").iter().collect::<HashSet<_>>().len() == 250);
     }
 

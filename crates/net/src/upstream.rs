@@ -2,14 +2,15 @@
 //!
 //! 1. `http://` is HTTP/1.1, `https://` is what ALPN settles, `h2c://` is HTTP/2 without TLS, known beforehand.
 //! 2. A request that asks for an upgrade goes over HTTP/1.1: HTTP/2 has no `Upgrade`.
-//!    [`hyper::upgrade::on`] the response gives the tunnel after a 101.
+//!    [`hyper::upgrade::on`] the response gives the tunnel after a 101. A request over `https://` whose `Host` is not
+//!    the upstream's own goes over HTTP/1.1, too: HTTP/2 has one place for both.
 //! 3. Nothing is buffered and nothing that the upstream may have seen is sent again.
 //! 4. Headers are the caller's business. Only a missing `Host` is set, from the URI.
 //! 5. Only connecting is timed here: how long an answer may take depends on the route.
 
 use std::time::Duration;
 
-use http::header::UPGRADE;
+use http::header::{HOST, UPGRADE};
 use http::uri::Scheme;
 use http::{Request, Response, Uri, Version};
 use http_body::Body;
@@ -140,7 +141,7 @@ where
         *request.version_mut() = Version::HTTP_11;
         let client = match request.uri().scheme_str() {
             Some("http") => &self.negotiated,
-            Some("https") if request.headers().contains_key(UPGRADE) => &self.http1,
+            Some("https") if request.headers().contains_key(UPGRADE) || other_host(&request) => &self.http1,
             Some("https") => &self.negotiated,
             Some("h2c") => {
                 without_tls(request.uri_mut())?;
@@ -150,6 +151,12 @@ where
         };
         client.request(request).await.map_err(|e| upstream_error(&e))
     }
+}
+
+/// Whether the `Host` is another than the one to connect to.
+fn other_host<B>(request: &Request<B>) -> bool {
+    let authority = request.uri().authority().map_or("", |a| a.as_str());
+    request.headers().get(HOST).is_some_and(|host| !host.as_bytes().eq_ignore_ascii_case(authority.as_bytes()))
 }
 
 fn without_tls(uri: &mut Uri) -> Result<(), UpstreamError> {

@@ -178,6 +178,24 @@ async fn bad_signatures_and_unknown_keys_cost_one_fetch_while_good_tokens_flow()
 }
 
 #[tokio::test]
+async fn a_flood_of_unknown_keys_does_not_hide_a_rotation_from_sign_ins_and_refreshes() {
+    let world = World::new();
+    id_token(&world, &world.id_claims()).await.unwrap();
+    let flood = sign_as("unknown", &new_key(), &world.access_claims());
+    assert!(judged(world.issuer.verify_access_token(&flood, after(1)).await).is_err());
+    let key = new_key();
+    world.web.answer(&jwks_url(), 200, jwks(&[("two", &key)]));
+    let token = sign_as("two", &key, &world.id_claims());
+    assert!(world.issuer.verify_id_token(&token, CLIENT, None, after(2)).await.is_ok());
+    // What the provider itself sends is bounded, too.
+    for i in 0..100 {
+        let other = sign_as("three", &new_key(), &world.id_claims());
+        assert!(world.issuer.verify_id_token(&other, CLIENT, None, after(3 + i / 10)).await.is_err());
+    }
+    assert_eq!(world.web.count(&jwks_url()), 3);
+}
+
+#[tokio::test]
 async fn an_outage_is_unavailable_for_the_unknown_and_nothing_for_the_known() {
     let world = World::new();
     let good = world.sign(&world.access_claims());

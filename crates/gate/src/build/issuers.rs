@@ -1,7 +1,11 @@
 //! `[issuers.NAME]`: whose tokens are believed.
+//!
+//! An issuer whose configuration and authorities are as they were is taken over from the gate in force, with the metadata
+//! and keys it has: a reload while the provider is away costs nothing.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use gangplank_authn::{ClaimNames, Issuer, IssuerKind, IssuerSettings};
 use gangplank_jose::Algorithm;
@@ -12,6 +16,41 @@ use gangplank_oauth::config::ConfigError;
 use super::{Deps, Errors};
 use crate::config::{Config, IssuerConfig};
 
+/// The issuers of the gate that was built last, for the next one.
+#[derive(Debug, Default)]
+pub(crate) struct KnownIssuers(Mutex<BTreeMap<String, Known>>);
+
+#[derive(Debug)]
+struct Known {
+    config: IssuerConfig,
+    authorities: Option<Vec<u8>>,
+    /// Not held: it goes with the last gate that uses it.
+    issuer: Weak<Issuer>,
+}
+
+impl KnownIssuers {
+    fn find(&self, name: &str, config: &IssuerConfig) -> Option<Arc<Issuer>> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = known.get(name).filter(|known| known.config == *config)?;
+        (known.authorities == authorities(config)).then(|| known.issuer.upgrade()).flatten()
+    }
+
+    /// Remembers what a gate was built with. Only for one that was built whole: a wrong configuration changes nothing.
+    pub(super) fn remember(&self, config: &Config, issuers: &BTreeMap<String, Arc<Issuer>>) {
+        let known = issuers.iter().filter_map(|(name, issuer)| {
+            let config = config.issuers.get(name)?.clone();
+            let authorities = authorities(&config);
+            Some((name.clone(), Known { config, authorities, issuer: Arc::downgrade(issuer) }))
+        });
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = known.collect();
+    }
+}
+
+/// The content of the file of authorities: the same name may hold others than before.
+fn authorities(config: &IssuerConfig) -> Option<Vec<u8>> {
+    config.ca_file.as_deref().and_then(|file: &Path| std::fs::read(file).ok())
+}
+
 /// Reads all issuers. One that is wrong is left out, and said.
 pub(super) fn read(config: &Config, deps: &Deps<'_>, errors: &mut Errors) -> BTreeMap<String, Arc<Issuer>> {
     let mut issuers = BTreeMap::new();
@@ -20,6 +59,10 @@ pub(super) fn read(config: &Config, deps: &Deps<'_>, errors: &mut Errors) -> BTr
         let kind = kind(issuer, &at, errors);
         let algorithms = algorithms(issuer, &at, errors);
         let transport = transport(issuer, deps, &at, errors);
+        if let Some(known) = deps.shared.issuers().find(name, issuer) {
+            issuers.insert(name.clone(), known);
+            continue;
+        }
         let (Some(kind), Some(transport)) = (kind, transport) else { continue };
         let claims = ClaimNames {
             username: issuer.claims.username.clone(),

@@ -17,6 +17,7 @@ use gangplank_authn::session::RuleGroups;
 use gangplank_oauth::config::{ConfigError, Environment, SecretSource, Span};
 use gangplank_oauth::{Clock, Transport};
 
+pub(crate) use self::issuers::KnownIssuers;
 pub(crate) use self::routes::Route;
 use crate::config::{Config, SessionConfig};
 use crate::decision::Decisions;
@@ -67,6 +68,7 @@ impl Gate {
         else {
             return Err(errors);
         };
+        deps.shared.issuers().remember(config, &issuers);
         let mut table = routes.table;
         table.know(hosts.public_host());
         let by_name: HashMap<_, _> = routes.list.iter().map(|r| (r.name.clone(), r.id)).collect();
@@ -116,6 +118,9 @@ impl Gate {
                     .to_owned(),
             );
         }
+        if config.gate.public_url.starts_with("http://") && !is_loopback(&config.gate.public_url) {
+            warnings.push("gate.public_url is http: cookies and tokens travel in the clear".to_owned());
+        }
         for name in config.clients.keys() {
             if !config.routes.iter().any(|route| route.sign_in.0.contains(name)) {
                 warnings.push(format!("clients.{name} is not in sign_in of any route"));
@@ -141,6 +146,15 @@ impl Gate {
         files.sort();
         files.dedup();
         files
+    }
+}
+
+fn is_loopback(url: &str) -> bool {
+    match url::Url::parse(url).ok().as_ref().and_then(url::Url::host) {
+        Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+        None => false,
     }
 }
 

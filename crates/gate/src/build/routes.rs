@@ -32,6 +32,8 @@ pub(crate) struct Route {
     pub(crate) pass_authorization: bool,
     /// Whether it takes all methods.
     pub(crate) any_method: bool,
+    /// Whether it, or another route of the same host and path, names its methods.
+    pub(crate) methods_matter: bool,
     pub(crate) metrics: RouteMetrics,
 }
 
@@ -67,6 +69,10 @@ pub(super) fn read(
         if let Some(route) = reader.route(i, route, &mut table, &mut upstreams, metrics) {
             list.push(route);
         }
+    }
+    let told_apart = table.told_apart_by_method();
+    for route in &mut list {
+        route.methods_matter = told_apart.contains(&route.id);
     }
     let all: BTreeSet<String> = config.routes.iter().flat_map(|route| bearer_issuers(config, route)).collect();
     let any_bearer = reader.bearers.of(all);
@@ -139,6 +145,7 @@ impl Reader<'_> {
             pass_access_token: route.pass.access_token,
             pass_authorization: route.pass.authorization,
             any_method,
+            methods_matter: !any_method,
         })
     }
 
@@ -180,7 +187,7 @@ impl Reader<'_> {
             );
             return String::new();
         };
-        if parsed.lenient().is_some() || path.contains(['?', '#', '*']) {
+        if parsed.as_str().contains("//") || path.contains([';', '?', '#', '*']) {
             let help = "a plain path such as \"/api/v1\"; everything below it belongs to it";
             self.say(at, format!("{path:?} has an empty segment, a parameter, a query or a pattern"), help);
             return String::new();

@@ -1,11 +1,13 @@
 //! `[gate]`: how it is reached and whom it believes.
 
+use std::time::Duration;
+
 use gangplank_net::ReloadingTls;
 use gangplank_oauth::config::ConfigError;
 use http::StatusCode;
 
 use super::Errors;
-use crate::config::{Dialect, GateConfig};
+use crate::config::{Dialect, GateConfig, LimitsConfig};
 use crate::forwarded::Believed;
 
 /// What `[gate]` says, besides hosts.
@@ -59,6 +61,7 @@ pub(super) fn read(config: &GateConfig, errors: &mut Errors) -> Server {
         errors.push(ConfigError::new("gate.metrics_listen", "is the address of gate.listen", "another port"));
     }
     tls(config, errors);
+    limits(&config.limits, errors);
     Server {
         prefix: prefix.to_owned(),
         believed: Believed { proxies: config.trusted_proxies.clone(), dialect },
@@ -77,6 +80,23 @@ fn tls(config: &GateConfig, errors: &mut Errors) {
             "the listener speaks TLS, and gate.public_url is http",
             "set gate.public_url to https, so that cookies are Secure",
         ));
+    }
+}
+
+/// Bounds within which requests still get through and clients still are bounded.
+fn limits(config: &LimitsConfig, errors: &mut Errors) {
+    let mut out_of = |key: &str, range: &str| {
+        errors.push(ConfigError::new(format!("gate.limits.{key}"), "is out of range", range));
+    };
+    if config.head.is_some_and(|head| !(8 << 10..=1 << 20).contains(&head.0)) {
+        out_of("head", "8KiB to 1MiB");
+    }
+    let seconds = |from, to| Duration::from_secs(from)..=Duration::from_secs(to);
+    if config.head_time.is_some_and(|time| !seconds(1, 600).contains(&time.0)) {
+        out_of("head_time", "1s to 10m");
+    }
+    if config.drain.is_some_and(|drain| !seconds(0, 3600).contains(&drain.0)) {
+        out_of("drain", "0s to 1h");
     }
 }
 

@@ -2,14 +2,16 @@
 //!
 //! 1. Whatever `Connection` nominates, and the fields that are hop-by-hop by themselves, go no further. That is done
 //!    before anything is set by us, so nominating one of our headers removes nothing of ours.
-//! 2. `TE` goes no further except as `trailers`, which gRPC needs; `Trailer` stays: it describes the message.
-//! 3. `Expect` is answered by our server as soon as the body is wanted, so it goes no further.
-//! 4. An upgrade is passed on if it is one (`Upgrade` and `Connection: upgrade`, over HTTP/1.1), but never to HTTP
+//! 2. `Transfer-Encoding` overrides `Content-Length`, so beside it a length says nothing and goes no further
+//!    (RFC 9112 §6.3).
+//! 3. `TE` goes no further except as `trailers`, which gRPC needs; `Trailer` stays: it describes the message.
+//! 4. `Expect` is answered by our server as soon as the body is wanted, so it goes no further.
+//! 5. An upgrade is passed on if it is one (`Upgrade` and `Connection: upgrade`, over HTTP/1.1), but never to HTTP
 //!    itself: what comes after an upgrade to `h2c` would reach the upstream without being looked at.
 
 use http::header::{
-    CONNECTION, EXPECT, HeaderMap, HeaderName, HeaderValue, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE,
-    TRANSFER_ENCODING, UPGRADE,
+    CONNECTION, CONTENT_LENGTH, EXPECT, HeaderMap, HeaderName, HeaderValue, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION,
+    TE, TRANSFER_ENCODING, UPGRADE,
 };
 use http::{StatusCode, Version};
 
@@ -45,11 +47,16 @@ pub(crate) fn take_from_response(headers: &mut HeaderMap, status: StatusCode) ->
 }
 
 fn remove(headers: &mut HeaderMap) {
+    // Even if `Connection` nominates it.
+    let sent_in_chunks = headers.contains_key(TRANSFER_ENCODING);
     if headers.contains_key(CONNECTION) {
         let nominated: Vec<HeaderName> = tokens(headers, &CONNECTION).filter_map(|t| t.parse().ok()).collect();
         for name in nominated {
             headers.remove(name);
         }
+    }
+    if sent_in_chunks {
+        headers.remove(CONTENT_LENGTH);
     }
     for name in &FIXED {
         headers.remove(name);

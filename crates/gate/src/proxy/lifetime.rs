@@ -1,5 +1,5 @@
 //! Streams that know when to end: with the session or token that opened them, and, on the way up, how long ago
-//! anything came.
+//! anything came. What a client sends after a body is judged as what it sends before it.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -15,6 +15,7 @@ use hyper::body::Incoming;
 use tokio::time::Instant;
 
 use crate::body::BodyError;
+use crate::headers;
 use crate::session::Life;
 
 /// An answer's body, broken off when its caller's session or token ends. Broken off and not ended: a half file must
@@ -109,8 +110,11 @@ impl<B: Body<Data = Bytes, Error = BodyError>> Body for Upload<B> {
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let this = self.get_mut();
-        let frame = ready!(this.inner.as_mut().poll_frame(cx));
+        let mut frame = ready!(this.inner.as_mut().poll_frame(cx));
         this.progress.now();
+        if let Some(trailers) = frame.as_mut().and_then(|f| f.as_mut().ok()).and_then(Frame::trailers_mut) {
+            headers::clean_trailers(trailers);
+        }
         Poll::Ready(frame)
     }
 

@@ -1,7 +1,8 @@
 //! The reverse proxy: a permitted request goes to the route's upstream, and its answer comes back, as they stream.
 //!
 //! 1. What belongs to the connection is taken off ([`hop_by_hop`]), then what only we may say ([`headers`]), then our
-//!    cookie and, unless the route passes it, `Authorization`.
+//!    cookie and, unless the route passes it, `Authorization`. Where the configuration tells methods apart, headers
+//!    that frameworks let stand for the method go too.
 //! 2. `Host`, `X-Forwarded-{For,Proto,Host,Port}`, `X-Real-IP`, `X-Request-Id` and the identity headers are set.
 //!    `X-Forwarded-For` is continued if the peer is a trusted proxy, and begun anew if not.
 //! 3. Path and query go on as they came: they were judged as they came.
@@ -23,11 +24,12 @@ use bytes::Bytes;
 use gangplank_net::{UpstreamClient, UpstreamError};
 use gangplank_oauth::Clock;
 use http::header::{
-    AUTHORIZATION, CACHE_CONTROL, CONNECTION, COOKIE, HOST, HeaderMap, HeaderName, ORIGIN, SET_COOKIE, UPGRADE,
+    AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, COOKIE, HOST, HeaderMap, HeaderName, ORIGIN, SET_COOKIE,
+    TRANSFER_ENCODING, UPGRADE,
 };
 use http::request::Parts;
 use http::uri::{Authority, PathAndQuery, Scheme};
-use http::{HeaderValue, Request, Response, StatusCode, Uri};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Uri};
 use http_body_util::BodyExt;
 use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::Incoming;
@@ -48,8 +50,6 @@ const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const X_FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
 const X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
-/// Frameworks let these stand for the method; on a route that names its methods they would be a way around it.
-const METHOD_OVERRIDES: [&str; 3] = ["x-http-method-override", "x-http-method", "x-method-override"];
 
 /// Where a route leads.
 #[derive(Debug)]
@@ -93,6 +93,7 @@ impl Gate {
         *request.method_mut() = head.method;
         *request.uri_mut() = target(upstream, head.uri.path_and_query())?;
         *request.headers_mut() = head.headers;
+        frame(&mut request, upstream);
 
         let life = decided.decision.life.clone();
         let answer = self.send(upstream, request, &progress, &decided.decision, arrival).await;
@@ -130,20 +131,18 @@ impl Gate {
         }
         let Some(origin) = headers.get(ORIGIN) else { return Ok(()) };
         let text = origin.to_str().unwrap_or("");
-        let known = url::Url::parse(text).is_ok_and(|url| self.hosts.may_return_to(&url));
+        let known = url::Url::parse(text).is_ok_and(|url| self.hosts.is_own_origin(&url));
         if known { Ok(()) } else { Err(Refusal::CrossOriginUpgrade(text.chars().take(128).collect())) }
     }
 
     fn rewrite(&self, route: &Route, upstream: &Upstream, arrival: &Arrival, map: &mut HeaderMap, decision: &Decision) {
         let hops = arrival.trusted.then(|| joined(map, &X_FORWARDED_FOR)).flatten();
-        let ours: Vec<HeaderName> = map.keys().filter(|name| headers::is_ours(name.as_str())).cloned().collect();
-        for name in ours {
+        let dropped = |name: &&HeaderName| {
+            headers::is_ours(name.as_str()) || route.methods_matter && headers::is_method_override(name.as_str())
+        };
+        let dropped: Vec<HeaderName> = map.keys().filter(dropped).cloned().collect();
+        for name in dropped {
             map.remove(name);
-        }
-        if !route.any_method {
-            for name in METHOD_OVERRIDES {
-                map.remove(name);
-            }
         }
         if !route.pass_authorization {
             map.remove(AUTHORIZATION);
@@ -153,7 +152,8 @@ impl Gate {
         let context = &arrival.context;
         map.remove(HOST);
         if let Ok(host) = HeaderValue::from_str(&context.authority) {
-            if upstream.pass_host {
+            // HTTP/2 has one place for the host and for whom to connect to.
+            if upstream.pass_host && upstream.scheme.as_str() != "h2c" {
                 map.insert(HOST, host.clone());
             }
             map.insert(X_FORWARDED_HOST, host);
@@ -177,14 +177,23 @@ impl Gate {
         map.extend(decision.identity.iter().map(|(name, value)| (name.clone(), value.clone())));
     }
 
+    /// Takes our cookie out, and joins what HTTP/2 may have split (RFC 9113 §8.2.3).
     fn strip_cookie(&self, map: &mut HeaderMap) {
         if !map.contains_key(COOKIE) {
             return;
         }
-        let sent: Vec<HeaderValue> = map.get_all(COOKIE).iter().cloned().collect();
+        let sent = map.get_all(COOKIE).iter();
+        let kept: Vec<HeaderValue> = sent.filter_map(|v| headers::without_own_cookie(v, &self.own_cookies)).collect();
         map.remove(COOKIE);
-        for value in sent.iter().filter_map(|value| headers::without_own_cookie(value, &self.own_cookies)) {
-            map.append(COOKIE, value);
+        let joined = match kept.as_slice() {
+            [] => return,
+            [one] => Ok(one.clone()),
+            many => {
+                HeaderValue::from_bytes(&many.iter().map(HeaderValue::as_bytes).collect::<Vec<_>>().join(&b"; "[..]))
+            }
+        };
+        if let Ok(joined) = joined {
+            map.insert(COOKIE, joined);
         }
     }
 
@@ -228,6 +237,18 @@ fn target(upstream: &Upstream, path: Option<&PathAndQuery>) -> Result<Uri, Refus
     parts.authority = Some(upstream.authority.clone());
     parts.path_and_query = Some(path.cloned().unwrap_or(PathAndQuery::from_static("/")));
     Uri::from_parts(parts).map_err(|_| Refusal::Defect("an upstream's URI does not come together"))
+}
+
+/// hyper takes it that a GET of unknown length has no body, unless it is told.
+fn frame(request: &mut Request<Body>, upstream: &Upstream) {
+    let unlikely = matches!(*request.method(), Method::GET | Method::HEAD);
+    let unknown = !http_body::Body::is_end_stream(request.body())
+        && http_body::Body::size_hint(request.body()).exact().is_none()
+        && !request.headers().contains_key(CONTENT_LENGTH);
+    let over_1 = upstream.scheme == Scheme::HTTP || upstream.scheme == Scheme::HTTPS;
+    if unlikely && unknown && over_1 {
+        request.headers_mut().insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+    }
 }
 
 fn upload<B>(body: B, progress: &Arc<Progress>) -> Body

@@ -99,6 +99,7 @@ impl SessionCookie {
     pub(crate) fn presented<'r>(&self, headers: &'r HeaderMap) -> Presented<'r> {
         let mut found = Presented::None;
         for header in headers.get_all(COOKIE) {
+            // By bytes: another application's cookie need not be text, and must not take ours with it.
             for value in header.as_bytes().split(|b| *b == b';').filter_map(|pair| self.value_of(pair)) {
                 match found {
                     Presented::None => found = Presented::One(value),
@@ -121,11 +122,10 @@ impl SessionCookie {
         header(format!("{}={}; Max-Age=0", self.name, self.attributes))
     }
 
-    /// The value, if the pair is ours. One that is no text is one that can't be opened: an app beside us may set its
-    /// own cookies in any encoding, and ours must be found among them.
+    /// The value, if the pair is ours. One that is not text cannot be: it opens as nothing.
     fn value_of<'p>(&self, pair: &'p [u8]) -> Option<&'p str> {
         let value = pair.trim_ascii().strip_prefix(self.name.as_bytes())?.strip_prefix(b"=")?;
-        Some(std::str::from_utf8(value).unwrap_or("?"))
+        Some(std::str::from_utf8(value).unwrap_or(""))
     }
 }
 
@@ -209,19 +209,22 @@ mod tests {
             }
             assert_eq!(cookie.presented(&headers), expected, "{lines:?}");
         }
+        let mut latin = HeaderMap::new();
+        latin.append(COOKIE, HeaderValue::from_bytes(b"name=J\xfcrgen; __Host-gangplank=x").unwrap());
+        assert_eq!(cookie.presented(&latin), Presented::One("x"), "an application's cookie hides ours");
     }
 
     #[test]
-    fn a_cookie_of_somebody_else_in_another_encoding_hides_nothing() {
+    fn what_other_applications_set_does_not_hide_it() {
         let cookie = cookie("https://a.example.com", CookiesConfig::default());
         for (line, expected) in [
-            (&b"app=caf\xe9; __Host-gangplank=v"[..], Presented::One("v")),
-            (b"__Host-gangplank=v; app=\xff\xfe", Presented::One("v")),
-            (b"__Host-gangplank=\xff", Presented::One("?")),
-            (b"__Host-gangplank=\xff; __Host-gangplank=v", Presented::Several),
+            (&b"name=J\xf6rg; __Host-gangplank=v; z=\xff"[..], Presented::One("v")),
+            // White space that only some take for white space begins another name.
+            (b"\xc2\xa0__Host-gangplank=v", Presented::None),
+            (b"__Host-gangplank=\xff", Presented::One("")),
+            (b"__Host-gangplank=v; __Host-gangplank=\xff", Presented::Several),
         ] {
-            let mut headers = HeaderMap::new();
-            headers.append(COOKIE, HeaderValue::from_bytes(line).unwrap());
+            let headers = HeaderMap::from_iter([(COOKIE, HeaderValue::from_bytes(line).unwrap())]);
             assert_eq!(cookie.presented(&headers), expected, "{line:?}");
         }
     }

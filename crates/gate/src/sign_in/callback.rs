@@ -48,6 +48,7 @@ impl SignIn {
         let Callback::Code { code, .. } = &callback else { return Err(refused_by_provider(callback)) };
         let record = self.redeem(client, &pending, code.expose_secret(), now).await?;
         let cookie = self.establish(&record, headers, now)?;
+        crate::audit::session(context, "sign-in", &client.name, record.identity());
         let target = self.judge_target(Some(&pending.target), &pending.authority);
         redirect(StatusCode::FOUND, target.as_str(), Some(cookie))
     }

@@ -148,6 +148,10 @@ fn contradictions_of_the_gate_are_refused() {
         ("a path", gate(url, "https://app.example.com/x\""), "gate.public_url: "),
         ("a query", gate(url, "https://app.example.com?x\""), "gate.public_url: "),
         ("a scheme", gate(url, "ftp://app.example.com\""), "gate.public_url: "),
+        ("no time for a head", more("limits.head_time = \"0s\""), "gate.limits.head_time: "),
+        ("time without end", more("limits.drain = \"400d\""), "gate.limits.drain: "),
+        ("no room for a head", more("limits.head = \"1KiB\""), "gate.limits.head: "),
+        ("room without end", more("limits.head = \"2MiB\""), "gate.limits.head: "),
         ("no slash", more("prefix = \"oauth2\""), "gate.prefix: "),
         ("a slash at the end", more("prefix = \"/oauth2/\""), "gate.prefix: "),
         ("everything", more("prefix = \"/\""), "gate.prefix: "),
@@ -245,6 +249,11 @@ fn what_is_allowed_and_odd_is_warned_of() {
         toml::from_str(&(head("") + "\n[clients.idle]\nissuer = \"corp\"\nid = \"x\"\n" + &demo("/", ""))).unwrap();
     let warnings = gangplank_gate::Gate::warnings(&config);
     assert_eq!(warnings.len(), 2, "{warnings:?}");
+    for (url, expected) in [("http://app.example.com", 3), ("http://localhost:4180", 2), ("http://127.0.0.1", 2)] {
+        let mut config = config.clone();
+        config.gate.public_url = url.to_owned();
+        assert_eq!(gangplank_gate::Gate::warnings(&config).len(), expected, "{url}");
+    }
 }
 
 #[test]

@@ -196,3 +196,27 @@ async fn a_block_that_would_be_too_large_goes_without_the_groups() {
     assert!(answer.block() <= 4096 && answer.header("x-auth-request-groups").is_none());
     assert!(world.shared.metrics().text().contains("gangplank_groups_left_out_total 1"));
 }
+
+#[tokio::test]
+async fn a_refresh_inside_a_check_sets_one_cookie_and_keeps_within_the_block() {
+    for user in ["alice", "bob"] {
+        let world = World::new(&config("forwarded = \"nginx\""));
+        let before = world.sign_in(APP, user).await;
+        let asked = [("x-original-url", "https://app.example.com/"), ("x-original-method", "GET")];
+        let url = format!("{SERVICE}/oauth2/auth");
+        assert_eq!(world.check(&url, &with(&asked, &[cookie(&before)])).await.cookie(), None);
+        world.pass(std::time::Duration::from_secs(3_700));
+        let answer = world.check(&url, &with(&asked, &[cookie(&before)])).await;
+        assert_eq!(answer.status, StatusCode::ACCEPTED, "{answer:?}");
+        let after = answer.cookie().expect("a newer cookie");
+        assert_ne!(after, before);
+        assert!(answer.block() <= 4096, "{user}: {}", answer.block());
+        // What loads in parallel still carries the old one.
+        let late = world.check(&url, &with(&asked, &[cookie(&before)])).await;
+        assert_eq!(late.status, StatusCode::ACCEPTED);
+        assert_eq!(late.cookie().as_deref(), Some(after.as_str()), "and is told the newer one, never remembered");
+        let next = world.check(&url, &with(&asked, &[cookie(&after)])).await;
+        assert_eq!((next.status, next.cookie()), (StatusCode::ACCEPTED, None));
+        assert_eq!(world.tenant.counts().refresh_grants, 1);
+    }
+}

@@ -1,6 +1,9 @@
 //! The gate as a whole, with the dev tenant in the same process: requests go in, answers come out.
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 mod advisories;
+mod attacks;
+mod audit;
 mod configuration;
 mod forward_auth;
 mod leaks;
@@ -8,3 +11,4 @@ mod provider;
 mod proxy;
 mod routes;
 mod support;
+mod wire;

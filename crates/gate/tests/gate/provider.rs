@@ -256,3 +256,24 @@ async fn keys_that_are_gone_later_matter_to_new_keys_only() {
     world.pass(Duration::from_secs(61));
     assert_eq!(presents(&world, &new).await, is(202, ""));
 }
+
+#[tokio::test]
+async fn a_reload_while_the_provider_is_away_keeps_its_keys() {
+    let world = World::new(&config());
+    let bearer = |world: &World| format!("Bearer {}", world.token("alice"));
+    assert_eq!(judged(&world, CHECK, &[("authorization", &bearer(&world))]).await.0, 202);
+    world.tenant.set_fault(Fault::new(FaultKind::Down));
+
+    let same = world.reloaded(&format!("{}[pages]\ntitle = \"Other\"\n", config())).unwrap();
+    assert!(same.gate.readiness().is_empty());
+    assert_eq!(judged(&same, CHECK, &[("authorization", &bearer(&same))]).await.0, 202, "a token never seen before");
+
+    // A wrong configuration between changes nothing, and a changed issuer is asked anew.
+    assert!(world.reloaded(&config().replace("path = \"/\"", "path = \"no slash\"")).is_err());
+    let again = world.reloaded(&config()).unwrap();
+    assert!(again.gate.readiness().is_empty());
+    let audience = "audiences = [\"api://else\", ";
+    let other = world.reloaded(&config().replacen("audiences = [", audience, 1)).unwrap();
+    assert!(!other.gate.readiness().is_empty());
+    assert_eq!(judged(&other, CHECK, &[("authorization", &bearer(&other))]).await.0, 503);
+}

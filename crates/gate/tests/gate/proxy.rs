@@ -115,14 +115,14 @@ async fn answer(mut request: Request<Incoming>, seen: &Seen) -> Response<Boxed> 
 }
 
 /// The gate on a socket of its own. Its peers are on loopback.
-struct Front {
-    world: Arc<World>,
-    address: SocketAddr,
+pub(crate) struct Front {
+    pub(crate) world: Arc<World>,
+    pub(crate) address: SocketAddr,
     client: Client<hyper_util::client::legacy::connect::HttpConnector, Full<Bytes>>,
 }
 
 impl Front {
-    async fn new(routes: &str) -> Front {
+    pub(crate) async fn new(routes: &str) -> Front {
         Front::with(&head(""), routes).await
     }
 
@@ -154,12 +154,12 @@ impl Front {
         self.client.request(self.request(Method::GET, path, headers, "")).await.unwrap()
     }
 
-    fn bearer(&self) -> String {
+    pub(crate) fn bearer(&self) -> String {
         format!("Bearer {}", self.world.token("alice"))
     }
 
     /// Bytes as they are, and everything that comes back before the connection is closed or falls silent.
-    async fn raw(&self, request: &str) -> String {
+    pub(crate) async fn raw(&self, request: &str) -> String {
         let mut stream = TcpStream::connect(self.address).await.unwrap();
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut answer = Vec::new();
@@ -171,7 +171,7 @@ impl Front {
     }
 }
 
-fn to(upstream: SocketAddr) -> String {
+pub(crate) fn to(upstream: SocketAddr) -> String {
     format!("upstream = \"http://{upstream}\"\n")
 }
 
@@ -241,6 +241,24 @@ async fn the_upstream_sees_who_it_is_and_nothing_that_the_client_made_up() {
 
     front.get("/", &[("cookie", &cookies)]).await;
     assert_eq!(seen.header("cookie").as_deref(), Some("a=1; b=\"2 3\""));
+}
+
+#[tokio::test]
+async fn cookies_that_http_2_split_are_joined_again() {
+    let (address, seen) = upstream().await;
+    let front = Front::new(&open("/", &to(address))).await;
+    let split = [("cookie", "a=1"), ("cookie", "__Host-gangplank=x"), ("cookie", "b=2; c=3")];
+    front.get("/", &split).await;
+    assert_eq!(seen.header("cookie").as_deref(), Some("a=1; b=2; c=3"));
+}
+
+#[tokio::test]
+async fn a_head_keeps_its_length_and_has_no_body() {
+    let (address, _) = upstream().await;
+    let front = Front::new(&open("/", &to(address))).await;
+    let head = front.client.request(front.request(Method::HEAD, "/", &[], "")).await.unwrap();
+    assert_eq!((head.status(), head.headers()["content-length"].to_str().unwrap()), (StatusCode::OK, "8"));
+    assert_eq!(text(head).await, "");
 }
 
 #[tokio::test]
@@ -423,13 +441,15 @@ async fn a_tunnel_echoes_after_the_upstreams_101_and_ends_with_its_session() {
 #[tokio::test]
 async fn no_tunnel_without_a_permit_or_for_another_origin() {
     let (address, seen) = upstream().await;
-    let front = Front::new(&demo("/", &to(address))).await;
+    let front = Front::with(&head("return_hosts = [\"partner.test\"]"), &demo("/", &to(address))).await;
     let (answer, _) = open_tunnel(&front, ("x-none", "1")).await;
     assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
     let alice = front.world.sign_in("https://app.example.com", "alice").await;
-    let evil = format!("{alice}\r\norigin: https://evil.test");
-    let (answer, _) = open_tunnel(&front, ("cookie", &evil)).await;
-    assert!(answer.starts_with("HTTP/1.1 403 "), "{answer}");
+    for origin in ["https://evil.test", "https://partner.test", "http://app.example.com", "null"] {
+        let evil = format!("{alice}\r\norigin: {origin}");
+        let (answer, _) = open_tunnel(&front, ("cookie", &evil)).await;
+        assert!(answer.starts_with("HTTP/1.1 403 "), "{origin}: {answer}");
+    }
     assert!(seen.take().is_none(), "the upstream was asked");
     let own = format!("{alice}\r\norigin: https://app.example.com");
     let (answer, _) = open_tunnel(&front, ("cookie", &own)).await;

@@ -87,7 +87,13 @@ impl World {
 
     /// Another gate, just started, of the same tenant: its keys take a while to draw.
     pub(crate) fn started_anew(&self, config: &str) -> World {
-        World::around(self.tenant.clone(), self.clock.clone(), config).unwrap_or_else(|errors| panic!("{errors:#?}"))
+        let built = World::around(self.tenant.clone(), self.clock.clone(), Shared::new(), config);
+        built.unwrap_or_else(|errors| panic!("{errors:#?}"))
+    }
+
+    /// The same process with another configuration.
+    pub(crate) fn reloaded(&self, config: &str) -> Result<World, Vec<ConfigError>> {
+        World::around(self.tenant.clone(), self.clock.clone(), self.shared.clone(), config)
     }
 
     fn try_new(config: &str) -> Result<World, Vec<ConfigError>> {
@@ -97,13 +103,17 @@ impl World {
             tenant.allow_redirect(WEB_APP_ID, format!("https://{host}/oauth2/callback"));
         }
         let tenant = Arc::new(Tenant::new(tenant, Url::parse("https://login.test").unwrap()).unwrap());
-        World::around(tenant, clock, config)
+        World::around(tenant, clock, Shared::new(), config)
     }
 
-    fn around(tenant: Arc<Tenant>, clock: Arc<Hands>, config: &str) -> Result<World, Vec<ConfigError>> {
+    fn around(
+        tenant: Arc<Tenant>,
+        clock: Arc<Hands>,
+        shared: Arc<Shared>,
+        config: &str,
+    ) -> Result<World, Vec<ConfigError>> {
         let secret = tenant.client_secret(WEB_APP_ID).map(|s| s.expose_secret().to_owned());
         let config: Config = toml::from_str(config).unwrap_or_else(|e| panic!("{e}"));
-        let shared = Shared::new();
         let gate = Gate::build(
             &config,
             Deps {

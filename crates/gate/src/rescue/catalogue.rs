@@ -1,0 +1,112 @@
+//! `docs/refusals.md` is written from the catalogue: `GANGPLANK_BLESS=1` writes it anew, and without that any difference
+//! is a failure.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::path::Path;
+
+use gangplank_jose::{Reason, TokenRefusal};
+use gangplank_oauth::{CallbackError, ExchangeError};
+
+use super::tests::samples;
+use super::*;
+use crate::sign_in::SignInRefusal;
+
+const OPENING: &str = "\
+# Refusals
+
+What the gate refuses, it says in two ways. **Outward** it gives a status and a request id, and never says why: whoever
+probes it learns nothing. **Inward**, in the log and in metrics, each refusal has a stable name, whose fault it is, the facts, and
+what to do. Search the log for the request id that a person or a program reports, and look the name up here.
+
+At fault is the `caller` (the request, or the person), the `token` as it was issued, the identity `provider`, the `upstream`
+behind the gate, the `operator` (the configuration), or `us` (a defect of the gate). A 401 becomes a redirect to the sign-in for a browser on a page
+where people sign in.
+";
+
+const REQUEST: &str = "
+## On the way of a request
+
+";
+
+const SIGN_IN: &str = "
+## Sign-in, session, sign-out
+
+";
+
+const CREDENTIAL: &str = "
+## Tokens and sealed sessions
+
+The answer is 401, the same for each of them, and 502 if it is the provider's own ID token at the end of a sign-in. What could not
+be decided (`keys-unavailable`, `graph-unavailable`) is 503.
+
+";
+
+const PROVIDER: &str = "
+## Exchanges with the provider
+
+During a sign-in the answer is 503 if it may well work later, 403 if the person was refused or gave up, 400 if the code or what came back is
+not good, else 502. During a refresh nobody sees it: the session goes on until it ends, unless the provider revoked it.
+
+";
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "the switch that rewrites the page")]
+fn the_page_of_refusals_is_what_the_catalogue_says() {
+    let mut page = OPENING.to_owned();
+    page.push_str(REQUEST);
+    with_answers(&mut page, Refusal::REASONS);
+    page.push_str(SIGN_IN);
+    with_answers(&mut page, SignInRefusal::REASONS);
+    page.push_str(CREDENTIAL);
+    plain(&mut page, TokenRefusal::REASONS.iter().chain(gangplank_authn::Refusal::REASONS));
+    page.push_str(PROVIDER);
+    plain(&mut page, ExchangeError::REASONS.iter().chain(CallbackError::REASONS));
+
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/refusals.md");
+    if std::env::var("GANGPLANK_BLESS").is_ok() {
+        std::fs::write(&file, &page).unwrap();
+    }
+    let written = std::fs::read_to_string(&file).unwrap_or_default();
+    assert!(written == page, "docs/refusals.md is not what the catalogue says: write it anew with GANGPLANK_BLESS=1");
+}
+
+fn with_answers(page: &mut String, reasons: &[&Reason]) {
+    page.push_str("| name | at fault | answer | what it is | what to do |\n|---|---|---|---|---|\n");
+    for reason in reasons {
+        writeln!(
+            page,
+            "| `{}` | {} | {} | {} | {} |",
+            reason.name,
+            reason.fault.name(),
+            answers(reason),
+            cell(reason.summary),
+            cell(reason.remedy)
+        )
+        .unwrap();
+    }
+}
+
+fn plain<'r>(page: &mut String, reasons: impl Iterator<Item = &'r &'r Reason>) {
+    page.push_str("| name | at fault | what it is | what to do |\n|---|---|---|---|\n");
+    for reason in reasons {
+        let (summary, remedy) = (cell(reason.summary), cell(reason.remedy));
+        writeln!(page, "| `{}` | {} | {summary} | {remedy} |", reason.name, reason.fault.name()).unwrap();
+    }
+}
+
+/// The statuses that it can have outside.
+fn answers(reason: &Reason) -> String {
+    if reason.name == "return-target-refused" {
+        return "none: leads to `/`".to_owned();
+    }
+    let of_this = |refusal: &Refusal| refusal.reason().name == reason.name;
+    let statuses: BTreeSet<u16> =
+        samples().iter().filter(|refusal| of_this(refusal)).map(|refusal| verdict(refusal).status().as_u16()).collect();
+    assert!(!statuses.is_empty(), "{} is not sampled", reason.name);
+    statuses.iter().map(u16::to_string).collect::<Vec<_>>().join(", ")
+}
+
+fn cell(text: &str) -> String {
+    text.replace('|', "\\|")
+}
