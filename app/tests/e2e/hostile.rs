@@ -287,7 +287,7 @@ fn hostile(n: usize) -> String {
         8 => (format!("/oauth2/auth?route={n}"), format!("x-forwarded-host: {n}.test\r\nx-{n}: {long}\r\n")),
         _ => (format!("/oauth2/{n}"), format!("authorization: Basic {n}\r\n")),
     };
-    let host = if n % 7 == 0 { format!("h{n}.test") } else { "gate.test".to_owned() };
+    let host = if n.is_multiple_of(7) { format!("h{n}.test") } else { "gate.test".to_owned() };
     format!("GET {target} HTTP/1.1\r\nhost: {host}\r\n{lines}\r\n")
 }
 
