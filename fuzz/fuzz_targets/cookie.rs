@@ -8,7 +8,7 @@
 use std::io::Write as _;
 
 use flate2::{Compression, write::DeflateEncoder};
-use gangplank_authn::session::OpenedCookie;
+use gangplank_authn::session::{MAX_COOKIE, OpenedCookie};
 use gangplank_fuzz::{COOKIE, NOW, is_clean, ring};
 use libfuzzer_sys::fuzz_target;
 
@@ -45,6 +45,7 @@ fn open(value: &str) -> Option<OpenedCookie> {
                 let _ = (record.refresh_due(), record.fresh_until(), session.authenticated(NOW).unwrap());
                 // Not everything fits a cookie again; what does is the same.
                 if let Ok(again) = record.encode(ring(), COOKIE) {
+                    assert!(COOKIE.len() + 1 + again.len() <= MAX_COOKIE);
                     let Ok(OpenedCookie::Session(second)) = OpenedCookie::open(ring(), COOKIE, &again, NOW) else {
                         panic!("a session that was encoded does not open");
                     };

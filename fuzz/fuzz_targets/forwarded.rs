@@ -14,6 +14,7 @@ use gangplank_gate::forwarded::{Believed, absolute_form, authority, host_of, ori
 use gangplank_gate::{Refusal, RequestPath};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use libfuzzer_sys::fuzz_target;
+use percent_encoding::percent_decode_str;
 use url::Url;
 
 const DIALECTS: [Dialect; 4] = [Dialect::XForwarded, Dialect::Nginx, Dialect::Forwarded, Dialect::Envoy];
@@ -77,7 +78,9 @@ fn headers_of(dialect: Dialect, lines: &[u8]) {
 fn is_one_authority(authority: &str) {
     let odd = |b: u8| !b.is_ascii_alphanumeric() && !b"-_.:[]".contains(&b) || b.is_ascii_uppercase();
     assert!(!authority.is_empty() && authority.len() < 300 && !authority.bytes().any(odd), "{authority:?}");
+    assert_eq!(gangplank_gate::forwarded::authority(authority).as_deref(), Some(authority), "not stable");
     let host = host_of(authority);
+    assert!(authority.starts_with(host));
     // A name of digits may be too large for an address: then it is no host to the URL standard, and to no other.
     if let Ok(url) = Url::parse(&format!("http://{authority}/")) {
         assert!(url.username().is_empty() && url.path() == "/" && url.query().is_none(), "{authority:?}");
@@ -98,6 +101,11 @@ fn path(text: &str) {
     };
     assert!(read.starts_with('/') && !read.contains('\\') && !read.chars().any(|c| c.is_ascii_control()));
     assert_eq!(read.matches('/').count(), text.matches('/').count(), "an encoded slash came out");
+    if !text.contains(['?', '#']) {
+        let url = Url::parse(&format!("http://h{text}")).unwrap();
+        let theirs = percent_decode_str(url.path()).decode_utf8().unwrap().into_owned();
+        assert_eq!(read, theirs, "a browser reads another path");
+    }
     // However often somebody behind decodes it, and whether parameters count or not: it stays where it is.
     let mut again = read;
     for _ in 0..3 {

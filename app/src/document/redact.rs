@@ -110,7 +110,8 @@ fn mask_lines(text: &str, bytes: &mut [u8]) {
 }
 
 fn names_a_secret_somewhere(line: &str) -> bool {
-    line.split(|c: char| !c.is_ascii() || !is_key_byte(c as u8)).any(|word| word.split('.').any(names_a_secret))
+    let words = line.split(|c: char| !c.is_ascii() || !is_key_byte(c as u8));
+    words.flat_map(|word| word.split(['.', '"', ' '])).any(names_a_secret)
 }
 
 fn is_key_byte(byte: u8) -> bool {
@@ -163,6 +164,9 @@ mod tests {
             "a = { secret = 'hunter2'\nb = 1",
             "password: hunter2",
             "secret =\n  hunter2\n",
+            "a = = 1\napi_key = hunter2\n",
+            "a = { b = 1\nrefresh_token = hunter2\n",
+            "a = = 1\n\"private\" = hunter2\n",
         ] {
             assert!(!shown(text).contains("hunter2"), "{text}: {}", shown(text));
         }

@@ -13,8 +13,6 @@ mod durations;
 mod endpoints;
 mod forward_auth;
 pub mod forwarded;
-#[doc(hidden)]
-pub mod fuzzing;
 mod headers;
 mod health;
 mod hosts;

@@ -71,9 +71,8 @@ fn decode(path: &str) -> Result<Cow<'_, str>, Refusal> {
     if once.iter().any(|b| *b == b'\\' || *b < 0x20 || *b == 0x7f) {
         return Err(Refusal::PathAmbiguous("has an encoded backslash or control character"));
     }
-    // `%252f` is `%2f` to whoever decodes twice.
     let text = String::from_utf8(once).map_err(|_| Refusal::PathAmbiguous("is not UTF-8"))?;
-    if text.as_bytes().windows(3).any(is_encoded_danger) {
+    if hides_danger(text.as_bytes()) {
         return Err(Refusal::PathAmbiguous("has a doubly encoded character"));
     }
     Ok(Cow::Owned(text))
@@ -90,6 +89,39 @@ fn decode_once(bytes: &[u8]) -> Option<Vec<u8>> {
 
 fn hex(digit: u8) -> Option<u8> {
     char::from(digit).to_digit(16).and_then(|d| u8::try_from(d).ok())
+}
+
+/// How often more somebody behind may decode a path. Beyond that it is refused if there is still something to decode.
+const DEEPEST: usize = 4;
+
+/// `%252f` is `%2f` to whoever decodes twice, and `%25%2532f` to whoever decodes three times and lets a `%` stand.
+fn hides_danger(once: &[u8]) -> bool {
+    let mut text = Cow::Borrowed(once);
+    for _ in 0..DEEPEST {
+        if text.windows(3).any(is_encoded_danger) {
+            return true;
+        }
+        match decode_leniently(&text) {
+            Some(deeper) => text = Cow::Owned(deeper),
+            None => return false,
+        }
+    }
+    true
+}
+
+/// Decodes what can be, and lets the rest stand; `None` if there is nothing to decode.
+fn decode_leniently(bytes: &[u8]) -> Option<Vec<u8>> {
+    let (mut out, mut rest, mut found) = (Vec::with_capacity(bytes.len()), bytes, false);
+    while let [first, after @ ..] = rest {
+        let octet = match rest {
+            [b'%', high, low, ..] => hex(*high).zip(hex(*low)).map(|(high, low)| high << 4 | low),
+            _ => None,
+        };
+        found |= octet.is_some();
+        out.push(octet.unwrap_or(*first));
+        rest = if octet.is_some() { &rest[3..] } else { after };
+    }
+    found.then_some(out)
 }
 
 /// `%` and two hex digits that stand for a separator, a dot, a control character or another `%`.
@@ -358,6 +390,10 @@ mod tests {
             "/public/%0a",
             "/public/%252e%252e/admin",
             "/public/%252fadmin",
+            "/public/%25%2532e%25%2532e/admin",
+            "/public/%25%2532%2566admin",
+            "/public/%250%2531/admin",
+            "/public/%25%2533%25%2532%2532e%25%2532e/admin",
             "/public/..;/admin",
             "/public/..;x=1/admin",
             "/./public",
@@ -397,6 +433,8 @@ mod tests {
             ("/public/100%25", 1),
             ("/public/%E2%82%AC", 1),
             ("/public/%3Fx", 1),
+            ("/public/https%253A", 1),
+            ("/public/%2541", 1),
             ("/...", 0),
             ("/public/a..b", 1),
             ("/public/Some.File", 1),
