@@ -1,38 +1,65 @@
-//! Where a sign-in returns to. Whatever is accepted leads a browser to our own origin or to an allowed one, also when it
-//! is resolved on another page of ours, and is accepted once more as it was given back.
+//! Return targets, judged by somebody else's parser too: whatever is accepted must, resolved as a browser resolves it
+//! on the page it is given to, lead to an allowed origin and not to an endpoint of the gate, be visible ASCII, and be
+//! accepted again unchanged.
 
 #![no_main]
 
 use std::sync::LazyLock;
 
-use gangplank_gate::{Hosts, ReturnTarget};
+use gangplank_fuzz::is_clean;
+use gangplank_gate::fuzzing::Deployment;
 use libfuzzer_sys::fuzz_target;
 use url::Url;
 
-static HOSTS: LazyLock<Hosts> = LazyLock::new(|| {
-    let allowed = ["partner.test".to_owned(), ".wild.test".to_owned()];
-    Hosts::new("https://app.example.com", ["other.example.com", "*.apps.example.com"], &allowed, false).unwrap()
-});
+/// A deployment, its authority, and where a sign-in may end.
+type Place = (Deployment, &'static str, &'static str, fn(&Url) -> bool);
 
-const ALLOWED: [&str; 3] = ["app.example.com", "other.example.com", "partner.test"];
-const ALLOWED_BELOW: [&str; 2] = [".apps.example.com", ".wild.test"];
+static PLACES: LazyLock<[Place; 2]> = LazyLock::new(|| {
+    let https = Deployment::new(
+        "https://app.example.com",
+        &["other.example.com", "*.apps.example.com"],
+        &["partner.test", ".wild.test"],
+    );
+    let http = Deployment::new("http://localhost:8080", &[], &[]);
+    [
+        (https.unwrap(), "https://app.example.com", "app.example.com", |url| {
+            let host = url.host_str().unwrap_or_default();
+            let below = |suffix: &str| host.len() > suffix.len() && host.ends_with(suffix);
+            url.scheme() == "https"
+                && url.port().is_none()
+                && (["app.example.com", "other.example.com", "partner.test"].contains(&host)
+                    || below(".apps.example.com")
+                    || below(".wild.test"))
+        }),
+        (http.unwrap(), "http://localhost:8080", "localhost:8080", |url| {
+            url.host_str() == Some("localhost")
+                && matches!((url.scheme(), url.port()), ("http" | "https", None | Some(8080)))
+        }),
+    ]
+});
 
 fuzz_target!(|data: &[u8]| {
     let Ok(text) = std::str::from_utf8(data) else { return };
-    let judge = |text: &str| ReturnTarget::judge(text, "app.example.com", &HOSTS, "/oauth2");
-    let Ok(target) = judge(text) else { return };
-    let kept = target.as_str();
-    assert!(kept.len() <= 1024 && kept.bytes().all(|b| b.is_ascii_graphic()), "{kept:?}");
-    for page in
-        ["https://app.example.com/", "https://app.example.com/oauth2/callback?code=x", "https://app.example.com/a//b/"]
-    {
-        let url = Url::parse(page).unwrap().join(kept).unwrap();
-        let host = url.host_str().unwrap();
-        assert_eq!(url.scheme(), "https", "{kept:?}");
-        assert_eq!(url.port(), None, "{kept:?}");
-        assert!(url.username().is_empty() && url.password().is_none(), "{kept:?}");
-        assert!(ALLOWED.contains(&host) || ALLOWED_BELOW.iter().any(|end| host.ends_with(end)), "{kept:?}");
-        assert!(!url.path().starts_with("//") && !url.path().contains('\\'), "{kept:?}");
+    for (deployment, origin, authority, allowed) in &*PLACES {
+        let target = match deployment.return_target(text, authority, "/oauth2") {
+            Ok(target) => target,
+            Err(words) => {
+                assert!(words.len() < 2048 && is_clean(&words), "{words:?}");
+                continue;
+            }
+        };
+        assert!(target.len() <= 1024 && target.bytes().all(|b| b.is_ascii_graphic() && b != b'\\'), "{target:?}");
+        assert!(!target.starts_with("//"), "{target:?}");
+        // The page that sends the redirect may be any of ours, the text itself what somebody echoes.
+        for page in ["/", "/oauth2/callback", "/a/b/c?d"] {
+            let page = Url::parse(&format!("{origin}{page}")).unwrap();
+            for candidate in [target.as_str(), text] {
+                let url = page.join(candidate).unwrap();
+                assert!(allowed(&url), "{candidate:?} leads to {url}");
+                assert!(url.username().is_empty() && url.password().is_none(), "{url}");
+                assert!(!format!("{}/", url.path()).starts_with("/oauth2/"), "{url}");
+            }
+        }
+        assert_eq!(deployment.return_target(&target, authority, "/oauth2").as_ref(), Ok(&target), "not stable");
     }
-    assert_eq!(judge(kept).as_ref().map(ReturnTarget::as_str), Ok(kept), "from {text:?}");
 });

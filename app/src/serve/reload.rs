@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gangplank_gate::Gate;
+use gangplank_gate::config::Config;
 use gangplank_net::{FileWatch, ReloadingTls, watch_files};
 use tokio::signal::unix::Signal;
 
@@ -39,8 +40,8 @@ impl Reloader {
     /// Runs until it is aborted. `first` watches the document since before it was read.
     pub(super) async fn run(self, mut hangup: Signal, first: FileWatch) {
         let mut document = first;
+        let mut others = self.watch_others(None);
         loop {
-            let mut others = self.watch_others();
             let why = tokio::select! {
                 _ = hangup.recv() => "SIGHUP".to_owned(),
                 changed = document.changed() => names(&changed),
@@ -48,14 +49,17 @@ impl Reloader {
             };
             // Before reading, so that no change falls between.
             document = watch_document(&self.config);
-            self.reload(&why).await;
+            others = self.reload(&why).await;
         }
     }
 
-    async fn reload(&self, why: &str) {
+    /// Returns the watch over the other files. It began before they were read: one that changes while the new gate
+    /// waits for its providers is not missed.
+    async fn reload(&self, why: &str) -> FileWatch {
+        let loaded = document::load(&self.config);
+        let others = self.watch_others(loaded.as_ref().ok().map(|loaded| &loaded.value));
         self.reload_certificate();
-        let outcome = document::load(&self.config).and_then(|loaded| self.parts.wire(loaded));
-        let wired = match outcome {
+        let wired = match loaded.and_then(|loaded| self.parts.wire(loaded)) {
             Ok(wired) => wired,
             Err(report) => {
                 for line in report.lines() {
@@ -63,7 +67,7 @@ impl Reloader {
                 }
                 tracing::error!(why, "the configuration in force stays: {} in the new one", report.summary());
                 self.parts.shared().metrics().reload("refused");
-                return;
+                return others;
             }
         };
         let changed = self.current.get().loaded.changed(&wired.loaded);
@@ -77,6 +81,7 @@ impl Reloader {
         self.parts.shared().metrics().reload("applied");
         let changed = if rest.is_empty() { "none".to_owned() } else { rest.join(" ") };
         tracing::info!(why, changed, "configuration reloaded");
+        others
     }
 
     fn reload_certificate(&self) {
@@ -87,10 +92,11 @@ impl Reloader {
         }
     }
 
-    /// Secrets, authorities, the certificate: whatever files the document in force names.
-    fn watch_others(&self) -> FileWatch {
+    /// Secrets, authorities, the certificate: whatever files the document in force names, and the one to come.
+    fn watch_others(&self, coming: Option<&Config>) -> FileWatch {
         let tls = self.tls.iter().flat_map(|tls| tls.files()).map(Path::to_owned);
-        watch_files(Gate::watched_files(&self.current.get().loaded.value).into_iter().chain(tls))
+        let named = Gate::watched_files(&self.current.get().loaded.value);
+        watch_files(named.into_iter().chain(coming.into_iter().flat_map(Gate::watched_files)).chain(tls))
     }
 }
 
@@ -115,7 +121,6 @@ fn names(paths: &[PathBuf]) -> String {
 mod tests {
     use super::*;
     use crate::document::Loaded;
-    use gangplank_gate::config::Config;
 
     fn document(text: &str) -> Loaded<Config> {
         document::load_bytes("x.toml", text.as_bytes().to_vec()).unwrap()

@@ -8,6 +8,7 @@ mod browser;
 mod check;
 mod dev;
 mod docs;
+mod hostile;
 mod idp;
 mod process;
 mod serve;

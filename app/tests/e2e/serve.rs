@@ -172,3 +172,27 @@ async fn the_line_per_decision_can_be_switched_off_while_it_runs() {
     assert_eq!(served.process.wait().code(), Some(0));
     assert!(!served.process.said[before..].iter().any(|line| line.contains("audit:")), "{:?}", served.process.said);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_that_changes_during_a_reload_is_not_missed() {
+    let unreachable = r#"
+[issuers.down]
+entra = { tenant = "dca11c8d-0000-4000-8000-000000000001", authority = "http://127.0.0.1:1" }
+audiences = ["x"]
+[[routes]]
+path = "/closed"
+bearer = ["down"]
+allow.signed_in = true
+upstream = "http://127.0.0.1:1"
+"#;
+    let config = format!("{GOOD}{unreachable}");
+    let mut served = serve("serve-reload-secret", &config);
+    served.scratch.write("gangplank.toml", &config.replace("/open", "/later"));
+    // Said once the new gate is built. It now waits for its provider before it takes over.
+    served.process.wait_for("gate.public_url is http");
+    served.scratch.write("cookie.key", "another0another0another0another0");
+    let line = served.process.wait_for("configuration reloaded");
+    assert!(line.contains("routes[0].path"), "{line}");
+    let line = served.process.wait_for("configuration reloaded");
+    assert!(line.contains("why=") && line.contains("cookie.key"), "{line}");
+}

@@ -1,5 +1,6 @@
 //! What is known of a request before anybody is asked who sent it.
 
+use std::hash::{BuildHasher as _, RandomState};
 use std::net::IpAddr;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -102,18 +103,21 @@ pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-i
 /// 2. Browsers of today say it themselves: `Sec-Fetch-Mode: navigate`, to a `document`.
 /// 3. Otherwise: a GET or HEAD, or a form's POST, that accepts HTML.
 fn is_navigation(method: &Method, headers: &HeaderMap) -> bool {
-    if headers.contains_key(AUTHORIZATION) || headers.contains_key(X_REQUESTED_WITH) {
-        return false;
-    }
     let text = |name: HeaderName| headers.get(name).and_then(|v| v.to_str().ok());
-    let accept = |kind: &str| headers.get_all(ACCEPT).iter().any(|v| v.to_str().is_ok_and(|v| v.contains(kind)));
-    if let Some(mode) = text(SEC_FETCH_MODE) {
-        let document = text(SEC_FETCH_DEST).is_none_or(|dest| dest == "document");
-        return mode == "navigate" && document && !accept("application/json");
-    }
-    let form = || text(CONTENT_TYPE).is_some_and(|t| t.starts_with("application/x-www-form-urlencoded"));
-    let page = matches!(*method, Method::GET | Method::HEAD) || (*method == Method::POST && form());
-    page && accept("text/html") && !accept("application/json")
+    let accepts = |kind: &str| headers.get_all(ACCEPT).iter().any(|v| v.to_str().is_ok_and(|v| v.contains(kind)));
+    let browser = match text(SEC_FETCH_MODE) {
+        Some(mode) => mode == "navigate" && text(SEC_FETCH_DEST).is_none_or(|dest| dest == "document"),
+        None => {
+            let form = || text(CONTENT_TYPE).is_some_and(|t| t.starts_with("application/x-www-form-urlencoded"));
+            let page = matches!(*method, Method::GET | Method::HEAD) || (*method == Method::POST && form());
+            page && accepts("text/html")
+        }
+    };
+    // The first rule is looked at last: most programs are told by the others, for less.
+    browser
+        && !headers.contains_key(AUTHORIZATION)
+        && !headers.contains_key(X_REQUESTED_WITH)
+        && !accepts("application/json")
 }
 
 /// A trusted proxy's `X-Request-Id`, if it is fit for a log line and a page.
@@ -123,21 +127,20 @@ fn told_id(headers: &HeaderMap) -> Option<String> {
     ((1..=64).contains(&id.len()) && id.bytes().all(fit)).then(|| id.to_owned())
 }
 
-/// 32 hex digits: eight random bytes of this process, and a counter. Unique, not secret.
+/// 32 hex digits: a number that this process got at random, and a counter. Unique, not secret.
 fn fresh_id() -> String {
     static PREFIX: OnceLock<String> = OnceLock::new();
     static COUNTER: AtomicU64 = AtomicU64::new(0);
-    let prefix = PREFIX.get_or_init(|| {
-        let mut random = [0; 8];
-        // Without randomness ids may repeat after a restart; nothing else depends on them.
-        let _ = aws_lc_rs::rand::fill(&mut random);
-        format!("{:016x}", u64::from_ne_bytes(random))
-    });
+    // What keys hash tables with comes from the system at once; the crypto library takes 20 ms to be ready for the
+    // first random number it is asked for, which would be the first answer's.
+    let prefix = PREFIX.get_or_init(|| format!("{:016x}", RandomState::new().hash_one(())));
     let mut id = String::with_capacity(32);
     id.push_str(prefix);
-    let count = COUNTER.fetch_add(1, Ordering::Relaxed);
-    for nibble in (0..16).rev() {
-        id.push(char::from(b"0123456789abcdef"[(count >> (nibble * 4)) as usize & 0xf]));
+    let count = COUNTER.fetch_add(1, Ordering::Relaxed).to_be_bytes();
+    for byte in count {
+        for nibble in [byte >> 4, byte & 0xf] {
+            id.push(char::from(b"0123456789abcdef"[usize::from(nibble)]));
+        }
     }
     id
 }

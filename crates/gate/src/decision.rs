@@ -40,6 +40,8 @@ pub(crate) struct Decision {
     permit: Permit,
     /// The headers that say who it is.
     pub(crate) identity: HeaderMap,
+    /// What they take on the wire.
+    pub(crate) identity_size: usize,
     /// What streams of this caller watch.
     pub(crate) life: Option<Arc<Life>>,
     until: UnixTime,
@@ -54,7 +56,13 @@ impl Decision {
     /// The decision of a route that asks nobody.
     pub(crate) fn anonymous(policy: &crate::policy::Policy) -> Result<Arc<Decision>, Refusal> {
         let permit = policy.permit(Anonymous::authenticated())?;
-        Ok(Arc::new(Decision { permit, identity: HeaderMap::new(), life: None, until: UnixTime::EPOCH }))
+        Ok(Arc::new(Decision {
+            permit,
+            identity: HeaderMap::new(),
+            identity_size: 0,
+            life: None,
+            until: UnixTime::EPOCH,
+        }))
     }
 
     fn holds(&self, now: UnixTime) -> bool {
@@ -137,6 +145,18 @@ impl Gate {
         if let Some(decision) = self.decisions.remembered(&key, now) {
             return Ok(Decided { decision, set_cookie: None });
         }
+        // In a box: what is remembered, which is most, should not carry what it takes to ask.
+        Box::pin(self.judge_bearer(route, token, authenticator, key, now)).await
+    }
+
+    async fn judge_bearer(
+        &self,
+        route: &Route,
+        token: &str,
+        authenticator: &BearerAuthenticator,
+        key: Key,
+        now: UnixTime,
+    ) -> Result<Decided, Refusal> {
         let authenticated = match authenticator.verify(token, now).await {
             Outcome::Authenticated(authenticated) => authenticated,
             Outcome::NotMine => return Err(Refusal::BearerUnknown(route.name.clone())),
@@ -165,6 +185,16 @@ impl Gate {
         if let Some(decision) = key.as_ref().and_then(|key| self.decisions.remembered(key, now)) {
             return Ok(Decided { decision, set_cookie: None });
         }
+        Box::pin(self.judge_session(route, headers, key, now)).await
+    }
+
+    async fn judge_session(
+        &self,
+        route: &Route,
+        headers: &HeaderMap,
+        key: Option<Key>,
+        now: UnixTime,
+    ) -> Result<Decided, Refusal> {
         let live = match self.sign_in.session(headers, now).await {
             SessionOutcome::Live(live) => live,
             SessionOutcome::Absent => return Err(Refusal::NotSignedIn),
@@ -199,7 +229,8 @@ impl Gate {
         if let Some(Ok(expires)) = expires {
             identity.insert(headers::EXPIRES, expires);
         }
-        Ok(Arc::new(Decision { permit, identity, life, until }))
+        let identity_size = headers::size(&identity);
+        Ok(Arc::new(Decision { permit, identity, identity_size, life, until }))
     }
 }
 

@@ -50,10 +50,25 @@ impl Gate {
         B: http_body::Body<Data = Bytes> + Send + 'static,
         B::Error: Into<BodyError>,
     {
-        let context = &arrival.context;
         if name == "auth" || name.starts_with("auth/") {
             return self.auth(arrival, head, trace).await;
         }
+        // In a box: what these hold while they wait would else be part of every request's future.
+        Box::pin(self.page_endpoint(name, arrival, head, body)).await
+    }
+
+    async fn page_endpoint<B>(
+        &self,
+        name: &str,
+        arrival: &Arrival,
+        head: &Parts,
+        body: B,
+    ) -> Result<Response<Body>, Refusal>
+    where
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BodyError>,
+    {
+        let context = &arrival.context;
         let host = host_of(&context.authority);
         if !self.table.knows(host) {
             return Err(Refusal::HostUnknown(host.to_owned()));

@@ -62,11 +62,13 @@ impl Gate {
         }
         let host = host_of(&context.authority);
         let only = self.table.only(host).filter(|id| self.routes[*id].any_method && self.table.knows(host));
-        let route = only.ok_or(ambiguous(if arrival.trusted {
-            "the peer's headers do not tell what the client asked for"
-        } else {
-            "the peer is not among trusted_proxies, and its host has not exactly one route"
-        }))?;
+        let route = only.ok_or_else(|| {
+            ambiguous(if arrival.trusted {
+                "the peer's headers do not tell what the client asked for"
+            } else {
+                "the peer is not among trusted_proxies, and its host has not exactly one route"
+            })
+        })?;
         Ok(Check { route, original: None })
     }
 
@@ -91,12 +93,13 @@ impl Gate {
         let mut response = Response::new(Body::empty());
         *response.status_mut() = self.allowed_status;
         let mut block = decided.decision.identity.clone();
+        let cookie_size = decided.set_cookie.as_ref().map_or(0, HeaderValue::len);
         if let Some(cookie) = decided.set_cookie {
             block.insert(SET_COOKIE, cookie);
             // A cache of answers, which nginx can be, would hand the cookie on.
             block.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         }
-        if headers::fit(&mut block) {
+        if decided.decision.identity_size + cookie_size > headers::WELL_WITHIN && headers::fit(&mut block) {
             self.shared.metrics().groups_left_out();
             tracing::warn!(request_id, "the groups header is left out: the answer would be larger than 4 KiB");
         }

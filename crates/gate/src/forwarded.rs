@@ -164,16 +164,27 @@ pub fn authority(text: &str) -> Option<String> {
             address.parse::<std::net::Ipv6Addr>().ok()?;
             (&text[..address.len() + 2], if after.is_empty() { None } else { Some(after.strip_prefix(':')?) })
         }
-        None => match text.split_once(':') {
-            Some((host, port)) => (host, Some(port)),
+        None => match text.bytes().position(|b| b == b':') {
+            Some(colon) => (&text[..colon], Some(&text[colon + 1..])),
             None => (text, None),
         },
     };
-    let label =
-        |l: &str| !l.is_empty() && l.len() <= 63 && l.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
-    let name = host.len() <= 253 && (host.starts_with('[') || host.split('.').all(label));
+    let name = host.len() <= 253 && (host.starts_with('[') || is_name(host));
     let port = port.is_none_or(|p| !p.is_empty() && p.bytes().all(|b| b.is_ascii_digit()) && p.parse::<u16>().is_ok());
     (name && port).then(|| text.to_ascii_lowercase())
+}
+
+/// Labels of up to 63 letters, digits, `-` and `_`, joined by dots.
+fn is_name(host: &str) -> bool {
+    let mut label = 0;
+    for byte in host.bytes() {
+        match byte {
+            b'.' if label > 0 => label = 0,
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' if label < 63 => label += 1,
+            _ => return false,
+        }
+    }
+    label > 0
 }
 
 /// The host of an authority, without its port.

@@ -31,6 +31,8 @@ pub(crate) const ACCESS_TOKEN: HeaderName = HeaderName::from_static("x-auth-requ
 /// What a header block of ours may take, with the status line and what the server adds (`Date`, `Content-Length`).
 const BLOCK: usize = 4096;
 const SERVER_ADDS: usize = 160;
+/// An identity and a cookie of no more than this fit, and nobody has to count.
+pub(crate) const WELL_WITHIN: usize = BLOCK - 256;
 
 /// Families that only a gate may send, by the beginning of their folded names.
 const FAMILIES: [&str; 6] = ["x-auth-request-", "x-forwarded-", "x-original-", "x-rewrite-", "x-remote-", "x-webauth-"];

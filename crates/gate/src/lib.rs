@@ -9,6 +9,7 @@ mod build;
 pub mod config;
 mod context;
 mod decision;
+mod durations;
 mod endpoints;
 mod forward_auth;
 pub mod forwarded;

@@ -10,11 +10,12 @@ use std::time::Duration;
 use gangplank_jose::{Fault, Reason};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
-use prometheus_client::metrics::family::{Family, MetricConstructor};
+use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
+
+use crate::durations::Durations;
 
 type Label = (&'static str, String);
 type StaticLabel = (&'static str, &'static str);
@@ -87,23 +88,14 @@ impl From<gangplank_authn::Method> for By {
 #[derive(Debug)]
 pub(crate) struct RouteMetrics {
     requests: [[Counter; By::ALL.len()]; Answer::ALL.len()],
-    duration: Histogram,
+    duration: Durations,
 }
 
 impl RouteMetrics {
     /// Counts a request.
     pub(crate) fn count(&self, answer: Answer, by: By, took: Duration) {
         self.requests[answer as usize][by as usize].inc();
-        self.duration.observe(took.as_secs_f64());
-    }
-}
-
-#[derive(Clone, Debug)]
-struct Buckets;
-impl MetricConstructor<Histogram> for Buckets {
-    fn new_metric(&self) -> Histogram {
-        // From a remembered decision to an upstream that takes its time.
-        Histogram::new([0.0001, 0.00025, 0.001, 0.005, 0.025, 0.1, 0.5, 1.0, 5.0, 30.0])
+        self.duration.observe(took);
     }
 }
 
@@ -112,7 +104,7 @@ impl MetricConstructor<Histogram> for Buckets {
 pub struct Metrics {
     registry: Registry,
     requests: Family<[Label; 3], Counter>,
-    durations: Family<[Label; 1], Histogram, Buckets>,
+    durations: Family<[Label; 1], Durations>,
     refusals: Family<[StaticLabel; 2], Counter>,
     upstream_errors: Family<[Label; 2], Counter>,
     decisions: Family<[StaticLabel; 1], Counter>,
@@ -131,7 +123,7 @@ impl Metrics {
         let mut metrics = Metrics {
             registry: Registry::with_prefix("gangplank"),
             requests: Family::default(),
-            durations: Family::new_with_constructor(Buckets),
+            durations: Family::default(),
             refusals: Family::default(),
             upstream_errors: Family::default(),
             decisions: Family::default(),

@@ -36,7 +36,9 @@ impl<'p> RequestPath<'p> {
             return Err(Refusal::PathAmbiguous("does not begin with a slash"));
         }
         let decoded = decode(path)?;
-        if decoded.split('/').any(is_dot_segment) {
+        // Most paths have no dot behind a slash.
+        let dot = decoded.as_bytes().windows(2).any(|pair| pair == b"/.");
+        if dot && decoded.split('/').any(is_dot_segment) {
             return Err(Refusal::PathAmbiguous("has a dot segment"));
         }
         let lenient = is_peculiar(&decoded).then(|| lenient(&decoded));

@@ -150,7 +150,8 @@ impl Gate {
         trace.by = decided.decision.caller().method().into();
         trace.answer = Answer::Allowed;
         audit::allowed(context, Asked::directly(context), &route.name, decided.decision.caller());
-        self.forward(route, upstream, arrival, head, body, decided).await
+        // In a box, as it is large: a check's future would else have the size of a proxied request's.
+        Box::pin(self.forward(route, upstream, arrival, head, body, decided)).await
     }
 
     fn refuse(&self, refusal: &Refusal, arrival: &Arrival, trace: &mut Trace) -> Response<Body> {

@@ -4,7 +4,8 @@
 //! It lives here because this is the lowest crate that is configured; the document as a whole is the binary's.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use secrecy::SecretString;
@@ -54,7 +55,7 @@ impl SecretSource {
     /// Reads the secret. An unreadable or empty one is an error at `path`, which never shows any of it.
     pub fn read(&self, path: &str, environment: Environment<'_>) -> Result<SecretString, ConfigError> {
         let text = match self {
-            SecretSource::File(file) => std::fs::read_to_string(file).map_err(|e| {
+            SecretSource::File(file) => read_text(file).map_err(|e| {
                 ConfigError::new(
                     path,
                     format!("cannot read {}: {e}", file.display()),
@@ -75,6 +76,19 @@ impl SecretSource {
         }
         Ok(SecretString::from(text.to_owned()))
     }
+}
+
+/// The largest file that [`read_text`] reads.
+pub const MAX_TEXT: u64 = 64 << 10;
+
+/// Reads a text file that a configuration names, of at most [`MAX_TEXT`] bytes: it may name a device, or a log.
+pub fn read_text(file: &Path) -> std::io::Result<String> {
+    let mut text = String::new();
+    let read = std::fs::File::open(file)?.take(MAX_TEXT + 1).read_to_string(&mut text)?;
+    if read as u64 > MAX_TEXT {
+        return Err(std::io::Error::other(format!("it is larger than {MAX_TEXT} bytes")));
+    }
+    Ok(text)
 }
 
 impl<'de> Deserialize<'de> for SecretSource {
@@ -187,6 +201,14 @@ mod tests {
             assert!(bad.parse::<Span>().is_err(), "{bad}");
         }
         assert!("1MB".parse::<ByteLimit>().is_err());
+    }
+
+    /// `/dev/zero` never ends.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_secret_is_read_within_a_bound() {
+        let error = SecretSource::File("/dev/zero".into()).read("cookies.keys[0]", &|_| None).unwrap_err();
+        assert!(error.message.contains("larger than 65536 bytes"), "{error}");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use gangplank_authn::Issuer;
 use gangplank_net::{HttpClient, Roots};
-use gangplank_oauth::config::ConfigError;
+use gangplank_oauth::config::{ConfigError, read_text};
 use gangplank_oauth::{AssertionOptions, Client, ClientAuthentication, ClientSettings, PrivateKeyJwt, Transport};
 
 use super::{Deps, Errors};
@@ -112,7 +112,7 @@ fn authentication(
 
 fn private_key_jwt(files: &TlsConfig, at: &str, deps: &Deps<'_>, errors: &mut Errors) -> Option<PrivateKeyJwt> {
     let mut read = |key: &str, file: &Path| {
-        std::fs::read_to_string(file)
+        read_text(file)
             .map_err(|e| {
                 let message = format!("cannot read {}: {e}", file.display());
                 errors.push(ConfigError::new(format!("{at}.certificate.{key}"), message, "a PEM file"));

@@ -2,6 +2,7 @@
 //!
 //! File names carry a digest of the content, so that they are cached for ever and never stale.
 
+use std::io::Read as _;
 use std::path::Path;
 
 use bytes::Bytes;
@@ -97,7 +98,10 @@ fn read_logo(path: &Path) -> Result<(Bytes, &'static str), ConfigError> {
     if size > LARGEST_LOGO {
         return Err(refuse(format!("it has {size} bytes")));
     }
-    let bytes = std::fs::read(path).map_err(|e| refuse(e.to_string()))?;
+    // A device says that it has no bytes, and never ends.
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path).map_err(|e| refuse(e.to_string()))?;
+    file.take(LARGEST_LOGO).read_to_end(&mut bytes).map_err(|e| refuse(e.to_string()))?;
     let kind = image_kind(&bytes).ok_or_else(|| refuse("it is none of the known kinds of image".to_owned()))?;
     Ok((Bytes::from(bytes), kind))
 }

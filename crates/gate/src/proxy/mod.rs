@@ -158,18 +158,21 @@ impl Gate {
             }
             map.insert(X_FORWARDED_HOST, host);
         }
-        let chain = match hops {
-            Some(hops) => format!("{hops}, {}", arrival.peer),
-            None => arrival.peer.to_string(),
-        };
         // Addresses, digits and an id that was judged: all of it is text.
+        let text = |text: String| HeaderValue::try_from(text).ok();
+        let client = text(context.client.to_string());
+        let chain = match hops {
+            Some(hops) => text(format!("{hops}, {}", arrival.peer)),
+            None if context.client == arrival.peer => client.clone(),
+            None => text(arrival.peer.to_string()),
+        };
         for (name, value) in [
-            (X_FORWARDED_FOR, HeaderValue::try_from(chain)),
-            (X_FORWARDED_PORT, HeaderValue::try_from(self.port_of(&context.authority))),
-            (X_REAL_IP, HeaderValue::try_from(context.client.to_string())),
-            (X_REQUEST_ID, HeaderValue::try_from(context.id.as_str())),
+            (X_FORWARDED_FOR, chain),
+            (X_FORWARDED_PORT, HeaderValue::from_str(self.port_of(&context.authority)).ok()),
+            (X_REAL_IP, client),
+            (X_REQUEST_ID, HeaderValue::from_str(&context.id).ok()),
         ] {
-            if let Ok(value) = value {
+            if let Some(value) = value {
                 map.insert(name, value);
             }
         }
@@ -197,9 +200,9 @@ impl Gate {
         }
     }
 
-    fn port_of(&self, authority: &str) -> String {
+    fn port_of<'a>(&self, authority: &'a str) -> &'a str {
         let named = authority.strip_prefix(host_of(authority)).and_then(|rest| rest.strip_prefix(':'));
-        named.unwrap_or(if self.hosts.is_https() { "443" } else { "80" }).to_owned()
+        named.unwrap_or(if self.hosts.is_https() { "443" } else { "80" })
     }
 
     async fn send(

@@ -5,6 +5,7 @@
 //! 3. Streams hold an `Arc<Life>` and wait for [`Life::until_end`] beside their bytes; cached decisions ask
 //!    [`Life::is_ended`].
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use gangplank_jose::UnixTime;
@@ -16,23 +17,27 @@ use tokio::sync::watch;
 pub(crate) struct Life {
     /// When it ends by itself.
     pub(crate) ends: UnixTime,
+    /// For who asks with each request: reading it disturbs nobody.
+    over: AtomicBool,
+    /// For who waits.
     ended: watch::Sender<bool>,
 }
 
 impl Life {
     /// A life that lasts until `ends`, unless it is ended before.
     pub(crate) fn new(ends: UnixTime) -> Self {
-        Life { ends, ended: watch::Sender::new(false) }
+        Life { ends, over: AtomicBool::new(false), ended: watch::Sender::new(false) }
     }
 
     /// Ends it now, and wakes everybody who waits for that.
     pub(crate) fn end(&self) {
+        self.over.store(true, Ordering::Release);
         self.ended.send_replace(true);
     }
 
     /// Whether it is over at `now`.
     pub(crate) fn is_ended(&self, now: UnixTime) -> bool {
-        now >= self.ends || *self.ended.borrow()
+        now >= self.ends || self.over.load(Ordering::Acquire)
     }
 
     /// Returns when it is over: by time, by `clock`, or because somebody ended it.
@@ -56,7 +61,7 @@ impl Life {
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
-    use std::sync::atomic::{AtomicU64, Ordering};
+    use std::sync::atomic::AtomicU64;
 
     use super::*;
 
