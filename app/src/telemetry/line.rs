@@ -64,7 +64,7 @@ fn format(event: &Event<'_>, json: bool, buffers: &mut Buffers, write: impl FnOn
         event.record(&mut Text { line, value });
         line.push('\n');
     }
-    write(&mask(line));
+    write(line);
 }
 
 fn name(level: Level) -> &'static str {
@@ -128,6 +128,7 @@ struct Text<'b> {
 
 impl Text<'_> {
     fn push(&mut self, field: &str, value: &str) {
+        let value = &*mask(value);
         self.line.push(' ');
         if field == "message" {
             push_escaped(self.line, value, false);
@@ -171,6 +172,7 @@ impl Json<'_> {
         self.line.push_str("\":");
     }
     fn text(&mut self, field: &Field, value: &str) {
+        let value = &*mask(value);
         self.key(field);
         self.line.push('"');
         push_escaped(self.line, value, true);
@@ -248,6 +250,16 @@ mod tests {
             push_time(&mut line, &mut second, Duration::new(seconds, 7_000_000));
             assert_eq!(line, text);
         }
+    }
+
+    #[test]
+    fn a_value_is_masked_and_what_follows_a_word_is_not() {
+        let (mut line, mut value) = (String::new(), String::new());
+        let mut text = Text { line: &mut line, value: &mut value };
+        for (field, value) in [("by", "bearer"), ("client", "192.0.2.117"), ("got", "Bearer 0123456789abcdef")] {
+            text.push(field, value);
+        }
+        assert_eq!(line, " by=bearer client=192.0.2.117 got=\"Bearer [token]\"");
     }
 
     #[test]
