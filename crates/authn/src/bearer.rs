@@ -6,7 +6,8 @@
 //! 3. Whose token it is says its `iss`, which is believed only to choose the judge. An unknown one is refused. Of two
 //!    issuers with the same `iss`, the first that has one of the token's audiences judges.
 //! 4. A token that was verified is remembered by its SHA-256, for as long as it is valid and its issuer's key set
-//!    stays the same. What was refused is not remembered: it would let a flood push the good ones out.
+//!    stays the same. What was refused is not remembered: it would let a flood push the good ones out. What has the
+//!    digest of a verified token is that token, so the second rule is not asked again.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -29,6 +30,31 @@ pub struct BearerAuthenticator {
     remembered: Cache<[u8; 32], Remembered>,
 }
 
+/// What stands after `Bearer`, and its SHA-256. That it is one token is for [`token`](Self::token) to say.
+#[derive(Clone, Copy)]
+pub struct PresentedToken<'r> {
+    bytes: &'r [u8],
+    digest: [u8; 32],
+}
+
+impl<'r> PresentedToken<'r> {
+    fn of(bytes: &'r [u8]) -> Self {
+        let mut digest = [0; 32];
+        digest.copy_from_slice(digest::digest(&digest::SHA256, bytes).as_ref());
+        PresentedToken { bytes, digest }
+    }
+
+    /// The key under which a verified token is remembered.
+    pub fn digest(&self) -> &[u8; 32] {
+        &self.digest
+    }
+
+    /// The one token that it is.
+    pub fn token(&self) -> Result<&'r str, Refusal> {
+        one_token(self.bytes)
+    }
+}
+
 #[derive(Clone)]
 struct Remembered {
     authenticated: Authenticated,
@@ -48,8 +74,8 @@ impl BearerAuthenticator {
         BearerAuthenticator { by_iss, remembered: Cache::new(REMEMBERED) }
     }
 
-    /// The one bearer token of a request, if it presents any.
-    pub fn token(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
+    /// What a request presents as its one bearer token, if it presents any.
+    pub fn presented(headers: &HeaderMap) -> Result<Option<PresentedToken<'_>>, Refusal> {
         let mut bearer = None;
         let mut count = 0;
         for value in headers.get_all(header::AUTHORIZATION) {
@@ -61,15 +87,8 @@ impl BearerAuthenticator {
         match bearer {
             None => Ok(None),
             Some(_) if count > 1 => Err(Refusal::AuthorizationRepeated { count }),
-            Some(value) => one_token(value).map(Some),
+            Some(value) => Ok(Some(PresentedToken::of(without_spaces(&value.as_bytes()[SCHEME.len()..])))),
         }
-    }
-
-    /// The key under which a verified token is remembered: its SHA-256.
-    pub fn digest(token: &str) -> [u8; 32] {
-        let mut out = [0; 32];
-        out.copy_from_slice(digest::digest(&digest::SHA256, token.as_bytes()).as_ref());
-        out
     }
 
     /// What a token with this digest proved before, if it still does.
@@ -84,10 +103,17 @@ impl BearerAuthenticator {
 
     /// Judges a token, remembered or not.
     pub async fn verify(&self, token: &str, now: UnixTime) -> Outcome {
-        let digest = Self::digest(token);
-        match self.cached(&digest, now) {
-            Some(authenticated) => Outcome::Authenticated(authenticated),
-            None => self.verify_new(token, digest, now).await,
+        self.judge(&PresentedToken::of(token.as_bytes()), now).await
+    }
+
+    /// Judges what a request presents, remembered or not.
+    pub async fn judge(&self, presented: &PresentedToken<'_>, now: UnixTime) -> Outcome {
+        if let Some(authenticated) = self.cached(&presented.digest, now) {
+            return Outcome::Authenticated(authenticated);
+        }
+        match presented.token() {
+            Ok(token) => self.verify_new(token, presented.digest, now).await,
+            Err(refusal) => Outcome::Rejected(refusal),
         }
     }
 
@@ -131,9 +157,9 @@ impl Authenticator for BearerAuthenticator {
 
     fn authenticate<'a>(&'a self, credentials: Credentials<'a>, now: UnixTime) -> BoxFuture<'a, Outcome> {
         Box::pin(async move {
-            match Self::token(credentials.headers) {
+            match Self::presented(credentials.headers) {
                 Ok(None) => Outcome::NotMine,
-                Ok(Some(token)) => self.verify(token, now).await,
+                Ok(Some(presented)) => self.judge(&presented, now).await,
                 Err(refusal) => Outcome::Rejected(refusal),
             }
         })
@@ -148,9 +174,8 @@ fn is_bearer(value: &HeaderValue) -> bool {
     scheme.eq_ignore_ascii_case(SCHEME) && rest.first().is_none_or(|b| matches!(b, b' ' | b'\t' | b','))
 }
 
-fn one_token(value: &HeaderValue) -> Result<&str, Refusal> {
+fn one_token(token: &[u8]) -> Result<&str, Refusal> {
     let malformed = |problem| Refusal::BearerMalformed { problem };
-    let token = without_spaces(&value.as_bytes()[SCHEME.len()..]);
     if token.is_empty() {
         return Err(malformed("there is no token after Bearer"));
     }

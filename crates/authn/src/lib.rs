@@ -32,7 +32,7 @@ mod testing;
 
 pub use anonymous::Anonymous;
 pub use authenticator::{Authenticator, Credentials, Outcome};
-pub use bearer::BearerAuthenticator;
+pub use bearer::{BearerAuthenticator, PresentedToken};
 pub use chain::Chain;
 pub use identity::{Authenticated, Identity, Method};
 pub use issuer::{Issuer, IssuerKind, IssuerSettings};

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
-use gangplank_authn::{Anonymous, Authenticated, BearerAuthenticator, Outcome};
+use gangplank_authn::{Anonymous, Authenticated, BearerAuthenticator, Outcome, PresentedToken};
 use gangplank_jose::UnixTime;
 use http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use prometheus_client::metrics::counter::Counter;
@@ -129,7 +129,7 @@ impl Gate {
             return Ok(Decided { decision: decision.clone(), set_cookie: None });
         }
         match bearer(route, headers)? {
-            Some((token, authenticator)) => self.decide_bearer(route, token, authenticator, now).await,
+            Some((presented, authenticator)) => self.decide_bearer(route, presented, authenticator, now).await,
             None => self.decide_session(route, headers, now).await,
         }
     }
@@ -137,27 +137,27 @@ impl Gate {
     async fn decide_bearer(
         &self,
         route: &Route,
-        token: &str,
+        presented: PresentedToken<'_>,
         authenticator: &BearerAuthenticator,
         now: UnixTime,
     ) -> Result<Decided, Refusal> {
-        let key = Key { digest: BearerAuthenticator::digest(token), route: route.id, bearer: true };
+        let key = Key { digest: *presented.digest(), route: route.id, bearer: true };
         if let Some(decision) = self.decisions.remembered(&key, now) {
             return Ok(Decided { decision, set_cookie: None });
         }
         // In a box: what is remembered, which is most, should not carry what it takes to ask.
-        Box::pin(self.judge_bearer(route, token, authenticator, key, now)).await
+        Box::pin(self.judge_bearer(route, presented, authenticator, key, now)).await
     }
 
     async fn judge_bearer(
         &self,
         route: &Route,
-        token: &str,
+        presented: PresentedToken<'_>,
         authenticator: &BearerAuthenticator,
         key: Key,
         now: UnixTime,
     ) -> Result<Decided, Refusal> {
-        let authenticated = match authenticator.verify(token, now).await {
+        let authenticated = match authenticator.judge(&presented, now).await {
             Outcome::Authenticated(authenticated) => authenticated,
             Outcome::NotMine => return Err(Refusal::BearerUnknown(route.name.clone())),
             Outcome::Rejected(refusal) => return Err(Refusal::Authentication(refusal)),
@@ -165,7 +165,8 @@ impl Gate {
         };
         // The verifier's leeway is in it: a token is not accepted and its streams cut at once.
         let ends = authenticated.expires();
-        let passed = route.pass_access_token.then(|| SecretString::from(token));
+        let passed = route.pass_access_token.then(|| presented.token().map(SecretString::from));
+        let passed = passed.transpose().map_err(Refusal::Authentication)?;
         let life = ends.map(|ends| Arc::new(Life::new(ends)));
         let until = (now + BEARER).min(ends.unwrap_or(now + BEARER));
         let decision = self.permit(route, authenticated, passed.as_ref(), life, until)?;
@@ -238,17 +239,24 @@ impl Gate {
 }
 
 /// The bearer token that this route has to judge, and by whom.
-fn bearer<'r>(route: &'r Route, headers: &'r HeaderMap) -> Result<Option<(&'r str, &'r BearerAuthenticator)>, Refusal> {
+fn bearer<'r>(
+    route: &'r Route,
+    headers: &'r HeaderMap,
+) -> Result<Option<(PresentedToken<'r>, &'r BearerAuthenticator)>, Refusal> {
     if !headers.contains_key(AUTHORIZATION) || (route.bearer.is_none() && route.pass_authorization) {
         return Ok(None);
     }
-    let Some(token) = BearerAuthenticator::token(headers).map_err(Refusal::Authentication)? else { return Ok(None) };
-    let authenticator = route.bearer.as_deref().ok_or_else(|| Refusal::BearerNotAccepted(route.name.clone()))?;
-    Ok(Some((token, authenticator)))
+    let presented = BearerAuthenticator::presented(headers).map_err(Refusal::Authentication)?;
+    let Some(presented) = presented else { return Ok(None) };
+    let Some(authenticator) = route.bearer.as_deref() else {
+        presented.token().map_err(Refusal::Authentication)?;
+        return Err(Refusal::BearerNotAccepted(route.name.clone()));
+    };
+    Ok(Some((presented, authenticator)))
 }
 
-fn sha256(value: &str) -> [u8; 32] {
+fn sha256(value: &[u8]) -> [u8; 32] {
     let mut out = [0; 32];
-    out.copy_from_slice(digest(&SHA256, value.as_bytes()).as_ref());
+    out.copy_from_slice(digest(&SHA256, value).as_ref());
     out
 }

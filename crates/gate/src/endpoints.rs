@@ -175,15 +175,18 @@ impl Gate {
     async fn userinfo(&self, arrival: &Arrival, head: &Parts) -> Result<Response<Body>, Refusal> {
         use gangplank_authn::{BearerAuthenticator, Outcome};
         let now = arrival.context.now;
-        let token = BearerAuthenticator::token(&head.headers).map_err(Refusal::Authentication)?;
-        let (caller, set_cookie) = match (token, &self.bearer) {
-            (Some(token), Some(bearer)) => match bearer.verify(token, now).await {
+        let presented = BearerAuthenticator::presented(&head.headers).map_err(Refusal::Authentication)?;
+        let (caller, set_cookie) = match (presented, &self.bearer) {
+            (Some(presented), Some(bearer)) => match bearer.judge(&presented, now).await {
                 Outcome::Authenticated(caller) => (caller, None),
                 Outcome::NotMine => return Err(Refusal::BearerUnknown("userinfo".to_owned())),
                 Outcome::Rejected(refusal) => return Err(Refusal::Authentication(refusal)),
                 Outcome::Unavailable(refusal) => return Err(Refusal::Undecided(refusal)),
             },
-            (Some(_), None) => return Err(Refusal::BearerNotAccepted("userinfo".to_owned())),
+            (Some(presented), None) => {
+                presented.token().map_err(Refusal::Authentication)?;
+                return Err(Refusal::BearerNotAccepted("userinfo".to_owned()));
+            }
             (None, _) => match self.sign_in.session(&head.headers, now).await {
                 SessionOutcome::Live(live) => (live.authenticated, live.set_cookie),
                 SessionOutcome::Absent => return Err(Refusal::NotSignedIn),

@@ -130,13 +130,32 @@ pub(crate) fn size(headers: &HeaderMap) -> usize {
 /// Takes our cookie out of a `Cookie` value; the others stay byte for byte. `None` if nothing is left.
 pub(crate) fn without_own_cookie(value: &HeaderValue, own: &OwnCookies) -> Option<HeaderValue> {
     let bytes = value.as_bytes();
-    if !bytes.split(|b| *b == b';').any(|pair| own.matches(pair)) {
+    if !pairs(bytes).any(|pair| own.matches(pair)) {
         return Some(value.clone());
     }
-    let kept: Vec<&[u8]> = bytes.split(|b| *b == b';').filter(|pair| !own.matches(pair)).collect();
-    let joined = kept.join(&b';');
+    let mut joined = Vec::new();
+    for (at, pair) in pairs(bytes).filter(|pair| !own.matches(pair)).enumerate() {
+        if at > 0 {
+            joined.push(b';');
+        }
+        joined.extend_from_slice(pair);
+    }
+    if joined.is_empty() {
+        return None;
+    }
     let start = joined.iter().position(|b| !matches!(b, b' ' | b'\t')).unwrap_or(joined.len());
     HeaderValue::from_bytes(&joined[start..]).ok().filter(|v| !v.is_empty())
+}
+
+/// The pairs of a `Cookie` value, blanks and all. Sessions are long, so this looks at many bytes at once.
+pub(crate) fn pairs(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = Some(value);
+    std::iter::from_fn(move || {
+        let value = rest?;
+        let end = memchr::memchr(b';', value);
+        rest = end.map(|end| &value[end + 1..]);
+        Some(&value[..end.unwrap_or(value.len())])
+    })
 }
 
 /// The names under which a cookie of ours may have been set, now or with an earlier configuration.

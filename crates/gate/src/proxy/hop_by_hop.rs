@@ -27,12 +27,22 @@ const FIXED: [HeaderName; 9] = [
     HeaderName::from_static("proxy-connection"),
 ];
 
+const HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");
+
+/// Most messages have none, and a look at their names costs less than a look-up of each of ours.
+fn is_of_the_hop(name: &HeaderName) -> bool {
+    FIXED.contains(name) || *name == HTTP2_SETTINGS
+}
+
 /// Takes the headers of the hop out. Returns what the connection should become, if that may be passed on.
 pub(crate) fn take_from_request(headers: &mut HeaderMap, version: Version) -> Option<HeaderValue> {
+    if !headers.keys().any(is_of_the_hop) {
+        return None;
+    }
     let upgrade = wanted_upgrade(headers, version);
     let trailers = has_token(headers, &TE, "trailers");
     remove(headers);
-    headers.remove("http2-settings");
+    headers.remove(HTTP2_SETTINGS);
     if trailers {
         headers.insert(TE, HeaderValue::from_static("trailers"));
     }
@@ -41,6 +51,9 @@ pub(crate) fn take_from_request(headers: &mut HeaderMap, version: Version) -> Op
 
 /// Takes the headers of the hop out of an answer. After a 101, returns what the connection became.
 pub(crate) fn take_from_response(headers: &mut HeaderMap, status: StatusCode) -> Option<HeaderValue> {
+    if !headers.keys().any(is_of_the_hop) {
+        return None;
+    }
     let upgrade = headers.get(UPGRADE).filter(|_| status == StatusCode::SWITCHING_PROTOCOLS).cloned();
     remove(headers);
     upgrade

@@ -20,7 +20,7 @@ mod upgrade;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use gangplank_net::{UpstreamClient, UpstreamError};
 use gangplank_oauth::Clock;
 use http::header::{
@@ -50,6 +50,9 @@ const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const X_FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
 const X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
+
+/// How many headers are set beside those of the identity, `Host` and an upgrade's included.
+const NAMES_SET: usize = 9;
 
 /// Where a route leads.
 #[derive(Debug)]
@@ -88,15 +91,16 @@ impl Gate {
             head.headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
             head.headers.insert(UPGRADE, protocol);
         }
-        let progress = Arc::new(Progress::new());
-        let mut request = Request::new(upload(body, &progress));
+        // A request without a body makes no progress to note.
+        let progress = (!body.is_end_stream()).then(|| Arc::new(Progress::new()));
+        let mut request = Request::new(progress.as_ref().map_or(Body::empty(), |noted| upload(body, noted.clone())));
         *request.method_mut() = head.method;
         *request.uri_mut() = target(upstream, head.uri.path_and_query())?;
         *request.headers_mut() = head.headers;
         frame(&mut request, upstream);
 
         let life = decided.decision.life.clone();
-        let answer = self.send(upstream, request, &progress, &decided.decision, arrival).await;
+        let answer = self.send(upstream, request, progress.as_deref(), &decided.decision, arrival).await;
         let answer = answer.inspect_err(|refusal| {
             self.shared.metrics().upstream_error(&route.name, refusal.reason().name);
         })?;
@@ -149,28 +153,27 @@ impl Gate {
         }
         self.strip_cookie(map);
 
+        map.reserve(NAMES_SET + decision.identity.len());
         let context = &arrival.context;
-        map.remove(HOST);
-        if let Ok(host) = HeaderValue::from_str(&context.authority) {
-            // HTTP/2 has one place for the host and for whom to connect to.
-            if upstream.pass_host && upstream.scheme.as_str() != "h2c" {
-                map.insert(HOST, host.clone());
-            }
-            map.insert(X_FORWARDED_HOST, host);
-        }
-        // Addresses, digits and an id that was judged: all of it is text.
-        let text = |text: String| HeaderValue::try_from(text).ok();
-        let client = text(context.client.to_string());
+        let mut texts = Texts::default();
+        let host = texts.value(format_args!("{}", context.authority));
+        // HTTP/2 has one place for the host and for whom to connect to.
+        match &host {
+            Some(host) if upstream.pass_host && upstream.scheme.as_str() != "h2c" => map.insert(HOST, host.clone()),
+            _ => map.remove(HOST),
+        };
+        let client = texts.value(format_args!("{}", context.client));
         let chain = match hops {
-            Some(hops) => text(format!("{hops}, {}", arrival.peer)),
+            Some(hops) => texts.value(format_args!("{hops}, {}", arrival.peer)),
             None if context.client == arrival.peer => client.clone(),
-            None => text(arrival.peer.to_string()),
+            None => texts.value(format_args!("{}", arrival.peer)),
         };
         for (name, value) in [
+            (X_FORWARDED_HOST, host),
             (X_FORWARDED_FOR, chain),
-            (X_FORWARDED_PORT, HeaderValue::from_str(self.port_of(&context.authority)).ok()),
+            (X_FORWARDED_PORT, texts.value(format_args!("{}", self.port_of(&context.authority)))),
             (X_REAL_IP, client),
-            (X_REQUEST_ID, HeaderValue::from_str(&context.id).ok()),
+            (X_REQUEST_ID, texts.value(format_args!("{}", context.id))),
         ] {
             if let Some(value) = value {
                 map.insert(name, value);
@@ -209,21 +212,22 @@ impl Gate {
         &self,
         upstream: &Upstream,
         request: Request<Body>,
-        progress: &Progress,
+        progress: Option<&Progress>,
         decision: &Decision,
         arrival: &Arrival,
     ) -> Result<Response<Incoming>, Refusal> {
-        let until = decision.life.as_ref().map(|life| Instant::now() + life.ends.since(arrival.context.now));
+        let start = Instant::now();
+        let until = decision.life.as_ref().map(|life| start + life.ends.since(arrival.context.now));
+        let deadline = || progress.map_or(start, Progress::last) + upstream.timeout;
         let mut sending = std::pin::pin!(upstream.client.send(request));
         loop {
-            let deadline = progress.last() + upstream.timeout;
-            let wake = until.map_or(deadline, |until| until.min(deadline));
+            let wake = until.map_or(deadline(), |until| until.min(deadline()));
             match tokio::time::timeout_at(wake, &mut sending).await {
                 Ok(answer) => return answer.map_err(|error| refusal(upstream, error)),
                 Err(_) if until.is_some_and(|until| until <= Instant::now()) => {
                     return Err(Refusal::EndedWaiting(upstream.authority.to_string()));
                 }
-                Err(_) if progress.last() + upstream.timeout <= Instant::now() => {
+                Err(_) if deadline() <= Instant::now() => {
                     let after = upstream.timeout;
                     return Err(Refusal::UpstreamTimeout { upstream: upstream.authority.to_string(), after });
                 }
@@ -231,6 +235,24 @@ impl Gate {
                 Err(_) => {}
             }
         }
+    }
+}
+
+/// Makes header values that share one allocation.
+struct Texts(BytesMut);
+
+impl Default for Texts {
+    fn default() -> Self {
+        Texts(BytesMut::with_capacity(192))
+    }
+}
+
+impl Texts {
+    /// Addresses, digits, a host and an id that were judged: all of it is text.
+    fn value(&mut self, text: std::fmt::Arguments<'_>) -> Option<HeaderValue> {
+        use std::fmt::Write as _;
+        self.0.write_fmt(text).ok()?;
+        HeaderValue::from_maybe_shared(self.0.split().freeze()).ok()
     }
 }
 
@@ -254,15 +276,12 @@ fn frame(request: &mut Request<Body>, upstream: &Upstream) {
     }
 }
 
-fn upload<B>(body: B, progress: &Arc<Progress>) -> Body
+fn upload<B>(body: B, progress: Arc<Progress>) -> Body
 where
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BodyError>,
 {
-    if body.is_end_stream() {
-        return Body::empty();
-    }
-    Body::Stream(UnsyncBoxBody::new(Upload::new(Box::pin(body.map_err(Into::into)), progress.clone())))
+    Body::Stream(UnsyncBoxBody::new(Upload::new(Box::pin(body.map_err(Into::into)), progress)))
 }
 
 fn download(incoming: Incoming, life: Option<Arc<crate::session::Life>>, clock: Arc<dyn Clock>) -> Body {

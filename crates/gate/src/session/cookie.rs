@@ -14,6 +14,7 @@ use http::header::COOKIE;
 use http::{HeaderMap, HeaderValue};
 
 use crate::config::{CookiesConfig, SameSite};
+use crate::headers::pairs;
 use crate::hosts::Hosts;
 
 /// How the cookie is named, set, found and taken away.
@@ -29,7 +30,7 @@ pub(crate) enum Presented<'r> {
     /// No cookie of ours.
     None,
     /// One value.
-    One(&'r str),
+    One(&'r [u8]),
     /// Different values under the one name.
     Several,
 }
@@ -100,7 +101,7 @@ impl SessionCookie {
         let mut found = Presented::None;
         for header in headers.get_all(COOKIE) {
             // By bytes: another application's cookie need not be text, and must not take ours with it.
-            for value in header.as_bytes().split(|b| *b == b';').filter_map(|pair| self.value_of(pair)) {
+            for value in pairs(header.as_bytes()).filter_map(|pair| self.value_of(pair)) {
                 match found {
                     Presented::None => found = Presented::One(value),
                     Presented::One(before) if before == value => {}
@@ -122,10 +123,9 @@ impl SessionCookie {
         header(format!("{}={}; Max-Age=0", self.name, self.attributes))
     }
 
-    /// The value, if the pair is ours. One that is not text cannot be: it opens as nothing.
-    fn value_of<'p>(&self, pair: &'p [u8]) -> Option<&'p str> {
-        let value = pair.trim_ascii().strip_prefix(self.name.as_bytes())?.strip_prefix(b"=")?;
-        Some(std::str::from_utf8(value).unwrap_or(""))
+    /// The value, if the pair is ours.
+    fn value_of<'p>(&self, pair: &'p [u8]) -> Option<&'p [u8]> {
+        pair.trim_ascii().strip_prefix(self.name.as_bytes())?.strip_prefix(b"=")
     }
 }
 
@@ -194,12 +194,12 @@ mod tests {
         let cookie = cookie("https://a.example.com", CookiesConfig::default());
         for (lines, expected) in [
             (&[][..], Presented::None),
-            (&["a=b; __Host-gangplank=v; c=d"], Presented::One("v")),
-            (&["a=b", "__Host-gangplank=v"], Presented::One("v")),
+            (&["a=b; __Host-gangplank=v; c=d"], Presented::One(b"v")),
+            (&["a=b", "__Host-gangplank=v"], Presented::One(b"v")),
             (&["x__Host-gangplank=v; __Host-gangplankx=v; gangplank=v; __host-gangplank=v"], Presented::None),
-            (&["__Host-gangplank=v;__Host-gangplank=v"], Presented::One("v")),
+            (&["__Host-gangplank=v;__Host-gangplank=v"], Presented::One(b"v")),
             (&["__Host-gangplank=v", "__Host-gangplank=w"], Presented::Several),
-            (&["__Host-gangplank="], Presented::One("")),
+            (&["__Host-gangplank="], Presented::One(b"")),
             (&["__Host-gangplank"], Presented::None),
             (&[";;;=;"], Presented::None),
         ] {
@@ -211,17 +211,17 @@ mod tests {
         }
         let mut latin = HeaderMap::new();
         latin.append(COOKIE, HeaderValue::from_bytes(b"name=J\xfcrgen; __Host-gangplank=x").unwrap());
-        assert_eq!(cookie.presented(&latin), Presented::One("x"), "an application's cookie hides ours");
+        assert_eq!(cookie.presented(&latin), Presented::One(b"x"), "an application's cookie hides ours");
     }
 
     #[test]
     fn what_other_applications_set_does_not_hide_it() {
         let cookie = cookie("https://a.example.com", CookiesConfig::default());
         for (line, expected) in [
-            (&b"name=J\xf6rg; __Host-gangplank=v; z=\xff"[..], Presented::One("v")),
+            (&b"name=J\xf6rg; __Host-gangplank=v; z=\xff"[..], Presented::One(b"v")),
             // White space that only some take for white space begins another name.
             (b"\xc2\xa0__Host-gangplank=v", Presented::None),
-            (b"__Host-gangplank=\xff", Presented::One("")),
+            (b"__Host-gangplank=\xff", Presented::One(b"\xff")),
             (b"__Host-gangplank=v; __Host-gangplank=\xff", Presented::Several),
         ] {
             let headers = HeaderMap::from_iter([(COOKIE, HeaderValue::from_bytes(line).unwrap())]);

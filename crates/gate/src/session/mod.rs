@@ -118,7 +118,8 @@ impl Sessions {
     pub(crate) fn open(&self, headers: &HeaderMap, now: UnixTime) -> Result<Option<OpenedCookie>, SignInRefusal> {
         let value = match self.cookie.presented(headers) {
             Presented::None => return Ok(None),
-            Presented::One(value) => value,
+            // What is not text opens as nothing.
+            Presented::One(value) => std::str::from_utf8(value).unwrap_or(""),
             Presented::Several => {
                 return Err(SignInRefusal::CookieRepeated { cookie: self.cookie.name().to_owned() });
             }
