@@ -96,14 +96,7 @@ impl Mapping {
 
     fn groups(&self, claims: &Claims) -> Result<(Vec<String>, bool), Refusal> {
         let claim = self.names.groups.as_deref().unwrap_or("groups");
-        let elsewhere =
-            claims.get("_claim_names").and_then(Value::as_object).is_some_and(|names| names.contains_key(claim));
-        let has_groups = match claims.get("hasgroups") {
-            Some(Value::Bool(has)) => *has,
-            Some(Value::String(has)) => has == "true",
-            _ => false,
-        };
-        if claims.get(claim).is_none() && (elsewhere || has_groups) {
+        if !claims.has(claim) && are_elsewhere(claims, claim) {
             return Ok((Vec::new(), true));
         }
         let groups = strings(claims, claim)?.into_iter().filter(|g| !g.starts_with(RESERVED)).map(str::to_owned);
@@ -117,7 +110,7 @@ impl Mapping {
     /// What the provider says of the e-mail address, if it says anything.
     fn says_verified(&self, claims: &Claims) -> Option<bool> {
         match claims.get(if self.entra { "xms_edov" } else { "email_verified" }) {
-            Some(Value::Bool(yes)) => Some(*yes),
+            Some(Value::Bool(yes)) => Some(yes),
             Some(Value::String(text)) => Some(text == "true" || text == "1"),
             Some(Value::Number(number)) => Some(number.as_u64() == Some(1)),
             Some(_) => Some(false),
@@ -126,14 +119,31 @@ impl Mapping {
     }
 }
 
+/// Whether the provider says that it keeps the groups elsewhere.
+fn are_elsewhere(claims: &Claims, claim: &str) -> bool {
+    let named = |names: &Value| names.as_object().is_some_and(|names| names.contains_key(claim));
+    let has_groups = match claims.get("hasgroups") {
+        Some(Value::Bool(has)) => has,
+        Some(Value::String(has)) => has == "true",
+        _ => false,
+    };
+    has_groups || claims.get("_claim_names").as_ref().is_some_and(named)
+}
+
 /// Whether a text from outside can stand in a header, a log or a rule.
 pub(crate) fn usable(value: &str) -> Result<(), &'static str> {
     match value {
         "" => Err("is empty"),
         long if long.len() > MAX_VALUE => Err("is longer than 1 KiB"),
-        odd if odd.chars().any(char::is_control) => Err("holds control characters"),
+        odd if holds_control(odd) => Err("holds control characters"),
         _ => Ok(()),
     }
+}
+
+/// ASCII, which most is, is looked at many bytes at once.
+fn holds_control(value: &str) -> bool {
+    let odd = value.bytes().fold(false, |odd, b| odd | !(0x20..0x7f).contains(&b));
+    odd && value.chars().any(char::is_control)
 }
 
 /// Groups from Graph obey the same rules as groups from a token.
@@ -159,17 +169,15 @@ fn optional(claims: &Claims, claim: &str) -> Result<Option<String>, Refusal> {
 
 /// The first of several claims that is there. It must be usable: a later one is no substitute for a bad one.
 fn first<'c, 'n>(claims: &'c Claims, wanted: &[&'n str]) -> Result<Option<(&'n str, &'c str)>, Refusal> {
-    let Some((claim, value)) = wanted.iter().find_map(|claim| claims.get(claim).map(|value| (*claim, value))) else {
-        return Ok(None);
-    };
+    let Some(claim) = wanted.iter().copied().find(|claim| claims.has(claim)) else { return Ok(None) };
     let unusable = |problem| Refusal::ClaimUnusable { claim: fact(claim), problem };
-    let text = value.as_str().ok_or_else(|| unusable("is not a string"))?;
+    let text = claims.str(claim).ok_or_else(|| unusable("is not a string"))?;
     usable(text).map_err(unusable)?;
     Ok(Some((claim, text)))
 }
 
 fn strings<'c>(claims: &'c Claims, claim: &str) -> Result<Vec<&'c str>, Refusal> {
-    if claims.get(claim).is_none() {
+    if !claims.has(claim) {
         return Ok(Vec::new());
     }
     let unusable = |problem| Refusal::ClaimUnusable { claim: fact(claim), problem };
@@ -183,7 +191,7 @@ fn strings<'c>(claims: &'c Claims, claim: &str) -> Result<Vec<&'c str>, Refusal>
 
 /// `scp` (a string with spaces at Entra ID, an array elsewhere), or `scope` (RFC 9068 §2.2.3).
 fn scopes(claims: &Claims) -> Result<Vec<String>, Refusal> {
-    let claim = if claims.get("scp").is_some() { "scp" } else { "scope" };
+    let claim = if claims.has("scp") { "scp" } else { "scope" };
     // An empty string is how some issuers say "none".
     if claims.str(claim) == Some("") {
         return Ok(Vec::new());

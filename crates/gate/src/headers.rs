@@ -130,19 +130,15 @@ pub(crate) fn size(headers: &HeaderMap) -> usize {
 /// Takes our cookie out of a `Cookie` value; the others stay byte for byte. `None` if nothing is left.
 pub(crate) fn without_own_cookie(value: &HeaderValue, own: &OwnCookies) -> Option<HeaderValue> {
     let bytes = value.as_bytes();
-    if !pairs(bytes).any(|pair| own.matches(pair)) {
-        return Some(value.clone());
-    }
-    let mut joined = Vec::new();
-    for (at, pair) in pairs(bytes).filter(|pair| !own.matches(pair)).enumerate() {
-        if at > 0 {
-            joined.push(b';');
-        }
-        joined.extend_from_slice(pair);
-    }
-    if joined.is_empty() {
+    let mut sent = 0;
+    let kept: Vec<&[u8]> = pairs(bytes).inspect(|_| sent += 1).filter(|pair| !own.matches(pair)).collect();
+    if kept.is_empty() {
         return None;
     }
+    if kept.len() == sent {
+        return Some(value.clone());
+    }
+    let joined = kept.join(&b';');
     let start = joined.iter().position(|b| !matches!(b, b' ' | b'\t')).unwrap_or(joined.len());
     HeaderValue::from_bytes(&joined[start..]).ok().filter(|v| !v.is_empty())
 }

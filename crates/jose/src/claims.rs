@@ -6,14 +6,15 @@
 //!    rounded down. A string or `null` is refused, not taken for absent: a token whose `exp` cannot be read would
 //!    otherwise never expire.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
+use crate::json::Document;
 use crate::{TokenRefusal, UnixTime};
 
 /// A JSON object without duplicate members whose registered claims have their proper types.
-#[derive(Clone, PartialEq)]
+#[derive(Clone)]
 pub struct Claims {
-    pub(crate) members: Map<String, Value>,
+    members: Document,
     pub(crate) audiences: Vec<String>,
     pub(crate) expires: Option<UnixTime>,
     pub(crate) not_before: Option<UnixTime>,
@@ -22,9 +23,9 @@ pub struct Claims {
 
 impl Claims {
     /// Checks the types of the registered claims.
-    pub(crate) fn from_members(members: Map<String, Value>) -> Result<Self, TokenRefusal> {
+    pub(crate) fn from_members(members: Document) -> Result<Self, TokenRefusal> {
         for name in ["iss", "sub", "jti"] {
-            if members.get(name).is_some_and(|value| !value.is_string()) {
+            if members.has(name) && members.str(name).is_none() {
                 return Err(TokenRefusal::ClaimMalformed { claim: name, wanted: "a string" });
             }
         }
@@ -68,54 +69,46 @@ impl Claims {
     }
 
     /// A member, whatever its type.
-    pub fn get(&self, name: &str) -> Option<&Value> {
+    pub fn get(&self, name: &str) -> Option<Value> {
         self.members.get(name)
+    }
+
+    /// Whether there is such a member, whatever its type.
+    pub fn has(&self, name: &str) -> bool {
+        self.members.has(name)
     }
 
     /// A member if it is a string.
     pub fn str(&self, name: &str) -> Option<&str> {
-        self.members.get(name).and_then(Value::as_str)
+        self.members.str(name)
     }
 
     /// A member that is a string (one element) or an array of strings. `None` if it is absent or has another type,
     /// also inside the array.
     pub fn strings(&self, name: &str) -> Option<Vec<&str>> {
-        match self.members.get(name)? {
-            Value::String(one) => Some(vec![one]),
-            Value::Array(many) => many.iter().map(Value::as_str).collect(),
-            _ => None,
-        }
-    }
-
-    /// All members.
-    pub fn members(&self) -> &Map<String, Value> {
-        &self.members
+        self.members.strings(name)
     }
 }
 
 /// Names the claims that are there and none of their values: they are personal data.
 impl std::fmt::Debug for Claims {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Claims").field(&self.members.keys().collect::<Vec<_>>()).finish()
+        f.debug_tuple("Claims").field(&self.members.names().collect::<Vec<_>>()).finish()
     }
 }
 
-fn audiences(members: &Map<String, Value>) -> Result<Vec<String>, TokenRefusal> {
-    let malformed = TokenRefusal::ClaimMalformed { claim: "aud", wanted: "a string or an array of strings" };
-    match members.get("aud") {
-        None => Ok(Vec::new()),
-        Some(Value::String(one)) => Ok(vec![one.clone()]),
-        Some(Value::Array(many)) => {
-            many.iter().map(|one| one.as_str().map(str::to_owned)).collect::<Option<_>>().ok_or(malformed)
-        }
-        Some(_) => Err(malformed),
+fn audiences(members: &Document) -> Result<Vec<String>, TokenRefusal> {
+    if !members.has("aud") {
+        return Ok(Vec::new());
     }
+    let malformed = TokenRefusal::ClaimMalformed { claim: "aud", wanted: "a string or an array of strings" };
+    Ok(members.strings("aud").ok_or(malformed)?.into_iter().map(str::to_owned).collect())
 }
 
 /// 9999-12-31T23:59:59Z: what lies beyond is a mistake, or milliseconds.
 const LAST_DATE: u64 = 253_402_300_799;
 
-fn numeric_date(members: &Map<String, Value>, claim: &'static str) -> Result<Option<UnixTime>, TokenRefusal> {
+fn numeric_date(members: &Document, claim: &'static str) -> Result<Option<UnixTime>, TokenRefusal> {
     let Some(value) = members.get(claim) else { return Ok(None) };
     let whole = value.as_u64().or_else(|| value.as_f64().and_then(floor));
     match whole.filter(|seconds| *seconds <= LAST_DATE) {

@@ -3,11 +3,14 @@
 //! Two parsers that disagree about a repeated member are an attack (RFC 8725 §3.10 and RFC 7519 §4 leave the choice
 //! to the receiver); here nothing is chosen, it is refused. Lone surrogates and numbers beyond a double are refused
 //! by `serde_json` itself.
+//!
+//! All names and strings of a document stand in one text, one after the other, and its nodes say where: a token of
+//! which most is never looked at costs a few allocations instead of one or two for each of its members.
 
 use std::fmt;
+use std::ops::Range;
 
 use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
-use serde_json::map::Entry;
 use serde_json::{Map, Number, Value};
 
 use crate::excerpt::Excerpt;
@@ -17,93 +20,232 @@ pub(crate) const MAX_DEPTH: u8 = 16;
 
 /// Parses one JSON object. The error says what is wrong and where, without repeating values.
 pub(crate) fn object(bytes: &[u8]) -> Result<Map<String, Value>, Excerpt> {
-    let text = std::str::from_utf8(bytes).map_err(|_| Excerpt::of("not UTF-8"))?;
-    let mut parser = serde_json::Deserializer::from_str(text);
-    let value = Node { levels_left: MAX_DEPTH }.deserialize(&mut parser).map_err(|e| Excerpt::of(&e.to_string()))?;
-    parser.end().map_err(|_| Excerpt::of("something follows the JSON object"))?;
-    match value {
-        Value::Object(members) => Ok(members),
-        _ => Err(Excerpt::of("not a JSON object")),
+    Document::parse(bytes).map(|document| document.members())
+}
+
+/// One JSON object.
+#[derive(Clone, Default)]
+pub(crate) struct Document {
+    text: String,
+    members: Vec<Member>,
+}
+
+type Member = (Range<usize>, Node);
+
+/// A value; names and strings stand in the document's text.
+#[derive(Clone)]
+enum Node {
+    Null,
+    Bool(bool),
+    Number(Number),
+    Text(Range<usize>),
+    Array(Vec<Node>),
+    Object(Vec<Member>),
+}
+
+impl Document {
+    /// Parses one JSON object. The error says what is wrong and where, without repeating values.
+    pub(crate) fn parse(bytes: &[u8]) -> Result<Self, Excerpt> {
+        let json = std::str::from_utf8(bytes).map_err(|_| Excerpt::of("not UTF-8"))?;
+        // What is in quotes is not longer without them and its escapes.
+        let mut text = String::with_capacity(json.len());
+        let mut parser = serde_json::Deserializer::from_str(json);
+        let root = Parse { text: &mut text, levels_left: MAX_DEPTH }.deserialize(&mut parser);
+        let root = root.map_err(|e| Excerpt::of(&e.to_string()))?;
+        parser.end().map_err(|_| Excerpt::of("something follows the JSON object"))?;
+        match root {
+            Node::Object(members) => Ok(Document { text, members }),
+            _ => Err(Excerpt::of("not a JSON object")),
+        }
+    }
+
+    /// Whether there is such a member.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.node(name).is_some()
+    }
+
+    /// A member if it is a string.
+    pub(crate) fn str(&self, name: &str) -> Option<&str> {
+        self.node(name).and_then(|node| self.text_of(node))
+    }
+
+    /// A member that is a string (one element) or an array of nothing but strings.
+    pub(crate) fn strings(&self, name: &str) -> Option<Vec<&str>> {
+        match self.node(name)? {
+            Node::Text(one) => Some(vec![&self.text[one.clone()]]),
+            Node::Array(many) => many.iter().map(|node| self.text_of(node)).collect(),
+            _ => None,
+        }
+    }
+
+    /// A member, whatever its type.
+    pub(crate) fn get(&self, name: &str) -> Option<Value> {
+        self.node(name).map(|node| self.value(node))
+    }
+
+    /// The names of all members, in the order of the document.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.members.iter().map(|(name, _)| &self.text[name.clone()])
+    }
+
+    fn members(&self) -> Map<String, Value> {
+        self.map(&self.members)
+    }
+
+    fn node(&self, name: &str) -> Option<&Node> {
+        self.members.iter().find(|(at, _)| stands_at(&self.text, at, name)).map(|(_, node)| node)
+    }
+
+    fn text_of(&self, node: &Node) -> Option<&str> {
+        if let Node::Text(at) = node { Some(&self.text[at.clone()]) } else { None }
+    }
+
+    fn value(&self, node: &Node) -> Value {
+        match node {
+            Node::Null => Value::Null,
+            Node::Bool(value) => Value::Bool(*value),
+            Node::Number(value) => Value::Number(value.clone()),
+            Node::Text(at) => Value::String(self.text[at.clone()].to_owned()),
+            Node::Array(items) => items.iter().map(|item| self.value(item)).collect(),
+            Node::Object(members) => Value::Object(self.map(members)),
+        }
+    }
+
+    fn map(&self, members: &[Member]) -> Map<String, Value> {
+        members.iter().map(|(name, node)| (self.text[name.clone()].to_owned(), self.value(node))).collect()
     }
 }
 
-/// Any value that may still open this many levels.
-struct Node {
+/// Any value that may still open this many levels. Its names and strings go to the end of `text`.
+struct Parse<'t> {
+    text: &'t mut String,
     levels_left: u8,
 }
 
-impl Node {
-    fn inner<E: Error>(&self) -> Result<u8, E> {
-        self.levels_left.checked_sub(1).ok_or_else(|| E::custom("nested too deeply"))
+impl Parse<'_> {
+    fn inner<E: Error>(&mut self) -> Result<Parse<'_>, E> {
+        let levels_left = self.levels_left.checked_sub(1).ok_or_else(|| E::custom("nested too deeply"))?;
+        Ok(Parse { text: self.text, levels_left })
+    }
+
+    fn again(&mut self) -> Parse<'_> {
+        Parse { text: self.text, levels_left: self.levels_left }
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Node {
-    type Value = Value;
-    fn deserialize<D: serde::Deserializer<'de>>(self, from: D) -> Result<Value, D::Error> {
+impl<'de> DeserializeSeed<'de> for Parse<'_> {
+    type Value = Node;
+    fn deserialize<D: serde::Deserializer<'de>>(self, from: D) -> Result<Node, D::Error> {
         from.deserialize_any(self)
     }
 }
 
-impl<'de> Visitor<'de> for Node {
-    type Value = Value;
+impl<'de> Visitor<'de> for Parse<'_> {
+    type Value = Node;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a JSON value")
     }
 
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
+    fn visit_unit<E>(self) -> Result<Node, E> {
+        Ok(Node::Null)
     }
 
-    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-        Ok(Value::Bool(value))
+    fn visit_bool<E>(self, value: bool) -> Result<Node, E> {
+        Ok(Node::Bool(value))
     }
 
-    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
-        Ok(Value::Number(value.into()))
+    fn visit_i64<E>(self, value: i64) -> Result<Node, E> {
+        Ok(Node::Number(value.into()))
     }
 
-    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
-        Ok(Value::Number(value.into()))
+    fn visit_u64<E>(self, value: u64) -> Result<Node, E> {
+        Ok(Node::Number(value.into()))
     }
 
-    fn visit_f64<E: Error>(self, value: f64) -> Result<Value, E> {
-        Number::from_f64(value).map(Value::Number).ok_or_else(|| E::custom("number out of range"))
+    fn visit_f64<E: Error>(self, value: f64) -> Result<Node, E> {
+        Number::from_f64(value).map(Node::Number).ok_or_else(|| E::custom("number out of range"))
     }
 
-    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
-        Ok(Value::String(value.to_owned()))
+    fn visit_str<E>(self, value: &str) -> Result<Node, E> {
+        Ok(Node::Text(append(self.text, value)))
     }
 
-    fn visit_string<E>(self, value: String) -> Result<Value, E> {
-        Ok(Value::String(value))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
-        let levels_left = self.inner()?;
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut items: A) -> Result<Node, A::Error> {
+        let mut inner = self.inner()?;
         let mut array = Vec::new();
-        while let Some(item) = items.next_element_seed(Node { levels_left })? {
+        while let Some(item) = items.next_element_seed(inner.again())? {
             array.push(item);
         }
-        Ok(Value::Array(array))
+        Ok(Node::Array(array))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
-        let levels_left = self.inner()?;
-        let mut object = Map::new();
-        while let Some(name) = entries.next_key::<String>()? {
-            match object.entry(name) {
-                Entry::Vacant(free) => {
-                    free.insert(entries.next_value_seed(Node { levels_left })?);
-                }
-                Entry::Occupied(taken) => {
-                    return Err(A::Error::custom(format_args!("member {:?} appears twice", taken.key())));
-                }
-            }
+    fn visit_map<A: MapAccess<'de>>(mut self, mut entries: A) -> Result<Node, A::Error> {
+        // The outermost object is the one with many members.
+        let mut members = Vec::with_capacity(if self.levels_left == MAX_DEPTH { FEW } else { 0 });
+        let mut inner = self.inner()?;
+        while let Some(name) = entries.next_key_seed(Name(inner.text))? {
+            members.push((name, entries.next_value_seed(inner.again())?));
         }
-        Ok(Value::Object(object))
+        match repeated(inner.text, &members) {
+            Some(name) => Err(A::Error::custom(format_args!("member {name:?} appears twice"))),
+            None => Ok(Node::Object(members)),
+        }
     }
+}
+
+/// A member's name.
+struct Name<'t>(&'t mut String);
+
+impl<'de> DeserializeSeed<'de> for Name<'_> {
+    type Value = Range<usize>;
+    fn deserialize<D: serde::Deserializer<'de>>(self, from: D) -> Result<Range<usize>, D::Error> {
+        from.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for Name<'_> {
+    type Value = Range<usize>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a name")
+    }
+
+    fn visit_str<E>(self, name: &str) -> Result<Range<usize>, E> {
+        Ok(append(self.0, name))
+    }
+}
+
+fn append(text: &mut String, more: &str) -> Range<usize> {
+    let start = text.len();
+    text.push_str(more);
+    start..text.len()
+}
+
+/// The members of which each is compared with each: fewer than it takes to make sorting them worth while.
+const FEW: usize = 32;
+
+/// A name that is there twice.
+fn repeated<'t>(text: &'t str, members: &[Member]) -> Option<&'t str> {
+    let name = |member: &Member| &text[member.0.clone()];
+    if members.len() <= FEW {
+        let twice = |(at, member): &(usize, &Member)| {
+            let name = name(member);
+            members[..*at].iter().any(|(other, _)| stands_at(text, other, name))
+        };
+        return members.iter().enumerate().find(twice).map(|(_, member)| name(member));
+    }
+    let mut names: Vec<&str> = members.iter().map(name).collect();
+    names.sort_unstable();
+    names.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0])
+}
+
+/// Whether it is this name. Most are told apart by their length or their first octet.
+fn stands_at(text: &str, at: &Range<usize>, name: &str) -> bool {
+    let (text, name) = (text.as_bytes(), name.as_bytes());
+    at.len() == name.len()
+        && name.first().is_none_or(|first| text.get(at.start) == Some(first))
+        && text.get(at.clone()) == Some(name)
 }
 
 #[cfg(test)]
@@ -121,9 +263,27 @@ mod tests {
     }
 
     #[test]
+    fn finds_members_by_their_whole_name_and_type() {
+        let document = Document::parse(r#"{"aud":"a","audi":["b","c\n"],"n":1,"m":["d",2],"":""}"#.as_bytes()).unwrap();
+        assert_eq!((document.str("aud"), document.str("au"), document.str("n")), (Some("a"), None, None));
+        assert_eq!(document.strings("audi"), Some(vec!["b", "c\n"]));
+        assert_eq!((document.strings("aud"), document.strings("m")), (Some(vec!["a"]), None));
+        assert_eq!((document.get("n"), document.get("x")), (Some(1.into()), None));
+        assert_eq!((document.has("m"), document.has("b"), document.str("")), (true, false, Some("")));
+    }
+
+    #[test]
     fn refuses_a_member_given_twice_at_any_level() {
         assert!(problem(r#"{"a":1,"a":1}"#).contains("appears twice"));
         assert!(problem(r#"{"x":[{"a":1,"b":2,"\u0061":1}]}"#).contains("appears twice"));
+        let many = |last: usize| {
+            let members: Vec<_> = (0..100).chain([last]).map(|number| format!("\"{number}\":0")).collect();
+            format!("{{{}}}", members.join(","))
+        };
+        assert!(object(many(100).as_bytes()).is_ok());
+        for twice in [0, 50, 99] {
+            assert!(problem(many(twice)).contains(&format!("member \"{twice}\" appears twice")));
+        }
     }
 
     #[test]

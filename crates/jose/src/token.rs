@@ -11,11 +11,10 @@
 //! 7. The payload: canonical base64url of one strict JSON object whose registered claims have their types.
 //! 8. The signature: canonical base64url, not empty.
 
-use serde_json::{Map, Value};
-
 use crate::excerpt::Excerpt;
+use crate::json::Document;
 use crate::jwk::MAX_KEY_ID;
-use crate::{Algorithm, Claims, KeySet, Rules, TokenRefusal, UnixTime, Verified, encoding, json, verify};
+use crate::{Algorithm, Claims, KeySet, Rules, TokenRefusal, UnixTime, Verified, encoding, verify};
 
 /// The header members this verifier looks at.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,7 +54,7 @@ impl<'t> Unverified<'t> {
         let signing_input = &token[..header.len() + 1 + payload.len()];
         let header = parse_header(header)?;
         let payload = encoding::decode(payload).ok_or(TokenRefusal::NotBase64Url { part: "payload" })?;
-        let members = json::object(&payload).map_err(|problem| TokenRefusal::PayloadMalformed { problem })?;
+        let members = Document::parse(&payload).map_err(|problem| TokenRefusal::PayloadMalformed { problem })?;
         let claims = Claims::from_members(members)?;
         let signature = encoding::decode(signature).ok_or(TokenRefusal::NotBase64Url { part: "signature" })?;
         if signature.is_empty() {
@@ -89,36 +88,32 @@ impl std::fmt::Debug for Unverified<'_> {
 
 fn parse_header(part: &str) -> Result<Header, TokenRefusal> {
     let octets = encoding::decode(part).ok_or(TokenRefusal::NotBase64Url { part: "header" })?;
-    let mut members = json::object(&octets).map_err(|problem| TokenRefusal::HeaderMalformed { problem })?;
+    let members = Document::parse(&octets).map_err(|problem| TokenRefusal::HeaderMalformed { problem })?;
     refuse_extensions(&members)?;
-    let algorithm = match members.get("alg") {
-        Some(Value::String(alg)) => Algorithm::from_name(alg).ok_or_else(|| unknown_algorithm(alg))?,
-        _ => return Err(TokenRefusal::AlgorithmMissing),
-    };
-    let kid = take_string(&mut members, "kid")?;
+    let alg = members.str("alg").ok_or(TokenRefusal::AlgorithmMissing)?;
+    let algorithm = Algorithm::from_name(alg).ok_or_else(|| unknown_algorithm(alg))?;
+    let kid = string(&members, "kid")?;
     if let Some(kid) = kid.as_ref().filter(|kid| kid.len() > MAX_KEY_ID) {
         return Err(TokenRefusal::KeyIdTooLong { octets: kid.len() });
     }
-    let typ = take_string(&mut members, "typ")?;
+    let typ = string(&members, "typ")?;
     Ok(Header { algorithm, kid, typ })
 }
 
-fn refuse_extensions(header: &Map<String, Value>) -> Result<(), TokenRefusal> {
-    if header.contains_key("crit") {
+fn refuse_extensions(header: &Document) -> Result<(), TokenRefusal> {
+    if header.has("crit") {
         return Err(TokenRefusal::CriticalExtension);
     }
-    if header.contains_key("b64") {
+    if header.has("b64") {
         return Err(TokenRefusal::PayloadUnencoded);
     }
-    if header.contains_key("zip") {
+    if header.has("zip") {
         return Err(TokenRefusal::PayloadCompressed);
     }
-    match header.get("cty") {
-        None => Ok(()),
-        Some(Value::String(cty)) if !names_a_token(cty) => Ok(()),
-        Some(cty) => {
-            Err(TokenRefusal::PayloadNested { content_type: Excerpt::of(cty.as_str().unwrap_or("(not a string)")) })
-        }
+    match header.str("cty") {
+        None if !header.has("cty") => Ok(()),
+        Some(cty) if !names_a_token(cty) => Ok(()),
+        cty => Err(TokenRefusal::PayloadNested { content_type: Excerpt::of(cty.unwrap_or("(not a string)")) }),
     }
 }
 
@@ -136,10 +131,10 @@ fn unknown_algorithm(alg: &str) -> TokenRefusal {
     }
 }
 
-fn take_string(header: &mut Map<String, Value>, name: &'static str) -> Result<Option<String>, TokenRefusal> {
-    match header.remove(name) {
-        None => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text)),
-        Some(_) => Err(TokenRefusal::HeaderMalformed { problem: Excerpt::of(&format!("{name} is not a string")) }),
+fn string(header: &Document, name: &'static str) -> Result<Option<String>, TokenRefusal> {
+    match header.str(name) {
+        Some(text) => Ok(Some(text.to_owned())),
+        None if !header.has(name) => Ok(None),
+        None => Err(TokenRefusal::HeaderMalformed { problem: Excerpt::of(&format!("{name} is not a string")) }),
     }
 }

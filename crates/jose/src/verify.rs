@@ -146,11 +146,11 @@ fn subject(claims: &Claims) -> Result<(), TokenRefusal> {
 }
 
 fn possession(claims: &Claims) -> Result<(), TokenRefusal> {
-    if claims.get("cnf").is_some() { Err(TokenRefusal::ProofRequired) } else { Ok(()) }
+    if claims.has("cnf") { Err(TokenRefusal::ProofRequired) } else { Ok(()) }
 }
 
 fn marks(claims: &Claims, purpose: Purpose) -> Result<(), TokenRefusal> {
-    let mark = ["nonce", "at_hash", "c_hash"].into_iter().find(|mark| claims.get(mark).is_some());
+    let mark = ["nonce", "at_hash", "c_hash"].into_iter().find(|mark| claims.has(mark));
     match mark {
         Some(mark) if purpose == Purpose::AccessToken => Err(TokenRefusal::IdTokenPresented { mark }),
         _ => Ok(()),
@@ -177,7 +177,7 @@ mod tests {
             let mut token = Unverified {
                 signing_input,
                 header: Header { algorithm, kid: None, typ: None },
-                claims: Claims::from_members(serde_json::Map::new()).unwrap(),
+                claims: Claims::from_members(crate::json::Document::default()).unwrap(),
                 signature: encoding::decode(sig).unwrap(),
             };
             assert_eq!(signature(&token, &keys), Ok(()), "{}", vector["name"]);

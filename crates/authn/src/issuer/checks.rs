@@ -19,10 +19,9 @@ pub(super) fn may_be_the_keys(refusal: &TokenRefusal) -> bool {
 }
 
 pub(super) fn check_authorized_party(claims: &Claims, client_id: &str) -> Result<(), Refusal> {
-    let azp = claims.get("azp");
-    match azp.and_then(|azp| azp.as_str()) {
+    match claims.str("azp") {
         Some(azp) if azp == client_id => Ok(()),
-        None if azp.is_none() && claims.audiences().len() <= 1 => Ok(()),
+        None if !claims.has("azp") && claims.audiences().len() <= 1 => Ok(()),
         found => Err(Refusal::AuthorizedPartyMismatch { found: found.map(fact), expected: fact(client_id) }),
     }
 }

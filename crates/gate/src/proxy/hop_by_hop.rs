@@ -63,7 +63,8 @@ fn remove(headers: &mut HeaderMap) {
     // Even if `Connection` nominates it.
     let sent_in_chunks = headers.contains_key(TRANSFER_ENCODING);
     if headers.contains_key(CONNECTION) {
-        let nominated: Vec<HeaderName> = tokens(headers, &CONNECTION).filter_map(|t| t.parse().ok()).collect();
+        let nominated: Vec<HeaderName> =
+            tokens(headers, &CONNECTION).filter(|t| !is_option(t)).filter_map(|t| t.parse().ok()).collect();
         for name in nominated {
             headers.remove(name);
         }
@@ -71,9 +72,14 @@ fn remove(headers: &mut HeaderMap) {
     if sent_in_chunks {
         headers.remove(CONTENT_LENGTH);
     }
-    for name in &FIXED {
+    while let Some(name) = headers.keys().find(|name| FIXED.contains(name)).cloned() {
         headers.remove(name);
     }
+}
+
+/// What `Connection` mostly says: no header that is not taken out anyway.
+fn is_option(token: &str) -> bool {
+    ["keep-alive", "upgrade"].iter().any(|option| token.eq_ignore_ascii_case(option))
 }
 
 fn wanted_upgrade(headers: &HeaderMap, version: Version) -> Option<HeaderValue> {
