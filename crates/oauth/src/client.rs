@@ -189,7 +189,8 @@ mod tests {
         transport.expect(move |_| down());
         assert!(client.refresh(&"r".into(), NOW).await.unwrap_err().is_unavailable());
         transport.expect_discovery(ISSUER).expect(move |_| down());
-        assert!(client.refresh(&"r".into(), NOW).await.unwrap_err().is_unavailable());
+        let later = NOW + std::time::Duration::from_secs(2);
+        assert!(client.refresh(&"r".into(), later).await.unwrap_err().is_unavailable());
     }
 
     #[tokio::test]
