@@ -15,7 +15,7 @@ use gangplank_gate::{Deps, Gate, Shared};
 use gangplank_oauth::config::ConfigError;
 use libfuzzer_sys::fuzz_target;
 
-const MARK: &str = "Zq7-hunter2-Zq7";
+const MARK: &str = "Zq7-vanadium-Zq7";
 const KEYS: [&str; 8] = [
     "secret",
     "password",
@@ -29,6 +29,9 @@ const KEYS: [&str; 8] = [
 
 fuzz_target!(|data: &[u8]| {
     let [how, place, document @ ..] = data else { return };
+    if document.windows(8).any(|part| part == b"vanadium") {
+        return;
+    }
     let marked = with_secret(*how, *place, document);
     let mut loaded = match load_bytes::<Config>("gangplank.toml", marked) {
         Ok(loaded) => loaded,
@@ -90,7 +93,7 @@ fn names_files(document: &[u8]) -> bool {
 fn shows_nothing(report: &Report) {
     let plain = report.render(false);
     for text in [&plain, &report.render(true), &report.lines().collect::<String>(), &report.summary()] {
-        assert!(!text.contains("hunter2"), "{text}");
+        assert!(!text.contains("vanadium"), "{text}");
     }
     assert!(report.lines().all(|line| !line.contains('\n')));
     assert!(!plain.chars().any(|c| c.is_control() && c != '\n'), "{plain:?}");

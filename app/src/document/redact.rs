@@ -96,7 +96,9 @@ fn mask_lines(text: &str, bytes: &mut [u8]) {
         hiding &= !begins;
         if names_a_secret_somewhere(line) {
             hiding = true;
-            let value = line.find('=').map_or(line, |equals| &line[equals + 1..]);
+            // Behind the key, if there is one; what is neither key nor value may be either.
+            let key = head.len() < line.len() && head.trim().bytes().all(|b| b != b' ' && is_key_byte(b));
+            let value = if key { &line[head.len() + 1..] } else { line };
             mask(bytes, start + line.len() - value.trim_start().len(), start + line.len());
         } else if !begins || hiding || quoted || is_secret_text(line) {
             mask(bytes, start, start + line.len());
@@ -167,6 +169,8 @@ mod tests {
             "a = = 1\napi_key = hunter2\n",
             "a = { b = 1\nrefresh_token = hunter2\n",
             "a = = 1\n\"private\" = hunter2\n",
+            "keys  [\"hunter2\", { file = \"/run/key\" }]\n",
+            "secret hunter2 = 1\n= 2",
         ] {
             assert!(!shown(text).contains("hunter2"), "{text}: {}", shown(text));
         }

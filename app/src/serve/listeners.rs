@@ -58,7 +58,7 @@ impl Listeners {
             tracing::info!(address = address(operations), scheme = "http", "listening for metrics and health");
         }
         if let Some(expires) = self.tls.as_ref().and_then(|tls| tls.not_after()) {
-            tracing::info!(expires = expires.as_secs(), "the certificate's end, in seconds since 1970");
+            tracing::info!(%expires, "the certificate is good until then");
         }
     }
 

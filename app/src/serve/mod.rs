@@ -34,6 +34,10 @@ pub async fn run(arguments: &ServeArguments) -> Exit {
         }
     };
     let telemetry = Telemetry::install(&wired.loaded.log);
+    match gangplank_net::raise_descriptor_limit() {
+        Ok(limit) => tracing::debug!(limit, "files and sockets that may be open"),
+        Err(error) => tracing::warn!(%error, "the limit of open files stays as it is"),
+    }
     let exit = match serve(arguments, wired, parts, watch, &telemetry).await {
         Ok(()) => Exit::Done,
         Err(error) => {

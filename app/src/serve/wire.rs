@@ -120,8 +120,11 @@ impl Current {
         let live = Live::start(wired);
         let ready = tokio::time::timeout(patience, wait_ready(&live.gate)).await;
         if ready.is_err() {
-            let missing = live.gate.readiness();
-            tracing::warn!(?missing, "the new configuration is in force though not every provider could be reached");
+            let missing: Vec<String> = live.gate.readiness().into_iter().map(|waiting| waiting.issuer).collect();
+            tracing::warn!(
+                missing = missing.join(" "),
+                "the new configuration is in force though not every provider could be reached"
+            );
         }
         self.0.store(Arc::new(live));
     }

@@ -226,6 +226,9 @@ impl Gate {
         self.decisions.made.inc();
         let permit = route.policy.permit(authenticated)?;
         let mut identity = headers::identity(permit.authenticated().identity(), &self.rule_groups, access_token)?;
+        if route.several_issuers {
+            identity.insert(headers::ISSUER, headers::value(&permit.authenticated().identity().issuer, "issuer")?);
+        }
         let expires = permit.authenticated().expires().map(|e| HeaderValue::from_str(&e.to_string()));
         if let Some(Ok(expires)) = expires {
             identity.insert(headers::EXPIRES, expires);

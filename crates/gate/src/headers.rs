@@ -26,6 +26,8 @@ pub(crate) const GROUPS: HeaderName = HeaderName::from_static("x-auth-request-gr
 pub(crate) const PREFERRED_USERNAME: HeaderName = HeaderName::from_static("x-auth-request-preferred-username");
 /// When the session or token ends (RFC 3339), so that an app can say so before it happens.
 pub(crate) const EXPIRES: HeaderName = HeaderName::from_static("x-auth-request-expires");
+/// The configuration's name of the issuer that vouched: who a caller is, is issuer and name together.
+pub(crate) const ISSUER: HeaderName = HeaderName::from_static("x-auth-request-issuer");
 pub(crate) const ACCESS_TOKEN: HeaderName = HeaderName::from_static("x-auth-request-access-token");
 
 /// What a header block of ours may take, with the status line and what the server adds (`Date`, `Content-Length`).
@@ -103,7 +105,7 @@ pub(crate) fn identity(
     Ok(headers)
 }
 
-fn value(text: &str, what: &'static str) -> Result<HeaderValue, Refusal> {
+pub(crate) fn value(text: &str, what: &'static str) -> Result<HeaderValue, Refusal> {
     // White space at the ends is no part of a value: `admin ` would arrive as `admin`.
     if text.bytes().any(|b| b < 0x20 || b == 0x7f) || text.trim() != text {
         return Err(Refusal::IdentityUnfit(what));

@@ -79,6 +79,10 @@ impl ReturnTarget {
             return Err(Refusal::OwnEndpoint);
         }
         let kept = if own { &url[url::Position::BeforePath..] } else { url.as_str() };
+        // Without its dot segments it must be what is accepted when it comes back in `state`.
+        if names_a_user(kept.split(['?', '#']).next().unwrap_or_default()) {
+            return Err(Refusal::UserInfo);
+        }
         // The parser encodes some characters, so the text may have grown.
         if kept.len() > LONGEST {
             return Err(Refusal::TooLong { length: kept.len() });
@@ -202,6 +206,7 @@ mod tests {
     const HOSTILE: &[&str] = &[
         "",
         " ",
+        "/;//s:/../..//@////evil.test",
         "//evil.test",
         "///evil.test",
         "////evil.test",

@@ -167,7 +167,10 @@ impl Gate {
             },
             None => Asked::directly(context),
         };
-        audit::refused(context, asked, route, refusal);
+        // Who was let pass, and then met an upstream that is not there, was not refused by us.
+        if trace.answer != Answer::Allowed || reason.fault == Fault::Caller {
+            audit::refused(context, asked, route, refusal);
+        }
         match reason.fault {
             Fault::Caller | Fault::Token => {
                 tracing::debug!(request_id = context.id, reason = reason.name, detail = %refusal, "refused");

@@ -13,6 +13,7 @@
 
 mod bind;
 mod clock;
+mod descriptors;
 mod dial;
 mod head_clock;
 mod http_client;
@@ -27,6 +28,7 @@ mod watch;
 
 pub use bind::{BindError, bind};
 pub use clock::SystemClock;
+pub use descriptors::raise_descriptor_limit;
 pub use http_client::HttpClient;
 pub use roots::{Roots, RootsError};
 pub use server::{DrainReport, Peer, ServerLimits, serve};

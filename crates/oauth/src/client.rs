@@ -95,7 +95,7 @@ impl Client {
     }
 
     async fn exchange(&self, form: Form, now: UnixTime) -> Result<TokenResponse, ExchangeError> {
-        let metadata = self.settings.provider.known().await?;
+        let metadata = self.settings.provider.known(now).await?;
         let form = self.settings.authentication.apply(form, &metadata, &self.settings.id, now)?;
         let (request, secrets) = form.into_request(&metadata.token_endpoint)?;
         let response = self.transport.send(request, Budget::DEFAULT).await?;

@@ -1,10 +1,16 @@
 //! A provider, and what it last said of itself.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
+use gangplank_jose::UnixTime;
 
 use crate::{Budget, ExchangeError, IssuerUrl, Metadata, SingleFlight, Transport, discovery};
+
+/// How long a failure is the answer to whoever asks next. Anybody can start a sign-in: without it, anybody could make
+/// us ask a provider that is down as often as they like.
+const PAUSE: Duration = Duration::from_secs(2);
 
 /// Remembers the last good metadata of one issuer. It asks only when it is told to: whoever owns it decides how often.
 pub struct Provider {
@@ -12,12 +18,19 @@ pub struct Provider {
     transport: Arc<dyn Transport>,
     metadata: ArcSwapOption<Metadata>,
     flight: SingleFlight<(), Result<Arc<Metadata>, ExchangeError>>,
+    failed: Mutex<Option<(UnixTime, ExchangeError)>>,
 }
 
 impl Provider {
     /// A provider that has not been asked yet.
     pub fn new(issuer: IssuerUrl, transport: Arc<dyn Transport>) -> Self {
-        Provider { issuer, transport, metadata: ArcSwapOption::empty(), flight: SingleFlight::new() }
+        Provider {
+            issuer,
+            transport,
+            metadata: ArcSwapOption::empty(),
+            flight: SingleFlight::new(),
+            failed: Mutex::default(),
+        }
     }
 
     /// Its configured name.
@@ -30,12 +43,19 @@ impl Provider {
         self.metadata.load_full()
     }
 
-    /// The last good metadata, or those that it gives now.
-    pub async fn known(&self) -> Result<Arc<Metadata>, ExchangeError> {
-        match self.metadata() {
-            Some(metadata) => Ok(metadata),
-            None => self.discover().await,
+    /// The last good metadata, or those that it gives now, or how it failed a moment ago.
+    pub async fn known(&self, now: UnixTime) -> Result<Arc<Metadata>, ExchangeError> {
+        if let Some(metadata) = self.metadata() {
+            return Ok(metadata);
         }
+        if let Some((at, error)) = &*self.failed.lock().unwrap_or_else(PoisonError::into_inner)
+            && now < *at + PAUSE
+        {
+            return Err(error.clone());
+        }
+        let asked = self.discover().await;
+        *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = asked.as_ref().err().map(|e| (now, e.clone()));
+        asked
     }
 
     /// Asks it. Those who call at the same time share one request; what was known is kept if it fails.
@@ -67,6 +87,7 @@ mod tests {
     use crate::testing::FakeTransport;
 
     const ISSUER: &str = "https://idp.example.com/t";
+    const NOW: UnixTime = UnixTime::from_secs(1_800_000_000);
 
     fn setting() -> (Arc<FakeTransport>, Arc<Provider>) {
         let transport = Arc::new(FakeTransport::default());
@@ -88,7 +109,7 @@ mod tests {
         for caller in callers {
             assert_eq!(caller.await.unwrap().unwrap().issuer, ISSUER);
         }
-        assert_eq!(provider.known().await.unwrap().issuer, ISSUER);
+        assert_eq!(provider.known(NOW).await.unwrap().issuer, ISSUER);
         assert!(transport.is_done());
     }
 
@@ -96,9 +117,21 @@ mod tests {
     async fn a_failure_is_told_and_the_last_good_metadata_stay() {
         let (transport, provider) = setting();
         transport.expect_discovery(ISSUER);
-        let good = provider.known().await.unwrap();
+        let good = provider.known(NOW).await.unwrap();
         transport.expect(|_| Ok(Response::builder().status(503).body(Bytes::new()).unwrap()));
         assert!(provider.discover().await.unwrap_err().is_unavailable());
         assert_eq!(provider.metadata(), Some(good));
+    }
+    #[tokio::test]
+    async fn a_provider_that_failed_is_left_alone_for_a_moment() {
+        let (transport, provider) = setting();
+        let down = || Ok(Response::builder().status(503).body(Bytes::new()).unwrap());
+        transport.expect(move |_| down());
+        for _ in 0..100 {
+            assert!(provider.known(NOW).await.unwrap_err().is_unavailable());
+        }
+        assert!(transport.is_done());
+        transport.expect_discovery(ISSUER);
+        assert!(provider.known(NOW + PAUSE).await.is_ok());
     }
 }

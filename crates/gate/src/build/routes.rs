@@ -27,6 +27,8 @@ pub(crate) struct Route {
     /// Clients at which people sign in, and whose sessions are accepted.
     pub(crate) sign_in: Vec<String>,
     pub(crate) bearer: Option<Arc<BearerAuthenticator>>,
+    /// Whether callers of more than one issuer may come: then it is told which one vouched.
+    pub(crate) several_issuers: bool,
     pub(crate) upstream: Option<Upstream>,
     pub(crate) pass_access_token: bool,
     pub(crate) pass_authorization: bool,
@@ -92,6 +94,12 @@ pub(super) fn bearer_issuers(config: &Config, route: &RouteConfig) -> Vec<String
     }
 }
 
+/// The names of all issuers whose word a route takes, for a session or for a token.
+fn accepted_issuers(config: &Config, route: &RouteConfig) -> BTreeSet<String> {
+    let of_clients = route.sign_in.0.iter().filter_map(|c| config.clients.get(c)).map(|c| c.issuer.clone());
+    of_clients.chain(bearer_issuers(config, route)).collect()
+}
+
 struct Reader<'r> {
     config: &'r Config,
     prefix: &'r str,
@@ -141,6 +149,7 @@ impl Reader<'_> {
             anonymous,
             sign_in: route.sign_in.0.clone(),
             bearer,
+            several_issuers: accepted_issuers(self.config, route).len() > 1,
             upstream,
             pass_access_token: route.pass.access_token,
             pass_authorization: route.pass.authorization,

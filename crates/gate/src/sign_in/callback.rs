@@ -44,7 +44,7 @@ impl SignIn {
         let client = clients
             .get(&pending.client)
             .ok_or_else(|| SignInRefusal::ClientUnknown { client: pending.client.clone() })?;
-        callback.check_issuer(&*metadata(client).await?)?;
+        callback.check_issuer(&*metadata(client, context.now).await?)?;
         let Callback::Code { code, .. } = &callback else { return Err(refused_by_provider(callback)) };
         let record = self.redeem(client, &pending, code.expose_secret(), now).await?;
         let cookie = self.establish(&record, headers, now)?;

@@ -152,6 +152,6 @@ impl SignIn {
 }
 
 /// The provider's metadata, asked for if it never was.
-async fn metadata(client: &SignInClient) -> Result<Arc<Metadata>, SignInRefusal> {
-    client.client.provider().known().await.map_err(SignInRefusal::Exchange)
+async fn metadata(client: &SignInClient, now: UnixTime) -> Result<Arc<Metadata>, SignInRefusal> {
+    client.client.provider().known(now).await.map_err(SignInRefusal::Exchange)
 }

@@ -91,7 +91,7 @@ impl SignIn {
         now: UnixTime,
         mut attempt: Attempt<'_>,
     ) -> Result<Response<Body>, SignInRefusal> {
-        let metadata = metadata(attempt.client).await?;
+        let metadata = metadata(attempt.client, now).await?;
         let (binding, set_cookie) = self.bind(headers, now)?;
         loop {
             let url = self.authorization_url(&metadata, &attempt, binding, now)?;

@@ -286,6 +286,7 @@ async fn a_provider_that_is_down_is_said_to_be_and_asked_again_later() {
     let refusal = Browser::new().try_start(&world, Some("/"), None).await.unwrap_err();
     assert_eq!(refusal.outward().status, StatusCode::SERVICE_UNAVAILABLE);
     world.tenant.clear_faults();
+    world.pass(Duration::from_secs(2));
     let mut browser = Browser::new();
     let url = browser.start(&world, "/").await;
     let callback = world.at_provider(&url, "alice");

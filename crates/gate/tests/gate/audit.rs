@@ -49,7 +49,11 @@ impl Subscriber for Lines {
 async fn every_decision_leaves_one_line_and_no_line_holds_a_secret() {
     tracing::subscriber::set_global_default(Lines).unwrap();
     assert!(tracing::enabled!(target: "audit", Level::INFO));
-    let world = World::new(&(head("") + &demo("/", "name = \"app\"\npass.access_token = true")));
+    let world = World::new(
+        &(head("")
+            + &demo("/", "name = \"app\"\npass.access_token = true")
+            + &demo("/gone", "upstream = \"http://127.0.0.1:1\"")),
+    );
     let alice = world.sign_in(APP, "alice").await;
     let mallory = format!("Bearer {}", world.token("mallory"));
     let taken = || LINES.take();
@@ -85,6 +89,10 @@ async fn every_decision_leaves_one_line_and_no_line_holds_a_secret() {
     }
     world.get(&url, &[("authorization", "Bearer sesame.sesame.sesame")]).await;
     audit(taken());
+    // Let pass, and nobody there: that is no second decision.
+    assert_eq!(world.get(&format!("{APP}/gone"), &[cookie(&alice)]).await.status, 502);
+    let line = audit(taken());
+    assert!(line.contains("decision=\"allow\""), "{line}");
     world.get(&format!("{APP}/a\u{7f}?x=sesame").replace('\u{7f}', "%0a"), &[]).await;
     let line = audit(taken());
     assert!(line.contains("reason=\"path-ambiguous\""), "{line}");

@@ -97,8 +97,11 @@ async fn whatever_is_wrong_at_the_start_is_named_and_passes() {
         assert_eq!(world.get(&format!("{APP}/healthz"), &[]).await.status, StatusCode::OK, "it lives");
 
         world.tenant.clear_faults();
-        assert_eq!(judged(&world, START, BROWSER).await, is(302, ""), "{kind:?} is over");
+        let asked = world.tenant.counts().discovery;
+        assert_eq!(judged(&world, START, BROWSER).await.0, status, "the provider is left alone for a moment");
+        assert_eq!(world.tenant.counts().discovery, asked);
         world.pass(Duration::from_secs(11));
+        assert_eq!(judged(&world, START, BROWSER).await, is(302, ""), "{kind:?} is over");
         assert_eq!(presents(&world, &token).await, is(202, ""), "{kind:?} is over");
         assert_eq!(world.get(&format!("{APP}/readyz"), &[]).await.status, StatusCode::OK);
         world.sign_in(APP, "alice").await;

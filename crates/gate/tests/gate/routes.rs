@@ -78,6 +78,19 @@ async fn several_clients_make_a_choice() {
 }
 
 #[tokio::test]
+async fn where_several_issuers_are_accepted_it_is_told_which_one_vouched() {
+    let partner = "\n[issuers.partner]\nurl = \"https://partner.test\"\naudiences = [\"api://podinfo\"]\n";
+    let both = demo("/both", "bearer = [\"corp\", \"partner\"]\nname = \"both\"");
+    let world = World::new(&(head("") + partner + &demo("/", "name = \"one\"") + &both));
+    let alice = world.sign_in(APP, "alice").await;
+    for (route, issuer) in [("one", None), ("both", Some("corp"))] {
+        let claim = [cookie(&alice), ("x-auth-request-issuer", "partner")];
+        let answer = world.get(&format!("{APP}/oauth2/auth?route={route}"), &claim).await;
+        assert_eq!((answer.status, answer.header("x-auth-request-issuer")), (StatusCode::ACCEPTED, issuer), "{route}");
+    }
+}
+
+#[tokio::test]
 async fn who_is_admitted_passes_and_who_is_not_is_told_so() {
     let world = World::new(&(head("") + &demo("/", "")));
     let alice = world.sign_in(APP, "alice").await;
