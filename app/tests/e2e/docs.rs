@@ -8,7 +8,10 @@ use gangplank_gate::config::Config;
 use gangplank_idp::DevCa;
 use gangplank_net::SystemClock;
 use gangplank_oauth::Clock;
+use http::{Method, StatusCode};
+use url::Url;
 
+use crate::browser::send;
 use crate::process::{Process, Scratch, gangplank};
 
 fn root() -> PathBuf {
@@ -241,6 +244,33 @@ fn every_key_has_an_example_that_is_checked() {
     let mut shown = BTreeSet::new();
     used(&toml::from_str(&example).expect("TOML"), "", &mut shown);
     assert_eq!(documented(&page).difference(&shown).collect::<Vec<_>>(), Vec::<&String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_tenant_in_the_documentation_starts_and_has_each_fault() {
+    let page = read("docs/guides/dev-tenant.md");
+    let scratch = Scratch::new("docs-tenant");
+    let file = scratch.write("tenant.toml", &blocks(&page, "toml")[0]);
+    let mut command = gangplank();
+    command.args(["idp", "--listen", "127.0.0.1:0", "--config"]).arg(file);
+    let mut idp = Process::start(command);
+    let home = Url::parse(idp.wait_for("Home ").split_whitespace().last().expect("a URL")).expect("a URL");
+    let post = async |path: &str, kind: &str, body: &str| {
+        let answer = send(Method::POST, &home.join(path).expect("a URL"), &[("content-type", kind)], body).await;
+        assert_eq!(answer.status, StatusCode::OK, "{path} {body}: {}", answer.text);
+        answer.text
+    };
+    let faults = blocks(&page, "json").remove(0);
+    for fault in faults.lines() {
+        let said = post("dev/faults", "application/json", fault).await;
+        let said: serde_json::Value = serde_json::from_str(&said).expect("JSON");
+        let last = said["faults"].as_array().expect("faults").last().cloned();
+        assert_eq!(last, serde_json::from_str(fault).ok(), "{fault}");
+    }
+    assert_eq!(faults.lines().count(), 11, "each fault that there is");
+    for how in ["", "how=unannounced", "how=withdraw"] {
+        post("dev/rotate", "application/x-www-form-urlencoded", how).await;
+    }
 }
 
 #[test]
