@@ -1,5 +1,9 @@
 //! `gangplank serve`: starts, reloads, stops.
 
+use bytes::Bytes;
+use gangplank_idp::DevCa;
+use gangplank_net::{HttpClient, Roots, SystemClock};
+use gangplank_oauth::{Budget, Clock, Transport};
 use http::StatusCode;
 
 use crate::browser::call;
@@ -36,7 +40,10 @@ fn serve_json(name: &str, config: &str) -> Served {
 }
 
 fn start(name: &str, config: &str, ready: &str, before: &str) -> Served {
-    let scratch = Scratch::new(name);
+    start_in(Scratch::new(name), config, ready, before)
+}
+
+fn start_in(scratch: Scratch, config: &str, ready: &str, before: &str) -> Served {
     scratch.write("cookie.key", "0123456789abcdef0123456789abcdef");
     let file = scratch.write("gangplank.toml", config);
     let mut command = gangplank();
@@ -74,6 +81,32 @@ async fn a_changed_file_takes_over_and_a_wrong_one_does_not() {
     served.process.wait_for("why=SIGHUP");
     served.process.signal("TERM");
     assert_eq!(served.process.wait().code(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_renewed_certificate_is_shown_without_a_restart() {
+    let scratch = Scratch::new("serve-tls");
+    let [first, second] = [(); 2].map(|()| DevCa::generate(&["127.0.0.1"], SystemClock.now()).expect("a certificate"));
+    scratch.write("tls.crt", &first.chain_pem);
+    scratch.write("tls.key", &first.key_pem);
+    let config =
+        GOOD.replace("http://gate.test\"", "https://gate.test\"\ntls = { cert = \"tls.crt\", key = \"tls.key\" }");
+    let mut served = start_in(scratch, &config, "listening address=", "address=");
+    let url = format!("{}/healthz", served.url.replace("http:", "https:"));
+    let trusting =
+        |ca: &DevCa| HttpClient::new(&Roots::File(served.scratch.write("ca.pem", &ca.ca_pem))).expect("a client");
+    let (of_first, of_second) = (trusting(&first), trusting(&second));
+    let ask = async |client: &HttpClient| {
+        let request = http::Request::get(&url).body(Bytes::new()).expect("a request");
+        client.send(request, Budget::DEFAULT).await.map(|answer| answer.status())
+    };
+    assert_eq!(ask(&of_first).await.ok(), Some(StatusCode::OK));
+    assert!(ask(&of_second).await.is_err(), "not yet");
+
+    served.scratch.write("tls.key", &second.key_pem);
+    served.scratch.write("tls.crt", &second.chain_pem);
+    served.process.wait_for("certificate reloaded");
+    assert_eq!(ask(&of_second).await.ok(), Some(StatusCode::OK));
 }
 
 #[tokio::test(flavor = "multi_thread")]
