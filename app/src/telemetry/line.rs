@@ -8,6 +8,7 @@ use std::cell::RefCell;
 use std::fmt::{Debug, Write as _};
 use std::time::{Duration, SystemTime};
 
+use gangplank_jose::UnixTime;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level};
 
@@ -98,27 +99,14 @@ fn push_time(line: &mut String, second: &mut (u64, String), since_epoch: Duratio
     if second.0 != seconds {
         second.0 = seconds;
         second.1.clear();
-        push_second(&mut second.1, seconds);
+        let _ = write!(second.1, "{}", UnixTime::from_secs(seconds));
+        // The fraction comes before the zone.
+        second.1.pop();
     }
     line.push_str(&second.1);
     let millis = since_epoch.subsec_millis();
     let digit = |n: u32| char::from(b'0' + (n % 10) as u8);
     line.extend(['.', digit(millis / 100), digit(millis / 10), digit(millis), 'Z']);
-}
-
-/// Days to a date as in Howard Hinnant's `civil_from_days`.
-fn push_second(text: &mut String, seconds: u64) {
-    let days = seconds / 86_400 + 719_468;
-    let era = days / 146_097;
-    let day_of_era = days % 146_097;
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    let year = year_of_era + era * 400 + u64::from(month <= 2);
-    let (hour, minute, second) = (seconds / 3_600 % 24, seconds / 60 % 60, seconds % 60);
-    let _ = write!(text, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}");
 }
 
 struct Text<'b> {
