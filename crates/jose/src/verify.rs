@@ -48,7 +48,7 @@ pub(crate) fn judge(
     media_type(&token.header, rules.purpose)?;
     issuer(&token.claims, rules)?;
     key_id(&token.header, keys, rules.purpose)?;
-    signature(&token, keys)?;
+    signature(&token.header, token.signing_input.as_bytes(), &token.signature, keys)?;
     audience(&token.claims, rules)?;
     times(&token.claims, rules, now)?;
     subject(&token.claims, rules.purpose)?;
@@ -115,9 +115,9 @@ fn key_id(header: &Header, keys: &KeySet, purpose: Purpose) -> Result<(), TokenR
     Ok(())
 }
 
-fn signature(token: &Unverified<'_>, keys: &KeySet) -> Result<(), TokenRefusal> {
-    let algorithm = token.header.algorithm;
-    let kid = token.header.kid.as_deref();
+fn signature(header: &Header, signed: &[u8], signature: &[u8], keys: &KeySet) -> Result<(), TokenRefusal> {
+    let algorithm = header.algorithm;
+    let kid = header.kid.as_deref();
     let excerpt = || kid.map(Excerpt::of);
     let candidates = match keys.select(kid, algorithm) {
         Selection::Candidates(candidates) => candidates,
@@ -128,8 +128,7 @@ fn signature(token: &Unverified<'_>, keys: &KeySet) -> Result<(), TokenRefusal> 
         Selection::TooMany(candidates) => return Err(TokenRefusal::KeyIdMissing { candidates }),
         Selection::Unknown => return Err(TokenRefusal::KeyUnknown { kid: excerpt() }),
     };
-    let signed = token.signing_input.as_bytes();
-    if candidates.iter().any(|key| key.verify_sig(signed, &token.signature).is_ok()) {
+    if candidates.iter().any(|key| key.verify_sig(signed, signature).is_ok()) {
         return Ok(());
     }
     Err(TokenRefusal::SignatureInvalid { algorithm, kid: excerpt() })
@@ -181,6 +180,9 @@ fn marks(claims: &Claims, purpose: Purpose) -> Result<(), TokenRefusal> {
 }
 
 #[cfg(test)]
+mod wycheproof;
+
+#[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
 
@@ -197,15 +199,11 @@ mod tests {
             let keys = KeySet::parse(json!({"keys": [vector["jwk"]]}).to_string().as_bytes()).unwrap();
             let algorithm = Algorithm::from_name(vector["alg"].as_str().unwrap()).unwrap();
             let (signing_input, sig) = vector["token"].as_str().unwrap().rsplit_once('.').unwrap();
-            let mut token = Unverified {
-                signing_input,
-                header: Header { algorithm, kid: None, typ: None },
-                claims: Claims::from_members(crate::json::Document::default()).unwrap(),
-                signature: encoding::decode(sig).unwrap(),
-            };
-            assert_eq!(signature(&token, &keys), Ok(()), "{}", vector["name"]);
-            token.signature[10] ^= 1;
-            assert!(signature(&token, &keys).is_err(), "{}", vector["name"]);
+            let header = Header { algorithm, kid: None, typ: None };
+            let mut octets = encoding::decode(sig).unwrap();
+            assert_eq!(signature(&header, signing_input.as_bytes(), &octets, &keys), Ok(()), "{}", vector["name"]);
+            octets[10] ^= 1;
+            assert!(signature(&header, signing_input.as_bytes(), &octets, &keys).is_err(), "{}", vector["name"]);
         }
     }
 }
