@@ -10,7 +10,9 @@
 //! 4. A federated one: issuer, subject and audience are those of one federated credential of the application (700211,
 //!    700213, 700212); signed with a key of the issuer (50013); within its time (700024).
 
-use gangplank_jose::{Algorithm, Claims, KeySet, Purpose, Rules, TokenRefusal, Unverified};
+use std::time::Duration;
+
+use gangplank_jose::{Algorithm, Claims, KeySet, Leeway, Purpose, Rules, TokenRefusal, Unverified};
 use serde_json::{Map, Value};
 
 use base64::Engine;
@@ -120,7 +122,7 @@ fn rules(issuers: Vec<String>, audiences: Vec<String>, algorithms: &[Algorithm])
         audiences,
         algorithms: algorithms.to_vec(),
         purpose: Purpose::ClientAssertion,
-        leeway: std::time::Duration::from_secs(300),
+        leeway: Leeway::both(Duration::from_secs(300)),
     }
 }
 

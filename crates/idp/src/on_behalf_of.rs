@@ -9,9 +9,8 @@
 //! 5. A refresh token comes with `offline_access`, an ID token with `openid`: MSAL asks for both.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use gangplank_jose::{Algorithm, Claims, Purpose, Rules, TokenRefusal, Unverified};
+use gangplank_jose::{Algorithm, Claims, Leeway, Purpose, Rules, TokenRefusal, Unverified};
 use serde_json::Value;
 
 use crate::claims::Version;
@@ -92,7 +91,7 @@ fn verify(tenant: &Tenant, call: &Call<'_>, assertion: &str) -> Result<Claims, A
         audiences: token.claims_unverified().audiences().to_vec(),
         algorithms: vec![Algorithm::RS256],
         purpose: Purpose::IdToken,
-        leeway: Duration::ZERO,
+        leeway: Leeway::NONE,
     };
     let keys = tenant.state.keys().key_set();
     let verified = token.verify(&keys, &rules, call.now).map_err(|refusal| match refusal {
