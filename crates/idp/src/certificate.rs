@@ -2,7 +2,8 @@
 //!
 //! 1. It is found by its SHA-256 or SHA-1 thumbprint (`x5t#S256`, `x5t`), or as a whole (`x5c`). Whatever an assertion's
 //!    header says of it has to be true of the same certificate.
-//! 2. Thumbprints are compared without padding: MSAL for Python pads them, against RFC 7515 §2, and the others do not.
+//! 2. Thumbprints are compared without padding, and `x5c` without line breaks: MSAL for Python pads the one and breaks the
+//!    other, against RFC 7515 §2 and §4.1.6, and the others do not.
 //! 3. Its key is RSA, P-256 or P-384.
 
 use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, SHA256, digest};
@@ -56,7 +57,7 @@ impl Certificate {
         let said = [
             text("x5t#S256").map(|found| found == self.x5t_s256),
             text("x5t").map(|found| found == self.x5t),
-            leaf.map(|leaf| STANDARD.decode(leaf).is_ok_and(|der| der == self.der)),
+            leaf.map(|leaf| STANDARD.decode(leaf.replace('\n', "")).is_ok_and(|der| der == self.der)),
         ];
         said.contains(&Some(true)) && !said.contains(&Some(false))
     }
@@ -156,7 +157,8 @@ mod tests {
         assert!(fits(
             json!({ "x5t#S256": format!("{}=", one.x5t_s256), "x5t": one.x5t, "kid": "k", "x5c": [leaf, "root"] })
         ));
-        assert!(fits(json!({ "x5c": [leaf] })));
+        let (start, end) = leaf.split_at(64);
+        assert!(fits(json!({ "x5c": [format!("{start}\n{end}")] })));
         for bad in [
             json!({}),
             json!({ "kid": one.x5t }),
