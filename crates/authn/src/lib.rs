@@ -15,6 +15,7 @@
 mod anonymous;
 mod authenticator;
 mod bearer;
+pub mod cel;
 mod chain;
 mod entra;
 mod identity;
