@@ -1,6 +1,4 @@
-use std::time::Duration;
-
-use gangplank_jose::{Purpose, Rules, TokenRefusal, Unverified};
+use gangplank_jose::{Leeway, Purpose, Rules, TokenRefusal, Unverified};
 use serde_json::{Value, json};
 
 use crate::support::*;
@@ -21,9 +19,22 @@ fn a_token_expires() {
     ] {
         assert_eq!(verdict(&with_claims(json!({"exp": exp}))), expected, "{exp}");
     }
-    let strict = Rules { leeway: Duration::ZERO, ..rules() };
+    let strict = Rules { leeway: Leeway::NONE, ..rules() };
     assert_eq!(name(judge_by(&with_claims(json!({"exp": T})), &KEYS, &strict)), "token-expired");
     assert_eq!(name(judge_by(&with_claims(json!({"exp": T + 1})), &KEYS, &strict)), "accepted");
+}
+
+#[test]
+fn leeway_after_the_end_is_not_leeway_before_the_beginning() {
+    let kubernetes = Rules { leeway: Leeway::KUBERNETES, ..rules() };
+    for (changes, expected) in [
+        (json!({"exp": T + 1, "nbf": T + 60}), "accepted"),
+        (json!({"exp": T}), "token-expired"),
+        (json!({"nbf": T + 61}), "token-not-yet-valid"),
+        (json!({"iat": T + 61}), "token-issued-in-future"),
+    ] {
+        assert_eq!(name(judge_by(&with_claims(changes.clone()), &KEYS, &kubernetes)), expected, "{changes}");
+    }
 }
 
 /// CVE-2026-25537: a date that could not be read was taken for a date that was not there.
@@ -161,7 +172,27 @@ fn an_id_token_is_not_an_access_token() {
 #[test]
 fn a_bound_token_is_not_a_bearer_token() {
     for cnf in [json!({"jkt": "x"}), json!({"x5t#S256": "x"}), json!({}), json!("x")] {
-        assert_eq!(verdict(&with_claims(json!({"cnf": cnf}))), "token-proof-required");
+        for purpose in [Purpose::AccessToken, Purpose::IdToken, Purpose::ClientAssertion, Purpose::KubernetesToken] {
+            let bound = with_claims(json!({"cnf": cnf}));
+            assert_eq!(name(judge_by(&bound, &KEYS, &Rules { purpose, ..rules() })), "token-proof-required");
+        }
+    }
+}
+
+/// kube-apiserver takes ID tokens as credentials, and its configuration says which claim is the name. Who asks for that by
+/// name gets that, and nothing else with it.
+#[test]
+fn a_token_for_kubernetes_may_be_an_id_token_and_need_not_have_a_subject() {
+    let kubernetes = Rules { purpose: Purpose::KubernetesToken, leeway: Leeway::KUBERNETES, ..rules() };
+    for (changes, expected) in [
+        (json!({"nonce": "x", "at_hash": "x", "c_hash": "x"}), "accepted"),
+        (json!({"sub": null, "username": "jane"}), "accepted"),
+        (json!({"sub": 1}), "token-claim-malformed"),
+        (json!({"aud": "other"}), "token-audience-mismatch"),
+        (json!({"iss": "https://issuer.example"}), "token-issuer-mismatch"),
+        (json!({"exp": null}), "token-expiry-missing"),
+    ] {
+        assert_eq!(name(judge_by(&with_claims(changes.clone()), &KEYS, &kubernetes)), expected, "{changes}");
     }
 }
 

@@ -9,4 +9,5 @@ mod keys;
 mod mutation;
 mod shape;
 mod signatures;
+mod spiffe;
 mod support;
