@@ -43,7 +43,7 @@ fn contradictions_of_routes_are_refused() {
         ),
         (
             "an unknown issuer",
-            "path = \"/\"\nbearer = [\"none\"]\nallow.signed_in = true",
+            "path = \"/\"\naccept = [\"none\"]\nallow.signed_in = true",
             "routes[0].bearer: there is no issuer \"none\"",
         ),
         (
@@ -230,7 +230,7 @@ fn contradictions_of_issuers_and_clients_are_refused() {
     ] {
         refused(what, &config, expected);
     }
-    let bearer = with("\n[issuers.x]\nurl = \"https://x.test\"\n") + "bearer = [\"x\"]\n";
+    let bearer = with("\n[issuers.x]\nurl = \"https://x.test\"\n") + "accept = [\"x\"]\n";
     refused("tokens without audiences", &bearer, "routes[0].bearer: issuers.x has no audiences");
 }
 
