@@ -23,6 +23,7 @@ mod generation;
 mod identity;
 mod issuer;
 mod jwks;
+pub mod kubernetes;
 mod mapping;
 mod overage;
 mod refusal;
