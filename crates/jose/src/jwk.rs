@@ -5,9 +5,12 @@
 //! 3. `use`, if given, is `sig`; `key_ops`, if given, holds `verify`. In a SPIFFE bundle `use` is `jwt-svid`, always
 //!    given, and so is `kid`.
 //! 4. The type and curve say which algorithms the key can verify; `alg`, if given, narrows that to one.
-//! 5. RSA: a modulus of 2048 to 8192 bits, odd; an exponent odd, 3 or more, at most 32 bits; no leading zero octets.
+//! 5. RSA: a modulus of 2048 to 8192 bits, odd; an exponent odd, 3 or more, at most 32 bits; no leading zero octets;
+//!    not of the generator whose keys can be computed (ROCA).
 //! 6. EC: coordinates of exactly the curve's size, a point on the curve.
-//! 7. Ed25519: 32 octets.
+//! 7. Ed25519: 32 octets, and no point of small order.
+
+mod weak;
 
 use aws_lc_rs::signature::{self, ParsedPublicKey, RsaParameters, RsaPublicKeyComponents};
 use serde_json::{Map, Value};
@@ -140,6 +143,9 @@ fn rsa(jwk: &Map<String, Value>) -> Result<Vec<(Algorithm, ParsedPublicKey)>, Ke
             problem: "is not an odd number of at least 3 and at most 32 bits",
         });
     }
+    if weak::is_roca(&n) {
+        return Err(KeyProblem::Member { member: "n", problem: "is of the kind whose secret can be computed (ROCA)" });
+    }
     let components = RsaPublicKeyComponents { n, e };
     narrowed(jwk, &RSA_ALGORITHMS)?
         .into_iter()
@@ -180,6 +186,12 @@ fn okp(jwk: &Map<String, Value>) -> Result<Vec<(Algorithm, ParsedPublicKey)>, Ke
     let x = octets(jwk, "x")?;
     if x.len() != 32 {
         return Err(KeyProblem::Member { member: "x", problem: "is not 32 octets long" });
+    }
+    if weak::has_small_order(&x) {
+        return Err(KeyProblem::Member {
+            member: "x",
+            problem: "is a point of small order, with which everybody can sign",
+        });
     }
     let key = ParsedPublicKey::new(&signature::ED25519, x).map_err(|_| BAD_POINT)?;
     Ok(vec![(Algorithm::EdDSA, key)])

@@ -1,4 +1,4 @@
-use gangplank_jose::{Leeway, Purpose, Rules, TokenRefusal, Unverified};
+use gangplank_jose::{Leeway, Purpose, Rules, TokenRefusal, UnixTime, Unverified};
 use serde_json::{Value, json};
 
 use crate::support::*;
@@ -79,6 +79,31 @@ fn a_token_from_the_future() {
 }
 
 #[test]
+fn a_token_that_ends_before_it_begins_is_never_valid() {
+    let exact = Rules { leeway: Leeway::NONE, ..rules() };
+    for late in ["nbf", "iat"] {
+        let token = with_claims(json!({"exp": T, late: T + 10}));
+        for now in [T - 1, T, T + 9, T + 10, T + 11] {
+            let judged = Unverified::parse(&token).unwrap().verify(&KEYS, &exact, UnixTime::from_secs(now));
+            assert!(judged.is_err(), "{late} at {now}");
+        }
+    }
+}
+
+#[test]
+fn names_of_claims_are_not_folded() {
+    for (changes, expected) in [
+        (json!({"exp": null, "EXP": T + 9}), "token-expiry-missing"),
+        (json!({"exp": T - 100, "Exp": T + 9}), "token-expired"),
+        (json!({"aud": null, "Aud": AUDIENCE}), "token-audience-missing"),
+        (json!({"aud": "api://other", "AUD": AUDIENCE}), "token-audience-mismatch"),
+        (json!({"ISS": "https://evil.example"}), "accepted"),
+    ] {
+        assert_eq!(verdict(&with_claims(changes.clone())), expected, "{changes}");
+    }
+}
+
+#[test]
 fn the_audience_is_a_whole_member() {
     for (aud, expected) in [
         (json!(AUDIENCE), "accepted"),
@@ -124,6 +149,16 @@ fn the_issuer_is_equal_to_the_last_octet() {
     assert_eq!(verdict(&with_claims(json!({"iss": null, "ISS": ISSUER}))), "token-issuer-missing");
     for iss in [json!([ISSUER]), json!(1), json!({})] {
         assert_eq!(verdict(&with_claims(json!({"iss": iss}))), "token-claim-malformed");
+    }
+    // Neither the name that Google once had, nor a template, stands for another issuer.
+    for (accepted, found) in [
+        ("https://accounts.google.com", "accounts.google.com"),
+        ("https://login.example/{tenantid}/v2.0", "https://login.example/dca11c8d/v2.0"),
+        ("https://xn--exmple-cua.example/", "https://exämple.example/"),
+    ] {
+        let rules = Rules { issuers: vec![accepted.into()], ..rules() };
+        assert_eq!(name(judge_by(&with_claims(json!({"iss": found})), &KEYS, &rules)), "token-issuer-mismatch");
+        assert_eq!(name(judge_by(&with_claims(json!({"iss": accepted})), &KEYS, &rules)), "accepted");
     }
     let nobody = Rules { issuers: vec![], ..rules() };
     assert_eq!(name(judge_by(&with_claims(json!({})), &KEYS, &nobody)), "token-issuer-mismatch");
