@@ -58,10 +58,10 @@ group_membership_claims = ["SecurityGroup"]
 
 
 @contextlib.contextmanager
-def tenant(directory, *arguments, tokens_live="1h"):
-    """`gangplank idp` with the directory above, on a port of its own. Yields the process with `.base` (its URL)."""
+def tenant(directory, *arguments, tokens_live="1h", more=""):
+    """`gangplank idp` with the directory above and `more`, on a port of its own. Yields the process with `.base` (its URL)."""
     path = pathlib.Path(directory) / "tenant.toml"
-    path.write_text(f'id_token_lifetime = "{tokens_live}"\naccess_token_lifetime = "{tokens_live}"\n{TENANT_TOML}')
+    path.write_text(f'id_token_lifetime = "{tokens_live}"\naccess_token_lifetime = "{tokens_live}"\n{TENANT_TOML}{more}')
     with Process(BINARY, "idp", "--listen", "127.0.0.1:0", "--config", path, *arguments, env=SECRETS) as process:
         process.base = process.wait_for(r"https?://(?:127\.0\.0\.1|localhost):\d+").group(0)
         process.counts = lambda: Browser().request(process.base + "/dev/faults").json()["counts"]
