@@ -14,3 +14,4 @@ mod process;
 mod serve;
 mod session;
 mod tenant_guide;
+mod why;
