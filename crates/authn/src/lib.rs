@@ -16,6 +16,7 @@ mod anonymous;
 mod authenticator;
 mod bearer;
 mod bearer_token;
+pub mod cel;
 mod chain;
 mod entra;
 mod generation;
