@@ -5,6 +5,8 @@
 
 use gangplank_jose::{Excerpt, Fault, Reason, TokenRefusal};
 
+use crate::static_keys::KeyRefusal;
+
 /// A refusal of this crate, or of the verifier below it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
@@ -72,6 +74,9 @@ pub enum Refusal {
         /// Why they could not be got.
         cause: String,
     },
+    /// A static key was refused.
+    #[error(transparent)]
+    Key(#[from] KeyRefusal),
     /// No configured issuer has this `iss`.
     #[error("iss is {found:?}, accepted here: {accepted}")]
     IssuerUnknown {
@@ -182,10 +187,11 @@ macro_rules! reasons {
     ($($const:ident = $name:literal, $fault:ident, $summary:literal, $remedy:literal;)+) => {
         $(static $const: Reason =
             Reason { name: $name, fault: Fault::$fault, summary: $summary, remedy: $remedy };)+
-        /// Every entry of this crate's own, without those of the verifier.
+        /// Every entry of this table.
         static OWN: &[&Reason] = &[$(&$const),+];
     };
 }
+pub(crate) use reasons;
 
 reasons! {
     AUDIENCE_NONE_CONFIGURED = "audience-none-configured", Operator,
@@ -263,8 +269,8 @@ reasons! {
 }
 
 impl Refusal {
-    /// The catalogue entries of this crate, without those of the verifier
-    /// ([`TokenRefusal::REASONS`] has them).
+    /// The catalogue entries of this crate's common ground. Those of the verifier ([`TokenRefusal::REASONS`]) and of
+    /// single authenticators ([`KeyRefusal::REASONS`]) are with them.
     pub const REASONS: &'static [&'static Reason] = OWN;
 
     /// The catalogue entry.
@@ -281,6 +287,7 @@ impl Refusal {
             Refusal::GraphUnavailable { .. } => &GRAPH_UNAVAILABLE,
             Refusal::GroupsOverageUnresolved { .. } => &GROUPS_OVERAGE_UNRESOLVED,
             Refusal::IssuerUnknown { .. } => &ISSUER_UNKNOWN,
+            Refusal::Key(key) => key.reason(),
             Refusal::KeysUnavailable { .. } => &KEYS_UNAVAILABLE,
             Refusal::NameReserved { .. } => &NAME_RESERVED,
             Refusal::NonceMismatch { .. } => &NONCE_MISMATCH,
@@ -345,7 +352,7 @@ mod tests {
 
     #[test]
     fn the_table_is_complete_and_its_names_are_unique() {
-        let below = [TokenRefusal::REASONS, ExchangeError::REASONS, CallbackError::REASONS];
+        let below = [TokenRefusal::REASONS, ExchangeError::REASONS, CallbackError::REASONS, KeyRefusal::REASONS];
         let all: Vec<&Reason> = below.into_iter().flatten().chain(Refusal::REASONS).copied().collect();
         let names: BTreeSet<&str> = all.iter().map(|r| r.name).collect();
         assert_eq!(names.len(), all.len(), "two entries share a name");
@@ -357,7 +364,7 @@ mod tests {
             );
             assert!(!reason.summary.is_empty() && !reason.remedy.is_empty(), "{}", reason.name);
         }
-        // One line per variant of the enum in `reason()`: as many as there are entries, less `Token`.
+        // One line per variant of the enum in `reason()`: as many as there are entries; those of others have no `&`.
         let source = include_str!("refusal.rs");
         let arms = source.lines().filter(|l| l.trim_start().starts_with("Refusal::") && l.contains("=> &")).count();
         assert_eq!(arms, Refusal::REASONS.len());

@@ -29,6 +29,6 @@ pub use reason::{Fault, Reason};
 pub use refusal::TokenRefusal;
 pub use rules::{Purpose, Rules};
 pub use sign::{SigningError, SigningKey};
-pub use time::UnixTime;
+pub use time::{TimeUnreadable, UnixTime};
 pub use token::{Header, Unverified};
 pub use verify::Verified;
