@@ -238,7 +238,7 @@ impl Issuer {
             return Err(Refusal::TokenNotForAccess.into());
         }
         // As long as the verifier itself would accept it.
-        let expires = claims.expires().map(|at| at + self.access_rules.leeway);
+        let expires = claims.expires().map(|at| at + self.access_rules.leeway.expiry);
         Ok(Authenticated::resting_on(basis, self.mapping.identity(claims)?, Method::Bearer, expires))
     }
 
