@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use gangplank_authn::static_keys::KeyRefusal;
 use gangplank_authn::{Authenticator as _, BearerAuthenticator, Chain, Credentials, Outcome};
 use gangplank_jose::{Reason, TokenRefusal, UnixTime};
 use gangplank_oauth::{CallbackError, ExchangeError};
@@ -67,6 +68,7 @@ pub fn reasons() -> impl Iterator<Item = &'static Reason> {
         SignInRefusal::REASONS,
         TokenRefusal::REASONS,
         gangplank_authn::Refusal::REASONS,
+        KeyRefusal::REASONS,
         ExchangeError::REASONS,
         CallbackError::REASONS,
     ];

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
 
+use gangplank_authn::static_keys::KeyRefusal;
 use gangplank_jose::{Reason, TokenRefusal};
 use gangplank_oauth::{CallbackError, ExchangeError};
 
@@ -44,6 +45,13 @@ be decided (`keys-unavailable`, `graph-unavailable`) is 503.
 
 ";
 
+const LOCAL: &str = "
+## Keys, passwords and client certificates
+
+The answer is 401, the same for each of them. What could not be decided (`password-queue-full`) is 503.
+
+";
+
 const PROVIDER: &str = "
 ## Exchanges with the provider
 
@@ -62,6 +70,8 @@ fn the_page_of_refusals_is_what_the_catalogue_says() {
     with_answers(&mut page, SignInRefusal::REASONS);
     page.push_str(CREDENTIAL);
     plain(&mut page, TokenRefusal::REASONS.iter().chain(gangplank_authn::Refusal::REASONS));
+    page.push_str(LOCAL);
+    plain(&mut page, KeyRefusal::REASONS.iter());
     page.push_str(PROVIDER);
     plain(&mut page, ExchangeError::REASONS.iter().chain(CallbackError::REASONS));
 
