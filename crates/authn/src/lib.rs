@@ -6,7 +6,7 @@
 //! | evidence | made by |
 //! |---|---|
 //! | [`SignedIn`] | [`Issuer::verify_id_token`]: a sign-in or its refresh |
-//! | [`Authenticated`] | a verified access token ([`BearerAuthenticator`]), a static key ([`static_keys`]), a session, or [`Anonymous`] |
+//! | [`Authenticated`] | a verified access token ([`BearerAuthenticator`]), a static key ([`static_keys`]), a password ([`basic`]), a session, or [`Anonymous`] |
 //! | [`session::SessionRecord`] | a [`SignedIn`], or the seal ([`seal::KeyRing`]) that only we can make |
 //!
 //! An [`Authenticator`] answers with an [`Outcome`]; a [`Chain`] asks several. Every "no" is a [`Refusal`] with an
@@ -14,9 +14,11 @@
 
 mod anonymous;
 mod authenticator;
+pub mod basic;
 mod bearer;
 mod bearer_token;
 mod chain;
+mod challenge;
 mod entra;
 mod file;
 mod generation;
@@ -41,6 +43,7 @@ pub use authenticator::{Authenticator, Credentials, NotMine, Outcome, SourceHeal
 pub use bearer::BearerAuthenticator;
 pub use bearer_token::BearerToken;
 pub use chain::{Chain, Fingerprint};
+pub use challenge::{Challenge, Realm};
 pub use file::FileError;
 pub use generation::Generation;
 pub use identity::{Authenticated, Identity, Method};

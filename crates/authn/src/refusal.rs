@@ -5,6 +5,7 @@
 
 use gangplank_jose::{Excerpt, Fault, Reason, TokenRefusal};
 
+use crate::basic::PasswordRefusal;
 use crate::static_keys::KeyRefusal;
 
 /// A refusal of this crate, or of the verifier below it.
@@ -167,6 +168,9 @@ pub enum Refusal {
         /// Its size before compression.
         largest_size: usize,
     },
+    /// A user name and password were refused.
+    #[error(transparent)]
+    Password(#[from] PasswordRefusal),
     /// `tid` is not the configured tenant.
     #[error("tid is {found:?}, the tenant is {expected:?}")]
     TenantMismatch {
@@ -299,6 +303,7 @@ impl Refusal {
             Refusal::SessionNotYetValid { .. } => &SESSION_NOT_YET_VALID,
             Refusal::SessionSubjectChanged { .. } => &SESSION_SUBJECT_CHANGED,
             Refusal::SessionTooLarge { .. } => &SESSION_TOO_LARGE,
+            Refusal::Password(password) => password.reason(),
             Refusal::TenantMismatch { .. } => &TENANT_MISMATCH,
             Refusal::Token(token) => token.reason(),
             Refusal::TokenNotForAccess => &TOKEN_NOT_FOR_ACCESS,
@@ -352,7 +357,13 @@ mod tests {
 
     #[test]
     fn the_table_is_complete_and_its_names_are_unique() {
-        let below = [TokenRefusal::REASONS, ExchangeError::REASONS, CallbackError::REASONS, KeyRefusal::REASONS];
+        let below = [
+            TokenRefusal::REASONS,
+            ExchangeError::REASONS,
+            CallbackError::REASONS,
+            KeyRefusal::REASONS,
+            PasswordRefusal::REASONS,
+        ];
         let all: Vec<&Reason> = below.into_iter().flatten().chain(Refusal::REASONS).copied().collect();
         let names: BTreeSet<&str> = all.iter().map(|r| r.name).collect();
         assert_eq!(names.len(), all.len(), "two entries share a name");

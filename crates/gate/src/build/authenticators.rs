@@ -46,7 +46,11 @@ pub(super) fn judges(all: &BTreeMap<String, Known>) -> Vec<Arc<dyn Authenticator
 }
 
 fn one(name: &str, authenticator: &AuthenticatorConfig, at: &str, now: UnixTime, errors: &mut Errors) -> Option<Known> {
-    let kinds = [("none", authenticator.none.is_some()), ("keys_file", authenticator.keys_file.is_some())];
+    let kinds = [
+        ("none", authenticator.none.is_some()),
+        ("keys_file", authenticator.keys_file.is_some()),
+        ("htpasswd", authenticator.htpasswd.is_some()),
+    ];
     let given: Vec<&str> = kinds.iter().filter(|(_, set)| *set).map(|(kind, _)| *kind).collect();
     let accepted = kinds.map(|(kind, _)| kind).join(", ");
     match given.as_slice() {
@@ -67,6 +71,9 @@ fn one(name: &str, authenticator: &AuthenticatorConfig, at: &str, now: UnixTime,
     }
     if let Some(file) = &authenticator.keys_file {
         return local::keys(name, file, &format!("{at}.keys_file"), now, errors).map(Known::Judge);
+    }
+    if let Some(htpasswd) = &authenticator.htpasswd {
+        return local::htpasswd(name, htpasswd, &format!("{at}.htpasswd"), now, errors).map(Known::Judge);
     }
     Some(Known::Anonymous)
 }
