@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
 
+use gangplank_authn::basic::PasswordRefusal;
 use gangplank_authn::kubernetes::KubernetesRefusal;
+use gangplank_authn::static_keys::KeyRefusal;
 use gangplank_jose::{Reason, TokenRefusal};
 use gangplank_oauth::{CallbackError, ExchangeError};
 
@@ -52,6 +54,13 @@ The answer is 401; what could not be decided (`kubernetes-distributed-claim-unav
 
 ";
 
+const LOCAL: &str = "
+## Keys, passwords and client certificates
+
+The answer is 401, the same for each of them. What could not be decided (`password-queue-full`) is 503.
+
+";
+
 const PROVIDER: &str = "
 ## Exchanges with the provider
 
@@ -69,11 +78,18 @@ fn the_page_of_refusals_is_what_the_catalogue_says() {
     page.push_str(SIGN_IN);
     with_answers(&mut page, SignInRefusal::REASONS);
     page.push_str(CREDENTIAL);
-    plain(&mut page, TokenRefusal::REASONS.iter().chain(gangplank_authn::Refusal::REASONS));
+    let own = gangplank_authn::Refusal::REASONS.iter().chain(gangplank_authn::IssuerRefusal::REASONS);
+    plain(&mut page, TokenRefusal::REASONS.iter().chain(own));
     page.push_str(KUBERNETES);
     plain(&mut page, KubernetesRefusal::REASONS.iter());
+    page.push_str(LOCAL);
+    plain(&mut page, KeyRefusal::REASONS.iter().chain(PasswordRefusal::REASONS));
     page.push_str(PROVIDER);
     plain(&mut page, ExchangeError::REASONS.iter().chain(CallbackError::REASONS));
+
+    for reason in crate::reasons() {
+        assert!(page.contains(&format!("| `{}` |", reason.name)), "{} is not on the page", reason.name);
+    }
 
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/refusals.md");
     if std::env::var("GANGPLANK_BLESS").is_ok() {
