@@ -15,3 +15,4 @@ pub mod serve;
 pub mod signals;
 pub mod telemetry;
 mod tenant;
+pub mod token_review;

@@ -4,6 +4,7 @@
 //! the way of a request through it.
 
 mod audit;
+mod authentication_file;
 pub mod body;
 mod build;
 pub mod config;
@@ -29,9 +30,11 @@ mod shared;
 mod sign_in;
 mod sign_out;
 mod stack;
+mod token_review;
 mod userinfo;
 mod wanted;
 
+pub use authentication_file::AuthenticationFile;
 pub use body::Body;
 pub use build::Deps;
 pub use context::RequestContext;
@@ -43,3 +46,6 @@ pub use return_target::{ReturnTarget, ReturnTargetRefusal};
 pub use route::RequestPath;
 pub use shared::Shared;
 pub use stack::{Background, Gate};
+pub use token_review::{
+    TokenReviewConfig, TokenReviewDeps, TokenReviewRefusal, TokenReviewServer, TokenReviewSettings,
+};

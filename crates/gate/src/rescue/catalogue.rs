@@ -12,6 +12,7 @@ use gangplank_oauth::{CallbackError, ExchangeError};
 use super::tests::samples;
 use super::*;
 use crate::sign_in::SignInRefusal;
+use crate::token_review::TokenReviewRefusal;
 
 const OPENING: &str = "\
 # Refusals
@@ -50,6 +51,14 @@ The answer is 401; what could not be decided (`kubernetes-distributed-claim-unav
 
 ";
 
+const REVIEW: &str = "
+## Token reviews
+
+For the webhook (`gangplank token-review`). A bad token is HTTP 200 and `authenticated: false`, for these reasons and for those of
+the table before; what could not be decided is 503. 4xx is for what is no review.
+
+";
+
 const PROVIDER: &str = "
 ## Exchanges with the provider
 
@@ -70,6 +79,8 @@ fn the_page_of_refusals_is_what_the_catalogue_says() {
     plain(&mut page, TokenRefusal::REASONS.iter().chain(gangplank_authn::Refusal::REASONS));
     page.push_str(KUBERNETES);
     plain(&mut page, KubernetesRefusal::REASONS.iter());
+    page.push_str(REVIEW);
+    plain(&mut page, TokenReviewRefusal::REASONS.iter());
     page.push_str(PROVIDER);
     plain(&mut page, ExchangeError::REASONS.iter().chain(CallbackError::REASONS));
 
