@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use gangplank::arguments::{Arguments, Command};
 use gangplank::exit::Exit;
-use gangplank::{check, console, dev, idp, serve, token_review};
+use gangplank::{check, console, dev, explain, idp, serve, token, token_review};
 
 fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
@@ -29,6 +29,8 @@ fn main() -> ExitCode {
             Command::Check(arguments) => check::run(arguments).await,
             Command::Dev(arguments) => dev::run(arguments).await,
             Command::Idp(arguments) => idp::run(arguments).await,
+            Command::Token(arguments) => token::run(arguments).await,
+            Command::Explain(arguments) => explain::run(arguments).await,
             Command::Version => version(),
         }
     });

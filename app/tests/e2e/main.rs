@@ -14,3 +14,4 @@ mod process;
 mod serve;
 mod session;
 mod token_review;
+mod why;

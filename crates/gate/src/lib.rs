@@ -22,6 +22,8 @@ mod pages;
 mod policy;
 mod proxy;
 mod refusal;
+mod remembered;
+mod request_path;
 mod rescue;
 mod return_target;
 mod route;
@@ -31,6 +33,7 @@ mod sign_in;
 mod sign_out;
 mod stack;
 mod token_review;
+mod trial;
 mod userinfo;
 mod wanted;
 
@@ -42,10 +45,12 @@ pub use health::NotReady;
 pub use hosts::Hosts;
 pub use metrics::Metrics;
 pub use refusal::Refusal;
+pub use remembered::Explanation;
+pub use request_path::RequestPath;
 pub use return_target::{ReturnTarget, ReturnTargetRefusal};
-pub use route::RequestPath;
 pub use shared::Shared;
 pub use stack::{Background, Gate};
 pub use token_review::{
     TokenReviewConfig, TokenReviewDeps, TokenReviewRefusal, TokenReviewServer, TokenReviewSettings,
 };
+pub use trial::{Trial, reasons};
