@@ -33,6 +33,8 @@ pub enum Command {
     Token(TokenArguments),
     /// Say why a request was refused
     Explain(ExplainArguments),
+    /// Make static keys for programs, and the lines that a gate knows them by
+    Keys(KeysArguments),
     /// Say which version this is
     Version,
 }
@@ -191,6 +193,71 @@ pub struct ExplainArguments {
     /// Search a log instead; - is standard input
     #[arg(long, value_name = "FILE", conflicts_with = "from")]
     pub log: Option<PathBuf>,
+}
+
+/// `gangplank keys`.
+#[derive(Debug, Args)]
+pub struct KeysArguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: KeysCommand,
+}
+
+/// What to do with keys.
+#[derive(Debug, Subcommand)]
+pub enum KeysCommand {
+    /// Draw a key: printed once, with its line for the file of keys
+    New(NewKeyArguments),
+    /// Read a key from standard input, and print its line for the file of keys
+    Hash(HashKeyArguments),
+}
+
+/// `gangplank keys new`.
+#[derive(Debug, Args)]
+pub struct NewKeyArguments {
+    /// The public name of the key, for logs: who uses it, and where
+    #[arg(long, value_name = "ID")]
+    pub id: String,
+    /// Who presents the key.
+    #[command(flatten)]
+    pub attributes: KeyAttributes,
+    /// Append the line to a file of keys instead of printing it
+    #[arg(long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+}
+
+/// `gangplank keys hash`.
+#[derive(Debug, Args)]
+pub struct HashKeyArguments {
+    /// The public name of the key, for logs. Default: ID, to be replaced
+    #[arg(long, value_name = "ID")]
+    pub id: Option<String>,
+    /// Who presents the key.
+    #[command(flatten)]
+    pub attributes: KeyAttributes,
+}
+
+/// What the gate is to make of whoever presents a key.
+#[derive(Debug, Args)]
+pub struct KeyAttributes {
+    /// The user name. Default: the id
+    #[arg(long, value_name = "NAME")]
+    pub user: Option<String>,
+    /// Groups, with commas between them
+    #[arg(long, value_name = "A,B")]
+    pub groups: Option<String>,
+    /// Application roles, with commas between them
+    #[arg(long, value_name = "A,B")]
+    pub roles: Option<String>,
+    /// Scopes, with commas between them
+    #[arg(long, value_name = "A,B")]
+    pub scopes: Option<String>,
+    /// The tenant
+    #[arg(long, value_name = "NAME")]
+    pub tenant: Option<String>,
+    /// When it ends: 2027-01-01T00:00:00Z, or from now on 90d
+    #[arg(long, value_name = "TIME")]
+    pub expires: Option<String>,
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ pub mod environment;
 pub mod exit;
 pub mod explain;
 pub mod idp;
+pub mod keys;
 pub mod serve;
 pub mod signals;
 pub mod telemetry;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use gangplank::arguments::{Arguments, Command};
 use gangplank::exit::Exit;
-use gangplank::{check, console, dev, explain, idp, serve, token, token_review};
+use gangplank::{check, console, dev, explain, idp, keys, serve, token, token_review};
 
 fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
@@ -31,6 +31,7 @@ fn main() -> ExitCode {
             Command::Idp(arguments) => idp::run(arguments).await,
             Command::Token(arguments) => token::run(arguments).await,
             Command::Explain(arguments) => explain::run(arguments).await,
+            Command::Keys(arguments) => keys::run(arguments),
             Command::Version => version(),
         }
     });

@@ -10,6 +10,7 @@ mod dev;
 mod docs;
 mod hostile;
 mod idp;
+mod keys;
 mod process;
 mod serve;
 mod session;

@@ -6,7 +6,7 @@
 //! | evidence | made by |
 //! |---|---|
 //! | [`SignedIn`] | [`Issuer::verify_id_token`]: a sign-in or its refresh |
-//! | [`Authenticated`] | a verified access token ([`BearerAuthenticator`]), a session, or [`Anonymous`] |
+//! | [`Authenticated`] | a verified access token ([`BearerAuthenticator`]), a static key ([`static_keys`]), a session, or [`Anonymous`] |
 //! | [`session::SessionRecord`] | a [`SignedIn`], or the seal ([`seal::KeyRing`]) that only we can make |
 //!
 //! An [`Authenticator`] answers with an [`Outcome`]; a [`Chain`] asks several. Every "no" is a [`Refusal`] with an
@@ -19,6 +19,7 @@ mod bearer_token;
 pub mod cel;
 mod chain;
 mod entra;
+mod file;
 mod generation;
 mod identity;
 mod issuer;
@@ -33,6 +34,7 @@ pub mod seal;
 pub mod session;
 mod signed_in;
 mod source;
+pub mod static_keys;
 #[cfg(test)]
 mod testing;
 pub mod token_review;
@@ -43,6 +45,7 @@ pub use authenticator::{Authenticator, Credentials, NotMine, Outcome, SourceHeal
 pub use bearer::BearerAuthenticator;
 pub use bearer_token::BearerToken;
 pub use chain::{Chain, Fingerprint};
+pub use file::FileError;
 pub use generation::Generation;
 pub use identity::{Authenticated, Identity, Method};
 pub use issuer::{Issuer, IssuerKind, IssuerSettings};

@@ -6,6 +6,7 @@
 use gangplank_jose::{Excerpt, Fault, Reason, TokenRefusal};
 
 use crate::kubernetes::KubernetesRefusal;
+use crate::static_keys::KeyRefusal;
 
 /// A refusal of this crate, or of the verifier below it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -74,6 +75,9 @@ pub enum Refusal {
         /// Why they could not be got.
         cause: String,
     },
+    /// A static key was refused.
+    #[error(transparent)]
+    Key(#[from] KeyRefusal),
     /// No configured issuer has this `iss`.
     #[error("iss is {found:?}, accepted here: {accepted}")]
     IssuerUnknown {
@@ -187,10 +191,11 @@ macro_rules! reasons {
     ($($const:ident = $name:literal, $fault:ident, $summary:literal, $remedy:literal;)+) => {
         $(static $const: Reason =
             Reason { name: $name, fault: Fault::$fault, summary: $summary, remedy: $remedy };)+
-        /// Every entry of this crate's own, without those of the verifier.
+        /// Every entry of this table.
         static OWN: &[&Reason] = &[$(&$const),+];
     };
 }
+pub(crate) use reasons;
 
 reasons! {
     AUDIENCE_NONE_CONFIGURED = "audience-none-configured", Operator,
@@ -268,8 +273,8 @@ reasons! {
 }
 
 impl Refusal {
-    /// The catalogue entries of this crate, without those of the verifier
-    /// ([`TokenRefusal::REASONS`] has them).
+    /// The catalogue entries of this crate's common ground. Those of the verifier ([`TokenRefusal::REASONS`]) and of
+    /// single authenticators ([`KeyRefusal::REASONS`]) are with them.
     pub const REASONS: &'static [&'static Reason] = OWN;
 
     /// The catalogue entry.
@@ -287,6 +292,7 @@ impl Refusal {
             Refusal::GroupsOverageUnresolved { .. } => &GROUPS_OVERAGE_UNRESOLVED,
             Refusal::IssuerUnknown { .. } => &ISSUER_UNKNOWN,
             Refusal::Kubernetes(kubernetes) => kubernetes.reason(),
+            Refusal::Key(key) => key.reason(),
             Refusal::KeysUnavailable { .. } => &KEYS_UNAVAILABLE,
             Refusal::NameReserved { .. } => &NAME_RESERVED,
             Refusal::NonceMismatch { .. } => &NONCE_MISMATCH,
@@ -357,7 +363,13 @@ mod tests {
 
     #[test]
     fn the_table_is_complete_and_its_names_are_unique() {
-        let below = [TokenRefusal::REASONS, ExchangeError::REASONS, CallbackError::REASONS, KubernetesRefusal::REASONS];
+        let below = [
+            TokenRefusal::REASONS,
+            ExchangeError::REASONS,
+            CallbackError::REASONS,
+            KeyRefusal::REASONS,
+            KubernetesRefusal::REASONS,
+        ];
         let all: Vec<&Reason> = below.into_iter().flatten().chain(Refusal::REASONS).copied().collect();
         let names: BTreeSet<&str> = all.iter().map(|r| r.name).collect();
         assert_eq!(names.len(), all.len(), "two entries share a name");
@@ -369,7 +381,7 @@ mod tests {
             );
             assert!(!reason.summary.is_empty() && !reason.remedy.is_empty(), "{}", reason.name);
         }
-        // One line per variant of the enum in `reason()`: as many as there are entries, less the nested ones.
+        // One line per variant of the enum in `reason()`: as many as there are entries; those of others have no `&`.
         let source = include_str!("refusal.rs");
         let arms = source.lines().filter(|l| l.trim_start().starts_with("Refusal::") && l.contains("=> &")).count();
         assert_eq!(arms, Refusal::REASONS.len());

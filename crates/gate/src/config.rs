@@ -168,6 +168,8 @@ pub struct ClaimsConfig {
 pub struct AuthenticatorConfig {
     /// Whoever presents no credential is `anonymous`. Only `true` may be said, and only last in a route's `accept`.
     pub none: Option<bool>,
+    /// Static keys: a file with a line `KEY-ID:SHA256-HEX` for each.
+    pub keys_file: Option<PathBuf>,
 }
 
 /// `[clients.NAME]`: how we ourselves authenticate to an issuer. At most one of `secret`, `certificate` and

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use gangplank_authn::static_keys::KeyRefusal;
 use gangplank_authn::{Authenticator as _, BearerAuthenticator, Chain, Credentials, Outcome};
 use gangplank_jose::{Reason, TokenRefusal, UnixTime};
 use gangplank_oauth::{CallbackError, ExchangeError};
@@ -69,6 +70,7 @@ pub fn reasons() -> impl Iterator<Item = &'static Reason> {
         gangplank_authn::Refusal::REASONS,
         gangplank_authn::kubernetes::KubernetesRefusal::REASONS,
         crate::TokenReviewRefusal::REASONS,
+        KeyRefusal::REASONS,
         ExchangeError::REASONS,
         CallbackError::REASONS,
     ];

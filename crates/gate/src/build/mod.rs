@@ -4,6 +4,7 @@
 mod authenticators;
 mod clients;
 mod issuers;
+mod local;
 mod routes;
 mod server;
 mod upstreams;
@@ -62,7 +63,7 @@ impl Gate {
         let rule_groups =
             || RuleGroups::new(config.routes.iter().flat_map(|r| r.allow.iter().flat_map(|a| a.groups.clone())));
         let metrics = deps.shared.metrics();
-        let authenticators = authenticators::read(config, &mut errors);
+        let authenticators = authenticators::read(config, &deps, &mut errors);
         let mut chains = authenticators::Chains::new(&issuers, &authenticators);
         let routes = routes::read(config, &server.prefix, &mut chains, metrics, &mut errors);
 
@@ -155,6 +156,7 @@ impl Gate {
         files.extend(pairs.flat_map(|tls| [tls.cert.clone(), tls.key.clone()]));
         files.extend(config.issuers.values().filter_map(|i| i.ca_file.clone()));
         files.extend(config.routes.iter().filter_map(|r| r.upstream_ca_file.clone()));
+        files.extend(config.authenticators.values().flat_map(local::files));
         files.extend(config.pages.logo.clone());
         files.sort();
         files.dedup();

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use gangplank_authn::kubernetes::KubernetesRefusal;
+use gangplank_authn::static_keys::KeyRefusal;
 use gangplank_jose::{Reason, TokenRefusal};
 use gangplank_oauth::{CallbackError, ExchangeError};
 
@@ -61,6 +62,13 @@ the table before; what could not be decided is 503. 4xx is for what is no review
 
 ";
 
+const LOCAL: &str = "
+## Keys, passwords and client certificates
+
+The answer is 401, the same for each of them. What could not be decided (`password-queue-full`) is 503.
+
+";
+
 const PROVIDER: &str = "
 ## Exchanges with the provider
 
@@ -83,6 +91,8 @@ fn the_page_of_refusals_is_what_the_catalogue_says() {
     plain(&mut page, KubernetesRefusal::REASONS.iter());
     page.push_str(REVIEW);
     plain(&mut page, TokenReviewRefusal::REASONS.iter());
+    page.push_str(LOCAL);
+    plain(&mut page, KeyRefusal::REASONS.iter());
     page.push_str(PROVIDER);
     plain(&mut page, ExchangeError::REASONS.iter().chain(CallbackError::REASONS));
 
