@@ -69,6 +69,7 @@ pub fn reasons() -> impl Iterator<Item = &'static Reason> {
         TokenRefusal::REASONS,
         gangplank_authn::Refusal::REASONS,
         gangplank_authn::kubernetes::KubernetesRefusal::REASONS,
+        gangplank_authn::token_review::ClusterRefusal::REASONS,
         crate::TokenReviewRefusal::REASONS,
         KeyRefusal::REASONS,
         ExchangeError::REASONS,

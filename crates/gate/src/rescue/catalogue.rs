@@ -7,6 +7,7 @@ use std::path::Path;
 
 use gangplank_authn::kubernetes::KubernetesRefusal;
 use gangplank_authn::static_keys::KeyRefusal;
+use gangplank_authn::token_review::ClusterRefusal;
 use gangplank_jose::{Reason, TokenRefusal};
 use gangplank_oauth::{CallbackError, ExchangeError};
 
@@ -54,11 +55,18 @@ The answer is 401; what could not be decided (`kubernetes-distributed-claim-unav
 
 ";
 
+const CLUSTER: &str = "
+## Tokens that a cluster vouches for
+
+The answer is 401 for what the cluster said of a token, and 503 where it could not be asked.
+
+";
+
 const REVIEW: &str = "
 ## Token reviews
 
 For the webhook (`gangplank token-review`). A bad token is HTTP 200 and `authenticated: false`, for these reasons and for those of
-the table before; what could not be decided is 503. 4xx is for what is no review.
+the tables before; what could not be decided is 503. 4xx is for what is no review.
 
 ";
 
@@ -89,6 +97,8 @@ fn the_page_of_refusals_is_what_the_catalogue_says() {
     plain(&mut page, TokenRefusal::REASONS.iter().chain(gangplank_authn::Refusal::REASONS));
     page.push_str(KUBERNETES);
     plain(&mut page, KubernetesRefusal::REASONS.iter());
+    page.push_str(CLUSTER);
+    plain(&mut page, ClusterRefusal::REASONS.iter());
     page.push_str(REVIEW);
     plain(&mut page, TokenReviewRefusal::REASONS.iter());
     page.push_str(LOCAL);
