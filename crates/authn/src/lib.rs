@@ -24,6 +24,7 @@ mod generation;
 mod identity;
 mod issuer;
 mod jwks;
+pub mod kubeconfig;
 pub mod kubernetes;
 mod layer;
 mod mapping;

@@ -20,7 +20,7 @@ pub enum OwnCredential {
 
 impl OwnCredential {
     /// The `Authorization` header, if there is one. The error says why there is none.
-    pub(super) fn authorization(&self) -> Result<Option<HeaderValue>, String> {
+    pub(crate) fn authorization(&self) -> Result<Option<HeaderValue>, String> {
         let token = match self {
             OwnCredential::Certificate => return Ok(None),
             OwnCredential::Token(token) => token.clone(),
