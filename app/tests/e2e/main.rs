@@ -14,5 +14,6 @@ mod keys;
 mod process;
 mod serve;
 mod session;
+mod tenant_guide;
 mod token_review;
 mod why;
