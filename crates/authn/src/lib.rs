@@ -26,6 +26,7 @@ mod generation;
 mod identity;
 mod issuer;
 mod jwks;
+pub mod kubeconfig;
 pub mod kubernetes;
 mod layer;
 mod mapping;

@@ -9,6 +9,7 @@ use crate::IssuerRefusal;
 use crate::basic::PasswordRefusal;
 use crate::kubernetes::KubernetesRefusal;
 use crate::static_keys::KeyRefusal;
+use crate::token_review::ClusterRefusal;
 
 /// A refusal of this crate, or of the verifier below it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -39,6 +40,9 @@ pub enum Refusal {
         /// What is wrong with it.
         problem: &'static str,
     },
+    /// A cluster's word on a token, or that there is none.
+    #[error(transparent)]
+    Cluster(#[from] ClusterRefusal),
     /// None of the claims that can name the caller is there.
     #[error("none of {wanted} is in the token")]
     ClaimMissing {
@@ -307,6 +311,7 @@ impl Refusal {
             Refusal::AuthorizationRepeated { .. } => &AUTHORIZATION_REPEATED,
             Refusal::AuthorizedPartyMismatch { .. } => &AUTHORIZED_PARTY_MISMATCH,
             Refusal::BearerMalformed { .. } => &BEARER_MALFORMED,
+            Refusal::Cluster(cluster) => cluster.reason(),
             Refusal::ClaimMissing { .. } => &CLAIM_MISSING,
             Refusal::ClaimUnusable { .. } => &CLAIM_UNUSABLE,
             Refusal::CredentialUnknown { .. } => &CREDENTIAL_UNKNOWN,

@@ -66,6 +66,7 @@ pub fn reasons() -> impl Iterator<Item = &'static Reason> {
         Refusal::REASONS,
         SignInRefusal::REASONS,
         TokenRefusal::REASONS,
+        crate::TokenReviewRefusal::REASONS,
         ExchangeError::REASONS,
         CallbackError::REASONS,
     ];

@@ -8,12 +8,14 @@ use std::path::Path;
 use gangplank_authn::basic::PasswordRefusal;
 use gangplank_authn::kubernetes::KubernetesRefusal;
 use gangplank_authn::static_keys::KeyRefusal;
+use gangplank_authn::token_review::ClusterRefusal;
 use gangplank_jose::{Reason, TokenRefusal};
 use gangplank_oauth::{CallbackError, ExchangeError};
 
 use super::tests::samples;
 use super::*;
 use crate::sign_in::SignInRefusal;
+use crate::token_review::TokenReviewRefusal;
 
 const OPENING: &str = "\
 # Refusals
@@ -54,6 +56,21 @@ The answer is 401; what could not be decided (`kubernetes-distributed-claim-unav
 
 ";
 
+const CLUSTER: &str = "
+## Tokens that a cluster vouches for
+
+The answer is 401 for what the cluster said of a token, and 503 where it could not be asked.
+
+";
+
+const REVIEW: &str = "
+## Token reviews
+
+For the webhook (`gangplank token-review`). A bad token is HTTP 200 and `authenticated: false`, for these reasons and for those of
+the tables before; what could not be decided is 503. 4xx is for what is no review.
+
+";
+
 const LOCAL: &str = "
 ## Keys, passwords and client certificates
 
@@ -82,6 +99,10 @@ fn the_page_of_refusals_is_what_the_catalogue_says() {
     plain(&mut page, TokenRefusal::REASONS.iter().chain(own));
     page.push_str(KUBERNETES);
     plain(&mut page, KubernetesRefusal::REASONS.iter());
+    page.push_str(CLUSTER);
+    plain(&mut page, ClusterRefusal::REASONS.iter());
+    page.push_str(REVIEW);
+    plain(&mut page, TokenReviewRefusal::REASONS.iter());
     page.push_str(LOCAL);
     plain(&mut page, KeyRefusal::REASONS.iter().chain(PasswordRefusal::REASONS));
     page.push_str(PROVIDER);
