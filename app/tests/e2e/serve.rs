@@ -5,6 +5,8 @@ use gangplank_idp::DevCa;
 use gangplank_net::{HttpClient, Roots, SystemClock};
 use gangplank_oauth::{Budget, Clock, Transport};
 use http::StatusCode;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
 
 use crate::browser::call;
 use crate::process::{Process, Scratch, gangplank};
@@ -84,6 +86,33 @@ async fn a_changed_file_takes_over_and_a_wrong_one_does_not() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_request_in_flight_is_answered_after_the_signal_to_end() {
+    let upstream = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = upstream.local_addr().expect("an address");
+    let mut served = serve("serve-in-flight", &GOOD.replace("127.0.0.1:1", &address.to_string()));
+    let gate = served.url.trim_start_matches("http://").to_owned();
+    let url = format!("{}/open", served.url);
+    let request = tokio::spawn(async move { call(&url, &[("host", "gate.test")]).await });
+    // It has reached the upstream, which takes its time.
+    let (mut asked, _) = upstream.accept().await.expect("the gate");
+    let mut head = Vec::new();
+    while !head.windows(4).any(|end| end == b"\r\n\r\n") {
+        assert!(asked.read_buf(&mut head).await.expect("a request") > 0);
+    }
+    served.process.signal("TERM");
+    while TcpStream::connect(&gate).await.is_ok() {
+        tokio::task::yield_now().await;
+    }
+    assert!(!request.is_finished());
+    asked.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 8\r\n\r\nfinished").await.expect("the gate still listens");
+    let page = request.await.expect("an answer");
+    assert_eq!((page.status, page.text.as_str()), (StatusCode::OK, "finished"));
+    assert_eq!(served.process.wait().code(), Some(0));
+    let said = served.process.said.join("\n");
+    assert!(said.contains("finished=1 cut=0"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_renewed_certificate_is_shown_without_a_restart() {
     let scratch = Scratch::new("serve-tls");
     let [first, second] = [(); 2].map(|()| DevCa::generate(&["127.0.0.1"], SystemClock.now()).expect("a certificate"));
@@ -156,7 +185,7 @@ fn a_taken_address_and_a_wrong_file_have_their_own_status() {
 #[tokio::test(flavor = "multi_thread")]
 async fn decisions_leave_a_line_that_machines_read_and_no_credential_does() {
     let config = format!(
-        "{GOOD}[[routes]]\npath = '/closed'\nbearer = ['dev']\nallow.signed_in = true\nupstream = 'http://127.0.0.1:1'\n\
+        "{GOOD}[[routes]]\npath = '/closed'\naccept = ['dev']\nallow.signed_in = true\nupstream = 'http://127.0.0.1:1'\n\
         [issuers.dev]\nurl = 'http://127.0.0.1:1'\naudiences = ['a']\n[log]\nformat = 'json'\nlevel = 'debug'\n"
     );
     let served = serve_json("serve-audit", &config);
@@ -214,7 +243,7 @@ entra = { tenant = "dca11c8d-0000-4000-8000-000000000001", authority = "http://1
 audiences = ["x"]
 [[routes]]
 path = "/closed"
-bearer = ["down"]
+accept = ["down"]
 allow.signed_in = true
 upstream = "http://127.0.0.1:1"
 "#;

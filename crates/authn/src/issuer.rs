@@ -16,19 +16,20 @@ mod settings;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gangplank_jose::{Algorithm, Claims, KeySet, Purpose, Rules, TokenRefusal, UnixTime, Unverified, Verified};
+use gangplank_jose::{Algorithm, Claims, Purpose, Rules, TokenRefusal, UnixTime, Unverified, Verified};
 use gangplank_oauth::config::ConfigError;
-use gangplank_oauth::{Clock, IssuerUrl, Provider, Transport, random_unit};
+use gangplank_oauth::{Clock, IssuerUrl, Provider, Transport};
 use secrecy::SecretString;
 
-use self::checks::{check_authorized_party, check_nonce, may_be_the_keys};
+use self::checks::{check_authorized_party, check_nonce};
 pub use self::settings::{IssuerKind, IssuerSettings};
 use crate::entra::{Entra, is_entra};
-use crate::jwks::{JwksCache, JwksHealth, Origin, Refetched};
+use crate::generation::Basis;
+use crate::jwks::{JwksCache, JwksHealth, Origin};
 use crate::mapping::Mapping;
 use crate::refusal::fact;
 use crate::source::ProviderKeys;
-use crate::{Authenticated, Denial, Method, Outcome, Refusal, SignedIn, overage};
+use crate::{Authenticated, Denial, Method, Outcome, Refusal, SignedIn, SourceHealth, overage};
 
 /// One identity provider.
 pub struct Issuer {
@@ -48,7 +49,7 @@ impl Issuer {
         [Algorithm::RS256, Algorithm::PS256, Algorithm::ES256, Algorithm::ES384, Algorithm::EdDSA];
 
     /// How often keys and metadata are fetched ahead of need.
-    pub const REFRESH_EVERY: Duration = Duration::from_secs(3600);
+    pub const REFRESH_EVERY: Duration = JwksCache::REFRESH_EVERY;
 
     /// An issuer. It asks the provider nothing yet. Errors are at `issuers.NAME…`.
     pub fn new(
@@ -171,7 +172,7 @@ impl Issuer {
             Err(refusal) => Err(refusal.into()),
         };
         match judged {
-            Ok((authenticated, _)) => Outcome::Authenticated(authenticated),
+            Ok(authenticated) => Outcome::Authenticated(authenticated),
             Err(denial) => denial.into(),
         }
     }
@@ -186,54 +187,41 @@ impl Issuer {
         self.jwks.health()
     }
 
-    /// Changes whenever the key set does. What was verified under another generation should be verified again, since
-    /// its key may have been withdrawn.
-    pub fn keys_generation(&self) -> u64 {
-        self.jwks.generation()
+    /// The same for readiness and metrics.
+    pub fn source_health(&self) -> SourceHealth {
+        let health = self.health();
+        SourceHealth {
+            name: self.name().to_owned(),
+            ready: health.fetched_at.is_some(),
+            fetched_at: health.fetched_at,
+            last_error: health.last_error,
+        }
     }
 
     /// Keeps metadata and keys fresh, for ever: every hour, after a failure from 1 s doubling to 60 s. Spawn it once.
     pub async fn keep_fresh(self: Arc<Self>) {
-        // Taken over from a gate before this one, its keys may be fresh.
-        if let Some(fetched) = self.health().fetched_at {
-            let age = self.clock.now().since(fetched);
-            tokio::time::sleep(jittered(Self::REFRESH_EVERY.saturating_sub(age))).await;
-        }
-        let mut failures = 0_u32;
-        loop {
-            let pause = match self.jwks.refresh(self.clock.now()).await {
-                Ok(()) => {
-                    failures = 0;
-                    Self::REFRESH_EVERY
-                }
-                Err(_) => {
-                    failures = failures.saturating_add(1);
-                    Duration::from_secs(1 << (failures - 1).min(6)).min(Duration::from_secs(60))
-                }
-            };
-            tokio::time::sleep(jittered(pause)).await;
-        }
+        self.jwks.keep_fresh(&*self.clock).await
     }
 
-    /// The verdict on an access token, and the generation of the key set that it rests on. `parsed` is `token`.
+    /// The verdict on an access token. `parsed` is `token`.
     pub(crate) async fn judge_access_token(
         &self,
         token: &str,
         parsed: Unverified<'_>,
         now: UnixTime,
-    ) -> Result<(Authenticated, u64), Denial> {
+    ) -> Result<Authenticated, Denial> {
         if self.access_rules.audiences.is_empty() {
             return Err(Refusal::AudienceNoneConfigured { issuer: self.name().to_owned() }.into());
         }
-        let (verified, generation) = self.verify(token, parsed, &self.access_rules, now).await?;
+        let (verified, basis) = self.verify(token, parsed, &self.access_rules, now).await?;
         let claims = verified.get();
         self.check_tenant(claims)?;
         if self.entra.is_some() && claims.str("azp").is_none() && claims.str("appid").is_none() {
             return Err(Refusal::TokenNotForAccess.into());
         }
         // As long as the verifier itself would accept it.
-        let expires = claims.expires().map(|at| at + self.access_rules.leeway);
-        Ok((Authenticated::new(self.mapping.identity(claims)?, Method::Bearer, expires), generation))
+        let expires = claims.expires().map(|at| at + self.access_rules.leeway.expiry);
+        Ok(Authenticated::resting_on(basis, self.mapping.identity(claims)?, Method::Bearer, expires))
     }
 
     /// Verifies with the keys at hand, and with newer ones if those may be the reason that it fails.
@@ -243,32 +231,9 @@ impl Issuer {
         parsed: Unverified<'_>,
         rules: &Rules,
         now: UnixTime,
-    ) -> Result<(Verified<Claims>, u64), Denial> {
-        let held = self.jwks.current(now);
-        let none = KeySet::default();
-        let (keys, generation) = held.as_ref().map_or((&none, 0), |held| (&held.keys, held.generation));
-        let refusal = match parsed.verify(keys, rules, now) {
-            Ok(verified) => return Ok((verified, generation)),
-            Err(refusal) if may_be_the_keys(&refusal) => refusal,
-            Err(refusal) => return Err(refusal.into()),
-        };
+    ) -> Result<(Verified<Claims>, Basis), Denial> {
         let origin = if rules.purpose == Purpose::IdToken { Origin::Provider } else { Origin::Presented };
-        match self.jwks.refetch(held.as_ref(), origin, now).await {
-            Refetched::Newer(newer) => {
-                Ok((Unverified::parse(token)?.verify(&newer.keys, rules, now)?, newer.generation))
-            }
-            Refetched::Same if held.is_some() => Err(refusal.into()),
-            // The key is known, and the signature is not its: that needs no provider.
-            Refetched::Failed(_) if held.is_some() && !matches!(refusal, TokenRefusal::KeyUnknown { .. }) => {
-                Err(refusal.into())
-            }
-            Refetched::Same => Err(self.no_keys("the key set is older than a day")),
-            Refetched::Failed(cause) => Err(self.no_keys(&cause)),
-        }
-    }
-
-    fn no_keys(&self, cause: &str) -> Denial {
-        Denial::Unavailable(Refusal::KeysUnavailable { issuer: self.name().to_owned(), cause: fact(cause) })
+        self.jwks.verify(token, parsed, rules, origin, now).await
     }
 
     fn check_tenant(&self, claims: &Claims) -> Result<(), Refusal> {
@@ -291,11 +256,6 @@ fn issuer_url(key: String, text: &str) -> Result<IssuerUrl, Vec<ConfigError>> {
         let help = "give it exactly as the provider's metadata spell `issuer`";
         vec![ConfigError::new(key, format!("\"{text}\": {e}"), help)]
     })
-}
-
-/// A tenth more or less, so that many replicas don't ask in the same second.
-fn jittered(pause: Duration) -> Duration {
-    pause.mul_f64(0.9 + 0.2 * random_unit())
 }
 
 #[cfg(test)]

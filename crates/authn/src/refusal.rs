@@ -5,6 +5,8 @@
 
 use gangplank_jose::{Excerpt, Fault, Reason, TokenRefusal};
 
+use crate::kubernetes::KubernetesRefusal;
+
 /// A refusal of this crate, or of the verifier below it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
@@ -48,6 +50,12 @@ pub enum Refusal {
         /// What is wrong with it.
         problem: &'static str,
     },
+    /// Several authenticators were asked, and none knows the credential.
+    #[error("nobody knows the credential: {tried}")]
+    CredentialUnknown {
+        /// What each of them said.
+        tried: String,
+    },
     /// The random generator or the cipher failed.
     #[error("sealing failed: {what}")]
     CryptoFailed {
@@ -74,6 +82,9 @@ pub enum Refusal {
         /// What would have been accepted.
         accepted: String,
     },
+    /// An entry of the API server's configuration refused the token, or none of them knows it.
+    #[error(transparent)]
+    Kubernetes(#[from] KubernetesRefusal),
     /// There are no keys to verify with.
     #[error("no keys of issuer {issuer}: {cause}")]
     KeysUnavailable {
@@ -198,8 +209,11 @@ reasons! {
         "The token lacks a claim that is needed to name the caller.",
         "Let the provider emit it (Entra ID: optional claims), or set issuers.NAME.claims to one that it emits.";
     CLAIM_UNUSABLE = "claim-unusable", Token,
-        "A claim has the wrong type, is empty or too long, or holds control characters.",
+        "A claim has the wrong type, is empty or too long, or holds control or invisible characters.",
         "Correct what the provider emits, or choose another claim under issuers.NAME.claims.";
+    CREDENTIAL_UNKNOWN = "credential-unknown", Caller,
+        "None of the authenticators that were asked knows the credential.",
+        "Send a credential of one of them; `gangplank token verify` says what each of them makes of a token.";
     CRYPTO_FAILED = "crypto-failed", Us,
         "The random generator or the cipher failed.",
         "Restart the process and report this with its log; the machine may be out of memory.";
@@ -267,10 +281,12 @@ impl Refusal {
             Refusal::BearerMalformed { .. } => &BEARER_MALFORMED,
             Refusal::ClaimMissing { .. } => &CLAIM_MISSING,
             Refusal::ClaimUnusable { .. } => &CLAIM_UNUSABLE,
+            Refusal::CredentialUnknown { .. } => &CREDENTIAL_UNKNOWN,
             Refusal::CryptoFailed { .. } => &CRYPTO_FAILED,
             Refusal::GraphUnavailable { .. } => &GRAPH_UNAVAILABLE,
             Refusal::GroupsOverageUnresolved { .. } => &GROUPS_OVERAGE_UNRESOLVED,
             Refusal::IssuerUnknown { .. } => &ISSUER_UNKNOWN,
+            Refusal::Kubernetes(kubernetes) => kubernetes.reason(),
             Refusal::KeysUnavailable { .. } => &KEYS_UNAVAILABLE,
             Refusal::NameReserved { .. } => &NAME_RESERVED,
             Refusal::NonceMismatch { .. } => &NONCE_MISMATCH,
@@ -320,6 +336,12 @@ impl From<TokenRefusal> for Denial {
     }
 }
 
+impl From<KubernetesRefusal> for Denial {
+    fn from(refusal: KubernetesRefusal) -> Self {
+        Denial::Rejected(Refusal::Kubernetes(refusal))
+    }
+}
+
 /// What a stranger wrote, made fit for a log: bounded and without anything that could forge a line.
 pub(crate) fn fact(text: &str) -> String {
     Excerpt::of(text).to_string()
@@ -335,7 +357,7 @@ mod tests {
 
     #[test]
     fn the_table_is_complete_and_its_names_are_unique() {
-        let below = [TokenRefusal::REASONS, ExchangeError::REASONS, CallbackError::REASONS];
+        let below = [TokenRefusal::REASONS, ExchangeError::REASONS, CallbackError::REASONS, KubernetesRefusal::REASONS];
         let all: Vec<&Reason> = below.into_iter().flatten().chain(Refusal::REASONS).copied().collect();
         let names: BTreeSet<&str> = all.iter().map(|r| r.name).collect();
         assert_eq!(names.len(), all.len(), "two entries share a name");
@@ -347,7 +369,7 @@ mod tests {
             );
             assert!(!reason.summary.is_empty() && !reason.remedy.is_empty(), "{}", reason.name);
         }
-        // One line per variant of the enum in `reason()`: as many as there are entries, less `Token`.
+        // One line per variant of the enum in `reason()`: as many as there are entries, less the nested ones.
         let source = include_str!("refusal.rs");
         let arms = source.lines().filter(|l| l.trim_start().starts_with("Refusal::") && l.contains("=> &")).count();
         assert_eq!(arms, Refusal::REASONS.len());

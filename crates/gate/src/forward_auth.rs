@@ -22,7 +22,8 @@ use crate::config::Dialect;
 use crate::context::Arrival;
 use crate::decision::Decided;
 use crate::forwarded::{Original, host_of};
-use crate::route::{RequestPath, RouteId};
+use crate::request_path::RequestPath;
+use crate::route::RouteId;
 use crate::stack::Gate;
 use crate::{Body, Refusal, headers};
 
@@ -35,7 +36,7 @@ pub(crate) struct Check {
 
 impl Gate {
     /// Finds the route a check is about. `rest` is what follows `/auth` in its path.
-    pub(crate) fn check_for(&self, arrival: &Arrival, headers: &HeaderMap, rest: &str) -> Result<Check, Refusal> {
+    pub(crate) fn check_for(&self, arrival: &Arrival<'_>, headers: &HeaderMap, rest: &str) -> Result<Check, Refusal> {
         let context = &arrival.context;
         let ambiguous = |problem| Refusal::ForwardAuthAmbiguous { peer: arrival.peer.to_string(), problem };
         if !rest.is_empty() {

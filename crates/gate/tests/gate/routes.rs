@@ -80,7 +80,7 @@ async fn several_clients_make_a_choice() {
 #[tokio::test]
 async fn where_several_issuers_are_accepted_it_is_told_which_one_vouched() {
     let partner = "\n[issuers.partner]\nurl = \"https://partner.test\"\naudiences = [\"api://podinfo\"]\n";
-    let both = demo("/both", "bearer = [\"corp\", \"partner\"]\nname = \"both\"");
+    let both = demo("/both", "accept = [\"corp\", \"partner\"]\nname = \"both\"");
     let world = World::new(&(head("") + partner + &demo("/", "name = \"one\"") + &both));
     let alice = world.sign_in(APP, "alice").await;
     for (route, issuer) in [("one", None), ("both", Some("corp"))] {
@@ -130,7 +130,7 @@ async fn a_bad_bearer_never_falls_back_to_the_cookie() {
 
 #[tokio::test]
 async fn a_bearer_token_on_a_route_without_bearer_is_refused_unless_it_is_the_upstreams() {
-    let none = "bearer = []\nupstream = \"http://127.0.0.1:9\"\n";
+    let none = "accept = []\nupstream = \"http://127.0.0.1:9\"\n";
     for (pass, expected) in [("", StatusCode::UNAUTHORIZED), ("pass.authorization = true", StatusCode::BAD_GATEWAY)] {
         let world = World::new(&(head("") + &demo("/", &format!("{none}{pass}"))));
         let alice = world.sign_in(APP, "alice").await;
@@ -275,7 +275,7 @@ async fn metrics_count_by_route_and_answer() {
     world.get(&url, &[cookie(&alice)]).await;
     world.get(&url, &[]).await;
     world.get(&format!("{APP}/oauth2/javascript"), &[]).await;
-    let scrape = world.gate.operations(&request("GET", "http://127.0.0.1:9090/metrics", &[]));
+    let scrape = world.gate.operations(&request("GET", "http://127.0.0.1:9090/metrics", &[]), &peer_of("192.0.2.9"));
     let text = Answer::read(scrape).await.body;
     for line in [
         r#"gangplank_requests_total{route="app",answer="allowed",method="session"} 2"#,
@@ -290,7 +290,10 @@ async fn metrics_count_by_route_and_answer() {
     }
     assert!(!text.contains("script"), "nothing a caller sends becomes a label");
     for path in ["/", "/oauth2/auth", "/metrics/"] {
-        let answer = Answer::read(world.gate.operations(&request("GET", &format!("http://h{path}"), &[]))).await;
+        let answer = Answer::read(
+            world.gate.operations(&request("GET", &format!("http://h{path}"), &[]), &peer_of("192.0.2.9")),
+        )
+        .await;
         assert_eq!(answer.status, StatusCode::NOT_FOUND);
     }
     assert_eq!(world.get(&format!("{APP}/metrics"), &[]).await.status, StatusCode::NOT_FOUND);
