@@ -78,11 +78,14 @@ pub struct AuthenticationConfiguration {
 }
 
 impl AuthenticationConfiguration {
+    /// How many mistakes are reported at once: whoever has more has another kind of file.
+    pub const MAX_ERRORS: usize = 100;
+
     /// Reads a file. `disallowed` are issuers that it may not name: those of the API server's own service account
     /// tokens, if this process knows them.
     ///
     /// # Errors
-    /// All mistakes of the file.
+    /// All mistakes of the file, the first [`MAX_ERRORS`](Self::MAX_ERRORS) of them.
     pub fn parse(bytes: &[u8], disallowed: &[String]) -> Result<Self, Vec<FieldError>> {
         let tree = document::parse(bytes)
             .map_err(|problem| vec![FieldError::new(&Path::default(), FieldErrorKind::Unreadable, problem)])?;
@@ -96,6 +99,7 @@ impl AuthenticationConfiguration {
         };
         let more: Vec<FieldError> = more.into_iter().filter(new).collect();
         errors.extend(more);
+        errors.truncate(Self::MAX_ERRORS);
         if errors.is_empty() { Ok(Self { jwt, anonymous, hash: hash(bytes) }) } else { Err(errors) }
     }
 
