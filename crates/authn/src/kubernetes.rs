@@ -70,6 +70,21 @@ pub use self::refusal::KubernetesRefusal;
 pub use self::rules::ReservedNames;
 
 /// A file that was read, found good and compiled.
+///
+/// ```
+/// use gangplank_authn::kubernetes::AuthenticationConfiguration;
+///
+/// let file = "
+/// apiVersion: apiserver.config.k8s.io/v1
+/// kind: AuthenticationConfiguration
+/// jwt:
+/// - issuer: {url: 'https://login.example.com', audiences: [kubernetes]}
+///   claimMappings: {username: {claim: sub}}
+/// ";
+/// let mistakes = AuthenticationConfiguration::parse(file.as_bytes(), &[]).unwrap_err();
+/// assert_eq!(mistakes[0].path, "jwt[0].claimMappings.username.prefix");
+/// assert!(mistakes[0].to_string().contains("Required value"));
+/// ```
 #[derive(Clone, Debug)]
 pub struct AuthenticationConfiguration {
     jwt: Vec<JwtRules>,

@@ -44,7 +44,8 @@ pub struct KubernetesAuthenticator {
 
 impl KubernetesAuthenticator {
     /// An authenticator called `name`. No issuer is asked yet. From `before`, which it is to replace, it takes over the keys
-    /// of each issuer whose `url`, `discoveryURL` and `certificateAuthority` are as they were, whatever else changed.
+    /// of each issuer whose `url`, `discoveryURL` and `certificateAuthority` are as they were, whatever else changed. Stop the
+    /// work of `before` ([`keep_fresh`](Authenticator::keep_fresh)) when this one's begins.
     ///
     /// # Errors
     /// An entry's `certificateAuthority` is of no use.
