@@ -9,7 +9,7 @@ use gangplank_oauth::{BoxFuture, Clock, Transport};
 
 use super::AuthenticationConfiguration;
 use super::distributed::GroupsElsewhere;
-use super::entry::{Entry, Policy};
+use super::entry::{Embedding, Entry, Policy};
 use super::keys::IssuerKeys;
 use super::peek;
 use super::refusal::KubernetesRefusal;
@@ -104,8 +104,8 @@ impl KubernetesAuthenticator {
             // One of ours, and not even well-formed.
             (Some(_), Err(refusal)) => Outcome::Rejected(refusal.into()),
             (Some(entry), Ok(parsed)) => {
-                let embedding = (self.name.as_str(), &self.policy, self.groups.as_deref());
-                match entry.judge(token, parsed, embedding, now).await {
+                let embedding = Embedding { name: &self.name, policy: &self.policy, groups: self.groups.as_deref() };
+                match entry.judge(token, parsed, &embedding, now).await {
                     Ok(authenticated) => Outcome::Authenticated(authenticated),
                     Err(denial) => denial.into(),
                 }
