@@ -209,7 +209,7 @@ reasons! {
         "The token lacks a claim that is needed to name the caller.",
         "Let the provider emit it (Entra ID: optional claims), or set issuers.NAME.claims to one that it emits.";
     CLAIM_UNUSABLE = "claim-unusable", Token,
-        "A claim has the wrong type, is empty or too long, or holds control characters.",
+        "A claim has the wrong type, is empty or too long, or holds control or invisible characters.",
         "Correct what the provider emits, or choose another claim under issuers.NAME.claims.";
     CREDENTIAL_UNKNOWN = "credential-unknown", Caller,
         "None of the authenticators that were asked knows the credential.",
