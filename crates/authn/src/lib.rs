@@ -35,6 +35,8 @@ mod signed_in;
 mod source;
 #[cfg(test)]
 mod testing;
+pub mod token_review;
+mod user_info;
 
 pub use anonymous::Anonymous;
 pub use authenticator::{Authenticator, Credentials, NotMine, Outcome, SourceHealth};
@@ -50,3 +52,4 @@ pub use mapping::ClaimNames;
 pub use refusal::{Denial, Refusal};
 pub use remembering::Remembering;
 pub use signed_in::SignedIn;
+pub use user_info::UserInfo;
