@@ -10,9 +10,9 @@ use super::distributed::{self, Fetch, GroupsElsewhere, Place};
 use super::keys::IssuerKeys;
 use super::refusal::KubernetesRefusal;
 use super::rules::ReservedNames;
-use super::user::{Seen, User};
+use super::user::Seen;
 use crate::jwks::Origin;
-use crate::{Authenticated, Denial, Identity, Method};
+use crate::{Authenticated, Denial, Identity, Method, UserInfo};
 
 const GOOGLE: &str = "https://accounts.google.com";
 /// How Google's tokens sometimes spell it.
@@ -127,17 +127,11 @@ impl Entry {
 }
 
 /// Exactly the user that the file makes of the token: nothing else of the claims names the caller.
-fn identity(authenticator: &str, claims: &Claims, user: User) -> Identity {
+fn identity(authenticator: &str, claims: &Claims, user: UserInfo) -> Identity {
     let text = |value: Option<&str>| value.unwrap_or_default().to_owned();
     Identity {
-        issuer: authenticator.to_owned(),
         issuer_url: text(claims.issuer()),
         subject: text(claims.subject()),
-        username: user.username,
-        groups: user.groups,
-        uid: Some(user.uid).filter(|uid| !uid.is_empty()),
-        audiences: claims.audiences().to_vec(),
-        extra: user.extra,
-        ..Identity::default()
+        ..user.into_identity(authenticator, claims.audiences().to_vec())
     }
 }
