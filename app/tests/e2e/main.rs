@@ -11,6 +11,7 @@ mod docs;
 mod hostile;
 mod idp;
 mod keys;
+mod library;
 mod process;
 mod serve;
 mod session;
