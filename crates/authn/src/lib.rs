@@ -23,6 +23,8 @@ mod generation;
 mod identity;
 mod issuer;
 mod jwks;
+pub mod kubernetes;
+mod layer;
 mod mapping;
 mod overage;
 mod refusal;
@@ -33,6 +35,8 @@ mod signed_in;
 mod source;
 #[cfg(test)]
 mod testing;
+pub mod token_review;
+mod user_info;
 
 pub use anonymous::Anonymous;
 pub use authenticator::{Authenticator, Credentials, NotMine, Outcome, SourceHealth};
@@ -43,7 +47,9 @@ pub use generation::Generation;
 pub use identity::{Authenticated, Identity, Method};
 pub use issuer::{ClaimRules, Issuer, IssuerKind, IssuerRefusal, IssuerSettings, KeysFrom, RequiredClaim, Tenants};
 pub use jwks::JwksHealth;
+pub use layer::{AuthenticationLayer, AuthenticationService, Denied, PeerCertificates};
 pub use mapping::{ClaimName, ClaimNames};
 pub use refusal::{Denial, Refusal};
 pub use remembering::Remembering;
 pub use signed_in::SignedIn;
+pub use user_info::UserInfo;

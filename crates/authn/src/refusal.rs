@@ -5,6 +5,8 @@
 
 use gangplank_jose::{Excerpt, Fault, Reason, TokenRefusal};
 
+use crate::kubernetes::KubernetesRefusal;
+
 /// A refusal of this crate, or of the verifier below it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
@@ -83,6 +85,9 @@ pub enum Refusal {
         /// What would have been accepted.
         accepted: String,
     },
+    /// An entry of the API server's configuration refused the token, or none of them knows it.
+    #[error(transparent)]
+    Kubernetes(#[from] KubernetesRefusal),
     /// There are no keys to verify with.
     #[error("no keys of issuer {issuer}: {cause}")]
     KeysUnavailable {
@@ -296,6 +301,7 @@ impl Refusal {
             Refusal::GroupsOverageUnresolved { .. } => &GROUPS_OVERAGE_UNRESOLVED,
             Refusal::Issuer(refusal) => refusal.reason(),
             Refusal::IssuerUnknown { .. } => &ISSUER_UNKNOWN,
+            Refusal::Kubernetes(kubernetes) => kubernetes.reason(),
             Refusal::KeysUnavailable { .. } => &KEYS_UNAVAILABLE,
             Refusal::NameReserved { .. } => &NAME_RESERVED,
             Refusal::NonceMismatch { .. } => &NONCE_MISMATCH,
@@ -352,6 +358,12 @@ impl From<TokenRefusal> for Denial {
     }
 }
 
+impl From<KubernetesRefusal> for Denial {
+    fn from(refusal: KubernetesRefusal) -> Self {
+        Denial::Rejected(Refusal::Kubernetes(refusal))
+    }
+}
+
 /// What a stranger wrote, made fit for a log: bounded and without anything that could forge a line.
 pub(crate) fn fact(text: &str) -> String {
     Excerpt::of(text).to_string()
@@ -368,7 +380,7 @@ mod tests {
     #[test]
     fn the_table_is_complete_and_its_names_are_unique() {
         let below = [TokenRefusal::REASONS, ExchangeError::REASONS, CallbackError::REASONS];
-        let own = [crate::IssuerRefusal::REASONS, Refusal::REASONS];
+        let own = [crate::IssuerRefusal::REASONS, KubernetesRefusal::REASONS, Refusal::REASONS];
         let all: Vec<&Reason> = below.into_iter().chain(own).flatten().copied().collect();
         let names: BTreeSet<&str> = all.iter().map(|r| r.name).collect();
         assert_eq!(names.len(), all.len(), "two entries share a name");
@@ -380,7 +392,7 @@ mod tests {
             );
             assert!(!reason.summary.is_empty() && !reason.remedy.is_empty(), "{}", reason.name);
         }
-        // One line per variant of the enum in `reason()`: as many as there are entries, less `Token`.
+        // One line per variant of the enum in `reason()`: as many as there are entries, less the nested ones.
         let source = include_str!("refusal.rs");
         let arms = source.lines().filter(|l| l.trim_start().starts_with("Refusal::") && l.contains("=> &")).count();
         assert_eq!(arms, Refusal::REASONS.len());

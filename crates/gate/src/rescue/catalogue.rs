@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
 
+use gangplank_authn::kubernetes::KubernetesRefusal;
 use gangplank_jose::{Reason, TokenRefusal};
 use gangplank_oauth::{CallbackError, ExchangeError};
 
@@ -17,7 +18,9 @@ const OPENING: &str = "\
 
 What the gate refuses, it says in two ways. **Outward** it gives a status and a request id, and never says why: whoever
 probes it learns nothing. **Inward**, in the log and in metrics, each refusal has a stable name, whose fault it is, the facts, and
-what to do. Search the log for the request id that a person or a program reports, and look the name up here.
+what to do. `gangplank explain REQUEST-ID` tells all of that for the request id that a person or a program reports: it asks the running
+process (on the same machine, if `gate.metrics_listen` is set) or, with `--log FILE`, searches its log. For a token at hand,
+`gangplank token verify --config gangplank.toml < token` says what each issuer and each route makes of it.
 
 At fault is the `caller` (the request, or the person), the `token` as it was issued, the identity `provider`, the `upstream`
 behind the gate, the `operator` (the configuration), or `us` (a defect of the gate). A 401 becomes a redirect to the sign-in for a browser on a page
@@ -42,6 +45,13 @@ be decided (`keys-unavailable`, `graph-unavailable`) is 503.
 
 ";
 
+const KUBERNETES: &str = "
+## Tokens judged by the API server's own file
+
+The answer is 401; what could not be decided (`kubernetes-distributed-claim-unavailable`) is 503.
+
+";
+
 const PROVIDER: &str = "
 ## Exchanges with the provider
 
@@ -60,6 +70,8 @@ fn the_page_of_refusals_is_what_the_catalogue_says() {
     with_answers(&mut page, SignInRefusal::REASONS);
     page.push_str(CREDENTIAL);
     plain(&mut page, TokenRefusal::REASONS.iter().chain(gangplank_authn::Refusal::REASONS));
+    page.push_str(KUBERNETES);
+    plain(&mut page, KubernetesRefusal::REASONS.iter());
     page.push_str(PROVIDER);
     plain(&mut page, ExchangeError::REASONS.iter().chain(CallbackError::REASONS));
 
