@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
 
+use gangplank_authn::IssuerRefusal;
 use gangplank_authn::kubernetes::KubernetesRefusal;
 use gangplank_jose::{Reason, TokenRefusal};
 use gangplank_oauth::{CallbackError, ExchangeError};
@@ -69,7 +70,8 @@ fn the_page_of_refusals_is_what_the_catalogue_says() {
     page.push_str(SIGN_IN);
     with_answers(&mut page, SignInRefusal::REASONS);
     page.push_str(CREDENTIAL);
-    plain(&mut page, TokenRefusal::REASONS.iter().chain(gangplank_authn::Refusal::REASONS));
+    let own = gangplank_authn::Refusal::REASONS.iter().chain(IssuerRefusal::REASONS);
+    plain(&mut page, TokenRefusal::REASONS.iter().chain(own));
     page.push_str(KUBERNETES);
     plain(&mut page, KubernetesRefusal::REASONS.iter());
     page.push_str(PROVIDER);
