@@ -94,6 +94,7 @@ pub use issuer::{ClaimRules, Issuer, IssuerKind, IssuerRefusal, IssuerSettings, 
 pub use jwks::JwksHealth;
 pub use layer::{AuthenticationLayer, AuthenticationService, Denied, PeerCertificates};
 pub use mapping::{ClaimName, ClaimNames};
+pub use overage::{GroupsBy, GroupsResolver, GroupsSettings};
 pub use refusal::{Denial, Refusal};
 pub use remembering::Remembering;
 pub use signed_in::SignedIn;
