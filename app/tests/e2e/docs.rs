@@ -229,7 +229,8 @@ fn the_reference_has_every_key_and_no_other() {
 fn used(value: &toml::Value, path: &str, keys: &mut BTreeSet<String>) {
     let join = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
     match value {
-        toml::Value::Table(table) if !table.contains_key("file") && !table.contains_key("env") => {
+        // A reference to a secret is a value, though it is spelt as a table.
+        toml::Value::Table(table) if !table.keys().all(|key| key == "file" || key == "env") => {
             for (key, value) in table {
                 let named = NAMED.contains(&path);
                 used(value, &join(if named { "NAME" } else { key }), keys);

@@ -7,6 +7,7 @@ use gangplank_jose::{Excerpt, Fault, Reason, TokenRefusal};
 
 use crate::basic::PasswordRefusal;
 use crate::static_keys::KeyRefusal;
+use crate::x509::CertificateRefusal;
 
 /// A refusal of this crate, or of the verifier below it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -37,6 +38,9 @@ pub enum Refusal {
         /// What is wrong with it.
         problem: &'static str,
     },
+    /// A client certificate was refused.
+    #[error(transparent)]
+    Certificate(#[from] CertificateRefusal),
     /// None of the claims that can name the caller is there.
     #[error("none of {wanted} is in the token")]
     ClaimMissing {
@@ -284,6 +288,7 @@ impl Refusal {
             Refusal::AuthorizationRepeated { .. } => &AUTHORIZATION_REPEATED,
             Refusal::AuthorizedPartyMismatch { .. } => &AUTHORIZED_PARTY_MISMATCH,
             Refusal::BearerMalformed { .. } => &BEARER_MALFORMED,
+            Refusal::Certificate(certificate) => certificate.reason(),
             Refusal::ClaimMissing { .. } => &CLAIM_MISSING,
             Refusal::ClaimUnusable { .. } => &CLAIM_UNUSABLE,
             Refusal::CredentialUnknown { .. } => &CREDENTIAL_UNKNOWN,
@@ -363,6 +368,7 @@ mod tests {
             CallbackError::REASONS,
             KeyRefusal::REASONS,
             PasswordRefusal::REASONS,
+            CertificateRefusal::REASONS,
         ];
         let all: Vec<&Reason> = below.into_iter().flatten().chain(Refusal::REASONS).copied().collect();
         let names: BTreeSet<&str> = all.iter().map(|r| r.name).collect();
