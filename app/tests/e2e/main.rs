@@ -14,4 +14,5 @@ mod keys;
 mod process;
 mod serve;
 mod session;
+mod tenant_guide;
 mod why;

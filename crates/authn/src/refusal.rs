@@ -6,6 +6,7 @@
 use gangplank_jose::{Excerpt, Fault, Reason, TokenRefusal};
 
 use crate::basic::PasswordRefusal;
+use crate::kubernetes::KubernetesRefusal;
 use crate::static_keys::KeyRefusal;
 use crate::x509::CertificateRefusal;
 
@@ -79,6 +80,9 @@ pub enum Refusal {
         /// Why they could not be got.
         cause: String,
     },
+    /// A rule of the issuer's own.
+    #[error(transparent)]
+    Issuer(#[from] crate::IssuerRefusal),
     /// A static key was refused.
     #[error(transparent)]
     Key(#[from] KeyRefusal),
@@ -90,6 +94,9 @@ pub enum Refusal {
         /// What would have been accepted.
         accepted: String,
     },
+    /// An entry of the API server's configuration refused the token, or none of them knows it.
+    #[error(transparent)]
+    Kubernetes(#[from] KubernetesRefusal),
     /// There are no keys to verify with.
     #[error("no keys of issuer {issuer}: {cause}")]
     KeysUnavailable {
@@ -183,6 +190,14 @@ pub enum Refusal {
         /// The configured tenant.
         expected: String,
     },
+    /// `iss` is that of a tenant that is not admitted, or no tenant's.
+    #[error("iss is {found:?}, admitted are {admitted}")]
+    TenantNotAdmitted {
+        /// `iss`.
+        found: String,
+        /// The configured tenants.
+        admitted: String,
+    },
     /// The verifier refused the token.
     #[error(transparent)]
     Token(#[from] TokenRefusal),
@@ -218,7 +233,7 @@ reasons! {
         "The token lacks a claim that is needed to name the caller.",
         "Let the provider emit it (Entra ID: optional claims), or set issuers.NAME.claims to one that it emits.";
     CLAIM_UNUSABLE = "claim-unusable", Token,
-        "A claim has the wrong type, is empty or too long, or holds control characters.",
+        "A claim has the wrong type, is empty or too long, or holds control or invisible characters.",
         "Correct what the provider emits, or choose another claim under issuers.NAME.claims.";
     CREDENTIAL_UNKNOWN = "credential-unknown", Caller,
         "None of the authenticators that were asked knows the credential.",
@@ -234,7 +249,7 @@ reasons! {
         "Let the client ask for the Graph scope User.Read (it is among the default scopes), or let Entra ID emit only the groups assigned to the application.";
     ISSUER_UNKNOWN = "issuer-unknown", Caller,
         "No issuer of this route has the token's `iss`.",
-        "Configure the issuer and name it in the route's `bearer`; an Entra v1 token comes from https://sts.windows.net/TENANT/ and needs an `entra` issuer of that tenant.";
+        "Configure the issuer and name it in the route's `accept`; an Entra v1 token comes from https://sts.windows.net/TENANT/ and needs an `entra` issuer of that tenant.";
     KEYS_UNAVAILABLE = "keys-unavailable", Provider,
         "The issuer's keys could not be fetched, or are too old to be trusted.",
         "Check that this process reaches the issuer's metadata and jwks_uri (proxy, DNS, ca_file).";
@@ -270,10 +285,13 @@ reasons! {
         "Name fewer groups in rules, drop pass.access_token or offline_access, whichever is the largest part.";
     TENANT_MISMATCH = "tenant-mismatch", Token,
         "The token is of another Entra tenant.",
-        "Sign in with an account of the configured tenant.";
+        "Sign in with an account of a configured tenant, or name its tenant under issuers.NAME.entra.";
+    TENANT_NOT_ADMITTED = "tenant-not-admitted", Token,
+        "The token is of an Entra tenant that is not admitted.",
+        "Sign in with an account of an admitted tenant, or add its id to issuers.NAME.entra.tenants; personal accounts are admitted by the id of their tenant only.";
     TOKEN_NOT_FOR_ACCESS = "token-not-for-access", Caller,
         "An ID token was sent where an access token belongs.",
-        "Send the access_token of the token response, asked for with a scope of this API.";
+        "Send the access_token of the token response, asked for with a scope of this API; where callers have nothing but an ID token, issuers.NAME.accept_id_tokens takes it.";
 }
 
 impl Refusal {
@@ -295,7 +313,9 @@ impl Refusal {
             Refusal::CryptoFailed { .. } => &CRYPTO_FAILED,
             Refusal::GraphUnavailable { .. } => &GRAPH_UNAVAILABLE,
             Refusal::GroupsOverageUnresolved { .. } => &GROUPS_OVERAGE_UNRESOLVED,
+            Refusal::Issuer(refusal) => refusal.reason(),
             Refusal::IssuerUnknown { .. } => &ISSUER_UNKNOWN,
+            Refusal::Kubernetes(kubernetes) => kubernetes.reason(),
             Refusal::Key(key) => key.reason(),
             Refusal::KeysUnavailable { .. } => &KEYS_UNAVAILABLE,
             Refusal::NameReserved { .. } => &NAME_RESERVED,
@@ -310,6 +330,7 @@ impl Refusal {
             Refusal::SessionTooLarge { .. } => &SESSION_TOO_LARGE,
             Refusal::Password(password) => password.reason(),
             Refusal::TenantMismatch { .. } => &TENANT_MISMATCH,
+            Refusal::TenantNotAdmitted { .. } => &TENANT_NOT_ADMITTED,
             Refusal::Token(token) => token.reason(),
             Refusal::TokenNotForAccess => &TOKEN_NOT_FOR_ACCESS,
         }
@@ -341,9 +362,21 @@ impl From<Refusal> for Denial {
     }
 }
 
+impl From<crate::IssuerRefusal> for Denial {
+    fn from(refusal: crate::IssuerRefusal) -> Self {
+        Denial::Rejected(Refusal::Issuer(refusal))
+    }
+}
+
 impl From<TokenRefusal> for Denial {
     fn from(refusal: TokenRefusal) -> Self {
         Denial::Rejected(Refusal::Token(refusal))
+    }
+}
+
+impl From<KubernetesRefusal> for Denial {
+    fn from(refusal: KubernetesRefusal) -> Self {
+        Denial::Rejected(Refusal::Kubernetes(refusal))
     }
 }
 
@@ -366,11 +399,13 @@ mod tests {
             TokenRefusal::REASONS,
             ExchangeError::REASONS,
             CallbackError::REASONS,
+            KubernetesRefusal::REASONS,
             KeyRefusal::REASONS,
             PasswordRefusal::REASONS,
             CertificateRefusal::REASONS,
         ];
-        let all: Vec<&Reason> = below.into_iter().flatten().chain(Refusal::REASONS).copied().collect();
+        let own = [crate::IssuerRefusal::REASONS, Refusal::REASONS];
+        let all: Vec<&Reason> = below.into_iter().chain(own).flatten().copied().collect();
         let names: BTreeSet<&str> = all.iter().map(|r| r.name).collect();
         assert_eq!(names.len(), all.len(), "two entries share a name");
         for reason in &all {
@@ -381,7 +416,7 @@ mod tests {
             );
             assert!(!reason.summary.is_empty() && !reason.remedy.is_empty(), "{}", reason.name);
         }
-        // One line per variant of the enum in `reason()`: as many as there are entries; those of others have no `&`.
+        // One line per variant of the enum in `reason()`: as many as there are entries, less the nested ones.
         let source = include_str!("refusal.rs");
         let arms = source.lines().filter(|l| l.trim_start().starts_with("Refusal::") && l.contains("=> &")).count();
         assert_eq!(arms, Refusal::REASONS.len());

@@ -37,8 +37,9 @@ use crate::health::{self, NotReady};
 use crate::hosts::Hosts;
 use crate::metrics::{Answer, By, RouteMetrics};
 use crate::pages::Pages;
+use crate::request_path::{RequestPath, lenient};
 use crate::rescue::Offer;
-use crate::route::{RequestPath, RouteId, Routes, lenient};
+use crate::route::{RouteId, Routes};
 
 use crate::shared::Shared;
 use crate::sign_in::SignIn;
@@ -234,6 +235,17 @@ impl Gate {
             tasks.spawn(work);
         }
         Background(tasks)
+    }
+
+    /// Asks every issuer for its metadata and keys, and says what came, or why nothing did.
+    pub async fn reach_issuers(&self) -> Vec<(String, Result<String, String>)> {
+        let mut all = Vec::new();
+        for issuer in &self.issuers {
+            let what = if issuer.provider().is_some() { "metadata, and " } else { "" };
+            let reached = issuer.fetch().await.map(|keys| format!("{what}{keys} keys"));
+            all.push((issuer.name().to_owned(), reached));
+        }
+        all
     }
 
     /// What some route needs and was never reached or read. Empty: it can do its work.

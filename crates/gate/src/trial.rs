@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use gangplank_authn::basic::PasswordRefusal;
+use gangplank_authn::kubernetes::KubernetesRefusal;
 use gangplank_authn::static_keys::KeyRefusal;
+use gangplank_authn::x509::CertificateRefusal;
 use gangplank_authn::{Authenticator as _, BearerAuthenticator, Chain, Credentials, Outcome};
 use gangplank_jose::{Reason, TokenRefusal, UnixTime};
 use gangplank_oauth::{CallbackError, ExchangeError};
@@ -69,8 +71,10 @@ pub fn reasons() -> impl Iterator<Item = &'static Reason> {
         SignInRefusal::REASONS,
         TokenRefusal::REASONS,
         gangplank_authn::Refusal::REASONS,
+        KubernetesRefusal::REASONS,
         KeyRefusal::REASONS,
         PasswordRefusal::REASONS,
+        CertificateRefusal::REASONS,
         ExchangeError::REASONS,
         CallbackError::REASONS,
     ];

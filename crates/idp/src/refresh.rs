@@ -29,6 +29,8 @@ pub(crate) struct Grant {
     pub(crate) granted: Granted,
     pub(crate) endpoint: Version,
     pub(crate) session: String,
+    /// Whether the sign-in had a second factor.
+    pub(crate) mfa: bool,
 }
 
 struct Family {
@@ -67,6 +69,12 @@ impl RefreshTokens {
         let token = random::token();
         self.tokens.insert(token.clone(), Token { family: family.to_owned(), issued: now, used: false });
         token
+    }
+
+    /// What a token of this client stands for, whether it is still good or not.
+    pub(crate) fn peek(&self, token: &str, client_id: &str) -> Option<&Grant> {
+        let family = self.families.get(&self.tokens.get(token)?.family)?;
+        (family.grant.client_id == client_id).then_some(&family.grant)
     }
 
     /// Rules 1 to 4. Gives the grant and the successor, if there is one.

@@ -6,7 +6,9 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use gangplank_authn::basic::PasswordRefusal;
+use gangplank_authn::kubernetes::KubernetesRefusal;
 use gangplank_authn::static_keys::KeyRefusal;
+use gangplank_authn::x509::CertificateRefusal;
 use gangplank_jose::{Reason, TokenRefusal};
 use gangplank_oauth::{CallbackError, ExchangeError};
 
@@ -53,6 +55,13 @@ The answer is 401, the same for each of them. What could not be decided (`passwo
 
 ";
 
+const KUBERNETES: &str = "
+## Tokens judged by the API server's own file
+
+The answer is 401; what could not be decided (`kubernetes-distributed-claim-unavailable`) is 503.
+
+";
+
 const PROVIDER: &str = "
 ## Exchanges with the provider
 
@@ -71,8 +80,11 @@ fn the_page_of_refusals_is_what_the_catalogue_says() {
     with_answers(&mut page, SignInRefusal::REASONS);
     page.push_str(CREDENTIAL);
     plain(&mut page, TokenRefusal::REASONS.iter().chain(gangplank_authn::Refusal::REASONS));
+    page.push_str(KUBERNETES);
+    plain(&mut page, KubernetesRefusal::REASONS.iter());
     page.push_str(LOCAL);
-    plain(&mut page, KeyRefusal::REASONS.iter().chain(PasswordRefusal::REASONS));
+    let local = [KeyRefusal::REASONS, PasswordRefusal::REASONS, CertificateRefusal::REASONS];
+    plain(&mut page, local.into_iter().flatten());
     page.push_str(PROVIDER);
     plain(&mut page, ExchangeError::REASONS.iter().chain(CallbackError::REASONS));
 
