@@ -19,3 +19,4 @@ pub mod telemetry;
 pub mod tell;
 mod tenant;
 pub mod token;
+pub mod token_review;

@@ -16,4 +16,5 @@ mod process;
 mod serve;
 mod session;
 mod tenant_guide;
+mod token_review;
 mod why;

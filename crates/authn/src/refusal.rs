@@ -5,9 +5,11 @@
 
 use gangplank_jose::{Excerpt, Fault, Reason, TokenRefusal};
 
+use crate::IssuerRefusal;
 use crate::basic::PasswordRefusal;
 use crate::kubernetes::KubernetesRefusal;
 use crate::static_keys::KeyRefusal;
+use crate::token_review::ClusterRefusal;
 use crate::x509::CertificateRefusal;
 
 /// A refusal of this crate, or of the verifier below it.
@@ -42,6 +44,9 @@ pub enum Refusal {
     /// A client certificate was refused.
     #[error(transparent)]
     Certificate(#[from] CertificateRefusal),
+    /// A cluster's word on a token, or that there is none.
+    #[error(transparent)]
+    Cluster(#[from] ClusterRefusal),
     /// None of the claims that can name the caller is there.
     #[error("none of {wanted} is in the token")]
     ClaimMissing {
@@ -82,7 +87,7 @@ pub enum Refusal {
     },
     /// A rule of the issuer's own.
     #[error(transparent)]
-    Issuer(#[from] crate::IssuerRefusal),
+    Issuer(#[from] IssuerRefusal),
     /// A static key was refused.
     #[error(transparent)]
     Key(#[from] KeyRefusal),
@@ -299,6 +304,17 @@ impl Refusal {
     /// single authenticators ([`KeyRefusal::REASONS`]) are with them.
     pub const REASONS: &'static [&'static Reason] = OWN;
 
+    /// The same, and those of the rooms whose refusals are among this crate's.
+    pub const TABLES: &'static [&'static [&'static Reason]] = &[
+        OWN,
+        IssuerRefusal::REASONS,
+        KubernetesRefusal::REASONS,
+        ClusterRefusal::REASONS,
+        KeyRefusal::REASONS,
+        PasswordRefusal::REASONS,
+        CertificateRefusal::REASONS,
+    ];
+
     /// The catalogue entry.
     pub fn reason(&self) -> &'static Reason {
         match self {
@@ -307,6 +323,7 @@ impl Refusal {
             Refusal::AuthorizedPartyMismatch { .. } => &AUTHORIZED_PARTY_MISMATCH,
             Refusal::BearerMalformed { .. } => &BEARER_MALFORMED,
             Refusal::Certificate(certificate) => certificate.reason(),
+            Refusal::Cluster(cluster) => cluster.reason(),
             Refusal::ClaimMissing { .. } => &CLAIM_MISSING,
             Refusal::ClaimUnusable { .. } => &CLAIM_UNUSABLE,
             Refusal::CredentialUnknown { .. } => &CREDENTIAL_UNKNOWN,
@@ -363,7 +380,7 @@ impl From<Refusal> for Denial {
 }
 
 impl From<crate::IssuerRefusal> for Denial {
-    fn from(refusal: crate::IssuerRefusal) -> Self {
+    fn from(refusal: IssuerRefusal) -> Self {
         Denial::Rejected(Refusal::Issuer(refusal))
     }
 }
@@ -395,17 +412,8 @@ mod tests {
 
     #[test]
     fn the_table_is_complete_and_its_names_are_unique() {
-        let below = [
-            TokenRefusal::REASONS,
-            ExchangeError::REASONS,
-            CallbackError::REASONS,
-            KubernetesRefusal::REASONS,
-            KeyRefusal::REASONS,
-            PasswordRefusal::REASONS,
-            CertificateRefusal::REASONS,
-        ];
-        let own = [crate::IssuerRefusal::REASONS, Refusal::REASONS];
-        let all: Vec<&Reason> = below.into_iter().chain(own).flatten().copied().collect();
+        let below = [TokenRefusal::REASONS, ExchangeError::REASONS, CallbackError::REASONS];
+        let all: Vec<&Reason> = below.iter().chain(Refusal::TABLES).copied().flatten().copied().collect();
         let names: BTreeSet<&str> = all.iter().map(|r| r.name).collect();
         assert_eq!(names.len(), all.len(), "two entries share a name");
         for reason in &all {
@@ -416,7 +424,7 @@ mod tests {
             );
             assert!(!reason.summary.is_empty() && !reason.remedy.is_empty(), "{}", reason.name);
         }
-        // One line per variant of the enum in `reason()`: as many as there are entries, less the nested ones.
+        // One line per variant of the enum in `reason()`: as many as there are entries; those of others have no `&`.
         let source = include_str!("refusal.rs");
         let arms = source.lines().filter(|l| l.trim_start().starts_with("Refusal::") && l.contains("=> &")).count();
         assert_eq!(arms, Refusal::REASONS.len());

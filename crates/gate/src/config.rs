@@ -48,7 +48,7 @@ pub struct GateConfig {
 }
 
 /// A certificate and its key, re-read when the files change.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TlsConfig {
     /// PEM: the certificate, then its chain.

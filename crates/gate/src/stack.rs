@@ -84,6 +84,12 @@ pub struct Gate {
 #[derive(Debug)]
 pub struct Background(#[expect(dead_code, reason = "held for its drop, which aborts")] JoinSet<()>);
 
+impl Background {
+    pub(crate) fn of(tasks: JoinSet<()>) -> Self {
+        Background(tasks)
+    }
+}
+
 /// What becomes known of a request on its way, for the counters, the audit line and the way out.
 #[derive(Default)]
 pub(crate) struct Trace {
@@ -267,34 +273,17 @@ impl Gate {
     /// Answers on the listener for machines: `/metrics`, `/healthz`, `/readyz`; to this machine alone
     /// `/explain/REQUEST-ID`; and nothing else.
     pub fn operations<B>(&self, request: &Request<B>, peer: &Peer) -> Response<Body> {
-        let path = request.uri().path();
-        if let Some(health) = health::answer(request.method(), path, || !self.readiness().is_empty()) {
-            return health;
-        }
-        if let Some(id) = path.strip_prefix("/explain/")
+        if let Some(id) = request.uri().path().strip_prefix("/explain/")
             && request.method() == http::Method::GET
             && peer.remote.ip().to_canonical().is_loopback()
         {
             return self.explain(id);
         }
-        if path != "/metrics" || request.method() != http::Method::GET {
-            return health::text(StatusCode::NOT_FOUND, "not found\n");
-        }
-        let now = self.clock.now();
-        for issuer in &self.issuers {
-            let health = issuer.health();
-            let up = issuer.ready() && health.last_error.is_none();
-            self.shared.metrics().provider(issuer.name(), up, health.fetched_at.map(|at| now.since(at)));
-        }
-        for source in self.authenticators.iter().flat_map(|authenticator| authenticator.health()) {
-            let up = source.ready && source.last_error.is_none();
-            self.shared.metrics().provider(&source.name, up, source.fetched_at.map(|at| now.since(at)));
-        }
-        self.shared.note_sessions();
-        let mut response = health::text(StatusCode::OK, self.shared.metrics().text());
-        let openmetrics = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-        response.headers_mut().insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static(openmetrics));
-        response
+        let sources = || {
+            let issuers = self.issuers.iter().map(|issuer| issuer.source_health());
+            issuers.chain(self.authenticators.iter().flat_map(|authenticator| authenticator.health())).collect()
+        };
+        health::operations(request, &self.shared, sources, || !self.readiness().is_empty(), self.clock.now())
     }
 }
 
