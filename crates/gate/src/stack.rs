@@ -43,6 +43,7 @@ use crate::route::{RouteId, Routes};
 
 use crate::shared::Shared;
 use crate::sign_in::SignIn;
+use crate::token_review::TokenReviewServer;
 use crate::{Body, Refusal};
 
 /// One configuration, ready to answer. A reload builds another and swaps it in whole.
@@ -70,6 +71,8 @@ pub struct Gate {
     pub(crate) needed: Vec<Arc<Issuer>>,
     /// Those of `[authenticators]` that judge credentials.
     pub(crate) authenticators: Vec<Arc<dyn Authenticator>>,
+    /// The webhook beside it.
+    pub(crate) token_review: Option<Arc<TokenReviewServer>>,
     /// Everybody whose word some route takes, for `userinfo`.
     pub(crate) chain: Option<Arc<Chain>>,
     /// What is counted for no route.
@@ -226,6 +229,11 @@ impl Gate {
             }
             _ => Ok(plain),
         }
+    }
+
+    /// The webhook beside it, if there is one.
+    pub fn token_review(&self) -> Option<&Arc<TokenReviewServer>> {
+        self.token_review.as_ref()
     }
 
     /// Starts what keeps metadata and keys of all issuers fresh.

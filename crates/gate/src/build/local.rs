@@ -13,7 +13,9 @@ use crate::config::AuthenticatorConfig;
 
 /// The files of an authenticator: when one changes, a gate is built again.
 pub(super) fn files(authenticator: &AuthenticatorConfig) -> impl Iterator<Item = PathBuf> {
-    authenticator.keys_file.clone().into_iter()
+    let cluster = authenticator.token_review.iter().flat_map(super::clusters::files);
+    let kubernetes = authenticator.authentication_config.iter().map(|file| file.file.clone());
+    authenticator.keys_file.clone().into_iter().chain(kubernetes).chain(cluster)
 }
 
 /// `keys_file`.
