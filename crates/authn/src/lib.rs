@@ -6,7 +6,7 @@
 //! | evidence | made by |
 //! |---|---|
 //! | [`SignedIn`] | [`Issuer::verify_id_token`]: a sign-in or its refresh |
-//! | [`Authenticated`] | a verified access token ([`BearerAuthenticator`]), a static key ([`static_keys`]), a session, or [`Anonymous`] |
+//! | [`Authenticated`] | a verified access token ([`BearerAuthenticator`]), a static key ([`static_keys`]), a password ([`basic`]), a client certificate ([`x509`]), a session, or [`Anonymous`] |
 //! | [`session::SessionRecord`] | a [`SignedIn`], or the seal ([`seal::KeyRing`]) that only we can make |
 //!
 //! An [`Authenticator`] answers with an [`Outcome`]; a [`Chain`] asks several. Every "no" is a [`Refusal`] with an
@@ -14,10 +14,12 @@
 
 mod anonymous;
 mod authenticator;
+pub mod basic;
 mod bearer;
 mod bearer_token;
 pub mod cel;
 mod chain;
+mod challenge;
 mod entra;
 mod file;
 mod generation;
@@ -40,12 +42,14 @@ pub mod static_keys;
 mod testing;
 pub mod token_review;
 mod user_info;
+pub mod x509;
 
 pub use anonymous::Anonymous;
 pub use authenticator::{Authenticator, Credentials, NotMine, Outcome, SourceHealth};
 pub use bearer::BearerAuthenticator;
 pub use bearer_token::BearerToken;
 pub use chain::{Chain, Fingerprint};
+pub use challenge::{Challenge, Realm};
 pub use file::FileError;
 pub use generation::Generation;
 pub use identity::{Authenticated, Identity, Method};

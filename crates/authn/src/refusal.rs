@@ -5,9 +5,11 @@
 
 use gangplank_jose::{Excerpt, Fault, Reason, TokenRefusal};
 
+use crate::basic::PasswordRefusal;
 use crate::kubernetes::KubernetesRefusal;
 use crate::static_keys::KeyRefusal;
 use crate::token_review::ClusterRefusal;
+use crate::x509::CertificateRefusal;
 
 /// A refusal of this crate, or of the verifier below it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -41,6 +43,9 @@ pub enum Refusal {
     /// A cluster's word on a token, or that there is none.
     #[error(transparent)]
     Cluster(#[from] ClusterRefusal),
+    /// A client certificate was refused.
+    #[error(transparent)]
+    Certificate(#[from] CertificateRefusal),
     /// None of the claims that can name the caller is there.
     #[error("none of {wanted} is in the token")]
     ClaimMissing {
@@ -178,6 +183,9 @@ pub enum Refusal {
         /// Its size before compression.
         largest_size: usize,
     },
+    /// A user name and password were refused.
+    #[error(transparent)]
+    Password(#[from] PasswordRefusal),
     /// `tid` is not the configured tenant.
     #[error("tid is {found:?}, the tenant is {expected:?}")]
     TenantMismatch {
@@ -303,6 +311,7 @@ impl Refusal {
             Refusal::AuthorizedPartyMismatch { .. } => &AUTHORIZED_PARTY_MISMATCH,
             Refusal::BearerMalformed { .. } => &BEARER_MALFORMED,
             Refusal::Cluster(cluster) => cluster.reason(),
+            Refusal::Certificate(certificate) => certificate.reason(),
             Refusal::ClaimMissing { .. } => &CLAIM_MISSING,
             Refusal::ClaimUnusable { .. } => &CLAIM_UNUSABLE,
             Refusal::CredentialUnknown { .. } => &CREDENTIAL_UNKNOWN,
@@ -324,6 +333,7 @@ impl Refusal {
             Refusal::SessionNotYetValid { .. } => &SESSION_NOT_YET_VALID,
             Refusal::SessionSubjectChanged { .. } => &SESSION_SUBJECT_CHANGED,
             Refusal::SessionTooLarge { .. } => &SESSION_TOO_LARGE,
+            Refusal::Password(password) => password.reason(),
             Refusal::TenantMismatch { .. } => &TENANT_MISMATCH,
             Refusal::TenantNotAdmitted { .. } => &TENANT_NOT_ADMITTED,
             Refusal::Token(token) => token.reason(),
@@ -395,6 +405,8 @@ mod tests {
             ExchangeError::REASONS,
             CallbackError::REASONS,
             KeyRefusal::REASONS,
+            PasswordRefusal::REASONS,
+            CertificateRefusal::REASONS,
             KubernetesRefusal::REASONS,
             ClusterRefusal::REASONS,
         ];

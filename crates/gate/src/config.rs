@@ -137,6 +137,18 @@ pub struct AuthenticatorConfig {
     pub authentication_config: Option<AuthenticationFile>,
     /// A cluster that is asked whose a token is.
     pub token_review: Option<ClusterConfig>,
+    /// User names and passwords.
+    pub htpasswd: Option<HtpasswdConfig>,
+}
+
+/// `htpasswd = { … }`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HtpasswdConfig {
+    /// A line `USER:HASH` for each user: bcrypt, apr1 or {SHA}.
+    pub file: PathBuf,
+    /// What browsers show when they ask for the password. Default: the name of the table.
+    pub realm: Option<String>,
 }
 
 /// `token_review = { … }`: how a cluster is asked. Exactly one of `in_cluster` and `kubeconfig`.

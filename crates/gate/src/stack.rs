@@ -17,7 +17,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use gangplank_authn::session::RuleGroups;
-use gangplank_authn::{Authenticator, Chain, Issuer};
+use gangplank_authn::{Authenticator, Chain, Challenge, Issuer};
 use gangplank_jose::Fault;
 use gangplank_net::Peer;
 use gangplank_oauth::Clock;
@@ -75,6 +75,8 @@ pub struct Gate {
     pub(crate) token_review: Option<Arc<TokenReviewServer>>,
     /// Everybody whose word some route takes, for `userinfo`.
     pub(crate) chain: Option<Arc<Chain>>,
+    /// What that chain would understand.
+    pub(crate) challenges: Vec<Challenge>,
     /// What is counted for no route.
     pub(crate) elsewhere: RouteMetrics,
 }
@@ -200,7 +202,8 @@ impl Gate {
         if trace.by == By::Nothing && trace.bearer {
             trace.by = By::Bearer;
         }
-        let (response, answer) = self.rescue(refusal, context, trace.bearer, trace.offer.as_ref());
+        let challenges = trace.route.and_then(|id| self.routes.get(id)).map_or(&self.challenges, |r| &r.challenges);
+        let (response, answer) = self.rescue(refusal, context, trace.bearer, challenges, trace.offer.as_ref());
         trace.answer = answer;
         response
     }

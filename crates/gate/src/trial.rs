@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use gangplank_authn::basic::PasswordRefusal;
 use gangplank_authn::static_keys::KeyRefusal;
 use gangplank_authn::{Authenticator as _, BearerAuthenticator, Chain, Credentials, Outcome};
 use gangplank_jose::{Reason, TokenRefusal, UnixTime};
@@ -72,6 +73,7 @@ pub fn reasons() -> impl Iterator<Item = &'static Reason> {
         gangplank_authn::token_review::ClusterRefusal::REASONS,
         crate::TokenReviewRefusal::REASONS,
         KeyRefusal::REASONS,
+        PasswordRefusal::REASONS,
         ExchangeError::REASONS,
         CallbackError::REASONS,
     ];

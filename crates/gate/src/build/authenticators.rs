@@ -74,6 +74,7 @@ fn one(
         ("keys_file", authenticator.keys_file.is_some()),
         ("authentication_config", authenticator.authentication_config.is_some()),
         ("token_review", authenticator.token_review.is_some()),
+        ("htpasswd", authenticator.htpasswd.is_some()),
     ];
     let given: Vec<&str> = kinds.iter().filter(|(_, set)| *set).map(|(kind, _)| *kind).collect();
     let accepted = kinds.map(|(kind, _)| kind).join(", ");
@@ -101,6 +102,9 @@ fn one(
     }
     if let Some(cluster) = &authenticator.token_review {
         return clusters::cluster(name, cluster, &format!("{at}.token_review"), deps, errors).map(Known::Judge);
+    }
+    if let Some(htpasswd) = &authenticator.htpasswd {
+        return local::htpasswd(name, htpasswd, &format!("{at}.htpasswd"), deps.clock.now(), errors).map(Known::Judge);
     }
     Some(Known::Anonymous)
 }

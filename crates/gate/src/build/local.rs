@@ -3,19 +3,21 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use gangplank_authn::basic::Basic;
 use gangplank_authn::static_keys::StaticKeys;
-use gangplank_authn::{Authenticator, FileError};
+use gangplank_authn::{Authenticator, FileError, Realm};
 use gangplank_jose::UnixTime;
 use gangplank_oauth::config::ConfigError;
 
 use super::Errors;
-use crate::config::AuthenticatorConfig;
+use crate::config::{AuthenticatorConfig, HtpasswdConfig};
 
 /// The files of an authenticator: when one changes, a gate is built again.
-pub(super) fn files(authenticator: &AuthenticatorConfig) -> impl Iterator<Item = PathBuf> {
+pub(super) fn files(authenticator: &AuthenticatorConfig) -> impl Iterator<Item = PathBuf> + '_ {
+    let htpasswd = authenticator.htpasswd.as_ref().map(|htpasswd| &htpasswd.file);
+    let kubernetes = authenticator.authentication_config.as_ref().map(|kubernetes| &kubernetes.file);
     let cluster = authenticator.token_review.iter().flat_map(super::clusters::files);
-    let kubernetes = authenticator.authentication_config.iter().map(|file| file.file.clone());
-    authenticator.keys_file.clone().into_iter().chain(kubernetes).chain(cluster)
+    authenticator.keys_file.iter().chain(htpasswd).chain(kubernetes).cloned().chain(cluster)
 }
 
 /// `keys_file`.
@@ -34,6 +36,31 @@ pub(super) fn keys(
             None
         }
     }
+}
+
+/// `htpasswd`.
+pub(super) fn htpasswd(
+    name: &str,
+    config: &HtpasswdConfig,
+    at: &str,
+    now: UnixTime,
+    errors: &mut Errors,
+) -> Option<Arc<dyn Authenticator>> {
+    let text = config.realm.as_deref().unwrap_or(name);
+    let realm = Realm::new(text);
+    if realm.is_none() {
+        let message = format!("{text:?} can't stand in a header");
+        let help = "1 to 128 printable ASCII characters without \" and \\";
+        errors.push(ConfigError::new(format!("{at}.realm"), message, help));
+    }
+    // The file is read whatever the realm is: all that is wrong is told at once.
+    let stand_in = || Realm::new("x");
+    let loaded = Basic::load(name, realm.clone().or_else(stand_in)?, &config.file, now);
+    let basic = loaded.map_err(|wrong| {
+        let help = "a line USER:HASH for each user, as `htpasswd -B` writes it";
+        say(wrong, &config.file, &format!("{at}.file"), help, errors);
+    });
+    realm.and(basic.ok()).map(|basic| Arc::new(basic) as Arc<dyn Authenticator>)
 }
 
 /// The most lines of a file that are told, as `gangplank check` prints no more.

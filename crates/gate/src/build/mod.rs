@@ -107,6 +107,7 @@ impl Gate {
             allowed_status: server.allowed_status,
             redirect_from_auth: config.gate.redirect_from_auth,
             needed: issuers::needed(config, &issuers),
+            challenges: routes::challenges(routes.any_chain.as_deref()),
             chain: routes.any_chain,
             authenticators: authenticators::judges(&authenticators),
             issuers: issuers.into_values().collect(),

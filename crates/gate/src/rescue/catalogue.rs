@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
 
+use gangplank_authn::basic::PasswordRefusal;
 use gangplank_authn::kubernetes::KubernetesRefusal;
 use gangplank_authn::static_keys::KeyRefusal;
 use gangplank_authn::token_review::ClusterRefusal;
@@ -102,7 +103,7 @@ fn the_page_of_refusals_is_what_the_catalogue_says() {
     page.push_str(REVIEW);
     plain(&mut page, TokenReviewRefusal::REASONS.iter());
     page.push_str(LOCAL);
-    plain(&mut page, KeyRefusal::REASONS.iter());
+    plain(&mut page, KeyRefusal::REASONS.iter().chain(PasswordRefusal::REASONS));
     page.push_str(PROVIDER);
     plain(&mut page, ExchangeError::REASONS.iter().chain(CallbackError::REASONS));
 
