@@ -5,6 +5,7 @@
 
 use gangplank_jose::{Excerpt, Fault, Reason, TokenRefusal};
 
+use crate::IssuerRefusal;
 use crate::basic::PasswordRefusal;
 use crate::kubernetes::KubernetesRefusal;
 use crate::static_keys::KeyRefusal;
@@ -86,7 +87,7 @@ pub enum Refusal {
     },
     /// A rule of the issuer's own.
     #[error(transparent)]
-    Issuer(#[from] crate::IssuerRefusal),
+    Issuer(#[from] IssuerRefusal),
     /// A static key was refused.
     #[error(transparent)]
     Key(#[from] KeyRefusal),
@@ -303,6 +304,17 @@ impl Refusal {
     /// single authenticators ([`KeyRefusal::REASONS`]) are with them.
     pub const REASONS: &'static [&'static Reason] = OWN;
 
+    /// The same, and those of the rooms whose refusals are among this crate's.
+    pub const TABLES: &'static [&'static [&'static Reason]] = &[
+        OWN,
+        IssuerRefusal::REASONS,
+        KubernetesRefusal::REASONS,
+        KeyRefusal::REASONS,
+        PasswordRefusal::REASONS,
+        CertificateRefusal::REASONS,
+        ClusterRefusal::REASONS,
+    ];
+
     /// The catalogue entry.
     pub fn reason(&self) -> &'static Reason {
         match self {
@@ -368,7 +380,7 @@ impl From<Refusal> for Denial {
 }
 
 impl From<crate::IssuerRefusal> for Denial {
-    fn from(refusal: crate::IssuerRefusal) -> Self {
+    fn from(refusal: IssuerRefusal) -> Self {
         Denial::Rejected(Refusal::Issuer(refusal))
     }
 }
@@ -400,18 +412,8 @@ mod tests {
 
     #[test]
     fn the_table_is_complete_and_its_names_are_unique() {
-        let below = [
-            TokenRefusal::REASONS,
-            ExchangeError::REASONS,
-            CallbackError::REASONS,
-            KeyRefusal::REASONS,
-            PasswordRefusal::REASONS,
-            CertificateRefusal::REASONS,
-            KubernetesRefusal::REASONS,
-            ClusterRefusal::REASONS,
-        ];
-        let own = [crate::IssuerRefusal::REASONS, Refusal::REASONS];
-        let all: Vec<&Reason> = below.into_iter().chain(own).flatten().copied().collect();
+        let below = [TokenRefusal::REASONS, ExchangeError::REASONS, CallbackError::REASONS];
+        let all: Vec<&Reason> = below.iter().chain(Refusal::TABLES).copied().flatten().copied().collect();
         let names: BTreeSet<&str> = all.iter().map(|r| r.name).collect();
         assert_eq!(names.len(), all.len(), "two entries share a name");
         for reason in &all {

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use gangplank_authn::basic::PasswordRefusal;
-use gangplank_authn::static_keys::KeyRefusal;
 use gangplank_authn::{Authenticator as _, BearerAuthenticator, Chain, Credentials, Outcome};
 use gangplank_jose::{Reason, TokenRefusal, UnixTime};
 use gangplank_oauth::{CallbackError, ExchangeError};
@@ -68,14 +66,9 @@ pub fn reasons() -> impl Iterator<Item = &'static Reason> {
         Refusal::REASONS,
         SignInRefusal::REASONS,
         TokenRefusal::REASONS,
-        gangplank_authn::Refusal::REASONS,
-        gangplank_authn::kubernetes::KubernetesRefusal::REASONS,
-        gangplank_authn::token_review::ClusterRefusal::REASONS,
         crate::TokenReviewRefusal::REASONS,
-        KeyRefusal::REASONS,
-        PasswordRefusal::REASONS,
         ExchangeError::REASONS,
         CallbackError::REASONS,
     ];
-    tables.into_iter().flatten().copied()
+    tables.into_iter().chain(gangplank_authn::Refusal::TABLES.iter().copied()).flatten().copied()
 }

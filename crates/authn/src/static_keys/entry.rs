@@ -221,7 +221,7 @@ mod tests {
             (format!("ci:{hash}; groups=a,,b"), "groups is empty"),
             (format!("ci:{hash}; groups=a,system:masters"), "groups begins with system:"),
             (format!("ci:{hash}; user=system:admin"), "user begins with system:"),
-            (format!("ci:{hash}; user=a\u{7}"), "control characters"),
+            (format!("ci:{hash}; user=a\u{7}"), "holds control"),
             (format!("ci:{hash}; user={}", "x".repeat(1025)), "longer than"),
             (format!("ci:{hash}; groups={}", ["g"; 1001].join(",")), "more than 1,000"),
             (format!("ci:{hash}; expires=tomorrow"), "expires is not a time"),

@@ -242,7 +242,7 @@ fn a_spiffe_id_names_a_workload_of_a_configured_trust_domain() {
         (uris(&[good, "https://example.org"], &signs), "rejected: certificate-name-unusable"),
         (uris(&[good], &[]), "rejected: certificate-unacceptable"),
         (uris(&[good], &[KeyUsagePurpose::KeyEncipherment]), "rejected: certificate-unacceptable"),
-        (uris(&[good], &[signs[0].clone(), KeyUsagePurpose::CrlSign]), "rejected: certificate-unacceptable"),
+        (uris(&[good], &[signs[0], KeyUsagePurpose::CrlSign]), "rejected: certificate-unacceptable"),
     ] {
         assert_eq!(judged(&clients, certificate).unwrap_err(), expected);
     }

@@ -9,6 +9,7 @@ use gangplank_authn::basic::PasswordRefusal;
 use gangplank_authn::kubernetes::KubernetesRefusal;
 use gangplank_authn::static_keys::KeyRefusal;
 use gangplank_authn::token_review::ClusterRefusal;
+use gangplank_authn::x509::CertificateRefusal;
 use gangplank_jose::{Reason, TokenRefusal};
 use gangplank_oauth::{CallbackError, ExchangeError};
 
@@ -95,7 +96,8 @@ fn the_page_of_refusals_is_what_the_catalogue_says() {
     page.push_str(SIGN_IN);
     with_answers(&mut page, SignInRefusal::REASONS);
     page.push_str(CREDENTIAL);
-    plain(&mut page, TokenRefusal::REASONS.iter().chain(gangplank_authn::Refusal::REASONS));
+    let own = gangplank_authn::Refusal::REASONS.iter().chain(gangplank_authn::IssuerRefusal::REASONS);
+    plain(&mut page, TokenRefusal::REASONS.iter().chain(own));
     page.push_str(KUBERNETES);
     plain(&mut page, KubernetesRefusal::REASONS.iter());
     page.push_str(CLUSTER);
@@ -103,9 +105,13 @@ fn the_page_of_refusals_is_what_the_catalogue_says() {
     page.push_str(REVIEW);
     plain(&mut page, TokenReviewRefusal::REASONS.iter());
     page.push_str(LOCAL);
-    plain(&mut page, KeyRefusal::REASONS.iter().chain(PasswordRefusal::REASONS));
+    plain(&mut page, KeyRefusal::REASONS.iter().chain(PasswordRefusal::REASONS).chain(CertificateRefusal::REASONS));
     page.push_str(PROVIDER);
     plain(&mut page, ExchangeError::REASONS.iter().chain(CallbackError::REASONS));
+
+    for reason in crate::reasons() {
+        assert!(page.contains(&format!("| `{}` |", reason.name)), "{} is not on the page", reason.name);
+    }
 
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/refusals.md");
     if std::env::var("GANGPLANK_BLESS").is_ok() {
