@@ -50,6 +50,22 @@ pub(crate) fn blocks(page: &str, language: &str) -> Vec<String> {
     blocks
 }
 
+const AUTHENTICATION: &str = "
+apiVersion: apiserver.config.k8s.io/v1
+kind: AuthenticationConfiguration
+jwt:
+  - issuer: { url: https://id.example.com, audiences: [apps] }
+    claimMappings: { username: { claim: sub, prefix: '' } }
+";
+
+const KUBECONFIG: &str = "
+apiVersion: v1
+kind: Config
+clusters: [{ name: c, cluster: { server: 'https://production.example.com:6443' } }]
+users: [{ name: u, user: { token: of-a-service-account } }]
+contexts: [{ name: production, context: { cluster: c, user: u } }]
+";
+
 /// A directory with every file that documentation names under `/etc/gangplank/`.
 fn etc(name: &str) -> Scratch {
     let scratch = Scratch::new(name);
@@ -67,6 +83,8 @@ fn etc(name: &str) -> Scratch {
         ("internal-ca.pem", &made.ca_pem),
         ("api-keys", "ci:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad; groups=deployers\n"),
         ("htpasswd", "ada:$2y$04$a3Gve9ZXQCN6rQK8WrZAoenui5VYz6RI2VguwIqksXVKFmdTQ2/cu\n"),
+        ("authentication.yaml", AUTHENTICATION),
+        ("kubeconfig.yaml", KUBECONFIG),
         ("logo.svg", "<svg xmlns=\"http://www.w3.org/2000/svg\"/>"),
     ] {
         scratch.write(file, text);
@@ -205,7 +223,7 @@ fn known(path: &str, keys: &mut BTreeSet<String>) {
     match names.filter(|_| !secret) {
         Some(names) => names.iter().for_each(|name| {
             let dot = if path.is_empty() { "" } else { "." };
-            let inside = if NAMED.contains(&name.as_str()) { ".NAME" } else { "" };
+            let inside = if path.is_empty() && NAMED.contains(&name.as_str()) { ".NAME" } else { "" };
             known(&format!("{path}{dot}{name}{inside}"), keys);
         }),
         None => {
