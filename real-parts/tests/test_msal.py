@@ -1,12 +1,10 @@
 """Microsoft's own client library for Python cannot tell the dev tenant from the real one."""
 
-import os
-
 import msal
 import pytest
 
-from deployments import API_APP, TENANT_ID, WEB_APP, tenant
-from parts import Form
+from deployments import TENANT_ID, WEB_APP, tenant
+from msal_client import application, sign_in
 
 
 @pytest.fixture
@@ -18,34 +16,6 @@ def authority(tmp_path, monkeypatch):
         monkeypatch.setenv("CURL_CA_BUNDLE", str(ca))
         port = process.base.rsplit(":", 1)[1]
         yield f"https://localhost:{port}/{TENANT_ID}"
-
-
-def application(authority):
-    return msal.ConfidentialClientApplication(
-        WEB_APP, client_credential="loopback-secret", authority=authority, instance_discovery=False)
-
-
-def sign_in(app, user, scopes):
-    """What a browser does, with the response posted back as the library demands."""
-    import requests
-
-    flow = app.initiate_auth_code_flow(scopes, redirect_uri="http://localhost/oauth2/callback", response_mode="form_post")
-    assert "error" not in flow, flow
-    http = requests.Session()
-    page = http.get(flow["auth_uri"])
-    while True:
-        assert page.status_code == 200, page.text
-        for form in Form(page.text).forms:
-            names = dict(form["fields"])
-            if "code" in names:
-                assert form["action"] == "http://localhost/oauth2/callback"
-                return app.acquire_token_by_auth_code_flow(flow, names)
-            mine = [pair for pair in [*form["buttons"], *form["fields"]] if pair[1].startswith(user)]
-            if mine:
-                page = http.post(requests.compat.urljoin(page.url, form["action"]), data=[*form["fields"], *mine])
-                break
-        else:
-            raise AssertionError(page.text)
 
 
 @pytest.mark.parametrize("user,groups", [("carol", 0), ("alice", 50), ("bob", None)])
