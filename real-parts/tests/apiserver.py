@@ -6,6 +6,7 @@ and what they may do is decided by the API server alone, and that is all that is
 
 import contextlib
 import json
+import os
 import pathlib
 import ssl
 import subprocess
@@ -61,6 +62,18 @@ class ApiServer:
             [KUBECTL, "--kubeconfig=/dev/null", "--cache-dir", self.home / "cache", "--server", self.base,
              "--certificate-authority", self.authority.certificate, *who, *arguments],
             input=stdin, text=True, capture_output=True, timeout=60, env={"HOME": str(self.home)})
+
+    def shell(self, commands, cwd, **variables):
+        """Commands of a page that has `kubectl` do things, as the administrator."""
+        path = self.home / "administrator.kubeconfig"
+        path.write_text(json.dumps({
+            "apiVersion": "v1", "kind": "Config", "current-context": "it",
+            "clusters": [{"name": "it", "cluster": {"server": self.base, "certificate-authority": str(self.authority.certificate)}}],
+            "users": [{"name": "it", "user": {"client-certificate": str(self.admin[0]), "client-key": str(self.admin[1])}}],
+            "contexts": [{"name": "it", "context": {"cluster": "it", "user": "it"}}]}))
+        return subprocess.run(
+            ["bash", "-euc", commands], cwd=cwd, text=True, capture_output=True, timeout=120,
+            env={**variables, "HOME": str(self.home), "KUBECONFIG": str(path), "PATH": f"{KUBECTL.parent}:{os.environ['PATH']}"})
 
     def apply(self, manifest):
         done = self.kubectl("apply", "--filename=-", stdin=manifest)

@@ -1,14 +1,32 @@
-"""`gangplank token-review` as an API server's webhook, and what both are configured with."""
+"""`gangplank token-review` as an API server's webhook, set up as the guide says."""
 
 import contextlib
 import json
-import os
 import pathlib
+import re
+import subprocess
 import sys
+import tempfile
 
 from parts import HERE, ROOT, Process, eventually, listening
 
+GUIDE = ROOT / "docs" / "guides" / "managed-cluster-webhook.md"
 KUBECONFIG = ROOT / "docs" / "guides" / "webhook-kubeconfig.yaml"
+MANIFEST = ROOT / "docs" / "guides" / "managed-cluster-webhook.yaml"
+
+
+def guide_block(language, *containing):
+    """The one block of the guide that has all of this in it."""
+    blocks = re.findall(rf"^```{language}\n(.*?)^```", GUIDE.read_text(), re.MULTILINE | re.DOTALL)
+    block, = [b for b in blocks if all(text in b for text in containing)]
+    return block
+
+
+def guide_certificates(parent):
+    """A directory with the certificates that the guide's commands make, and the keys."""
+    directory = pathlib.Path(tempfile.mkdtemp(prefix="webhook-", dir=parent))
+    subprocess.run(["bash", "-euc", guide_block("sh", "openssl req")], cwd=directory, check=True, capture_output=True)
+    return directory
 
 
 def authentication_configuration(*issuers):
@@ -17,14 +35,13 @@ def authentication_configuration(*issuers):
 
 
 @contextlib.contextmanager
-def webhook(directory, authority, port, configuration):
-    """Listens on the port, and believes callers with a certificate of the authority only."""
-    path = pathlib.Path(directory) / f"authentication-{port}.yaml"
+def webhook(files, port, configuration):
+    """The guide's command, in the directory of the certificates, on a port of its own."""
+    path = files / "authentication.yaml"
     path.write_text(configuration)
-    certificate, key = authority.server(f"webhook-{port}")
     with Process(sys.executable, HERE / "standin_webhook.py", "token-review", "--authentication-config", path,
-                 "--listen", f"127.0.0.1:{port}", "--tls-cert", certificate, "--tls-key", key,
-                 "--client-ca", authority.certificate) as process:
+                 "--listen", f"127.0.0.1:{port}", "--tls-cert", files / "webhook.crt", "--tls-key", files / "webhook.key",
+                 "--client-ca", files / "ca.crt") as process:
         def up():
             if process.child.poll() is not None:
                 raise AssertionError(f"the webhook ended:\n{process.output()}")
@@ -34,15 +51,10 @@ def webhook(directory, authority, port, configuration):
         yield process
 
 
-def webhook_kubeconfig(directory, authority, port):
-    """The guide's, with this run's address and files."""
-    certificate, key = authority.client("kube-apiserver")
+def webhook_kubeconfig(files, port):
+    """The guide's, with this run's port and directory."""
     text = KUBECONFIG.read_text()
-    for shipped, here in {"127.0.0.1:8443": f"127.0.0.1:{port}", "/etc/kubernetes/gangplank/ca.crt": authority.certificate,
-                          "/etc/kubernetes/gangplank/kube-apiserver.crt": certificate,
-                          "/etc/kubernetes/gangplank/kube-apiserver.key": key}.items():
-        assert text.count(shipped) == 1, shipped
-        text = text.replace(shipped, str(here))
-    path = pathlib.Path(directory) / f"webhook-{port}.kubeconfig"
-    path.write_text(text)
+    assert text.count("127.0.0.1:8443") == 1 and text.count("/etc/kubernetes/gangplank/") == 3
+    path = files / "webhook-kubeconfig.yaml"
+    path.write_text(text.replace("127.0.0.1:8443", f"127.0.0.1:{port}").replace("/etc/kubernetes/gangplank", str(files)))
     return path
