@@ -53,7 +53,7 @@ fuzz_target!(|data: &[u8]| {
     else {
         return;
     };
-    let peer = Peer { remote: "192.0.2.1:4711".parse().unwrap(), tls: true };
+    let peer = Peer { remote: "192.0.2.1:4711".parse().unwrap(), tls: true, certificates: None };
     let answer = run(gate().handle(request, peer));
     assert_ne!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
     assert!(answer.headers().get_all(SET_COOKIE).iter().count() <= 1);

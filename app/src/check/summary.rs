@@ -70,17 +70,22 @@ fn row(config: &Config, route: &RouteConfig) -> [String; 4] {
     if !route.sign_in.0.is_empty() {
         how.push(format!("sign-in at {}", route.sign_in.0.join(" or ")));
     }
-    let bearer = bearer(config, route);
-    if !bearer.is_empty() {
-        how.push(format!("token of {}", bearer.join(" or ")));
+    let accepted = accepted(config, route);
+    let (tokens, others): (Vec<&str>, Vec<&str>) =
+        accepted.into_iter().partition(|name| config.issuers.contains_key(*name));
+    if !tokens.is_empty() {
+        how.push(format!("token of {}", tokens.join(" or ")));
+    }
+    if !others.is_empty() {
+        how.push(format!("credential of {}", others.join(" or ")));
     }
     let to = route.upstream.clone().unwrap_or_else(|| "(forward-auth only)".to_owned());
     [place, who, how.join(", "), to]
 }
 
-/// Issuers whose tokens are accepted: those that are named, or those of the sign-in that have audiences.
-fn bearer<'c>(config: &'c Config, route: &'c RouteConfig) -> Vec<&'c str> {
-    if let Some(named) = &route.bearer {
+/// Whose credentials are accepted: theirs that are named, or the tokens of the sign-in's issuers that have audiences.
+fn accepted<'c>(config: &'c Config, route: &'c RouteConfig) -> Vec<&'c str> {
+    if let Some(named) = &route.accept {
         return named.iter().map(String::as_str).collect();
     }
     let clients = route.sign_in.0.iter().filter_map(|name| config.clients.get(name));

@@ -70,7 +70,7 @@ fn what_is_named_is_reached_or_said_not_to_be() {
         "gate = {{ listen = '127.0.0.1:0', public_url = 'http://gate.test' }}\n\
          [issuers.dev]\naudiences = ['a']\nca_file = 'ca.pem'\n\
          entra = {{ tenant = 'dca11c8d-0000-4000-8000-000000000001', authority = '{home}' }}\n\
-         [[routes]]\npath = '/'\nbearer = ['dev']\nallow.signed_in = true\nupstream = 'http://{address}'\n"
+         [[routes]]\npath = '/'\naccept = ['dev']\nallow.signed_in = true\nupstream = 'http://{address}'\n"
     );
     let reach = |config: &str| {
         let file = scratch.write("gangplank.toml", config);

@@ -192,6 +192,9 @@ fn accepted(path: &str) -> Option<Vec<String>> {
     Some(names.split(", ").map(str::to_owned).collect())
 }
 
+/// Tables of tables that the configuration names.
+const NAMED: [&str; 3] = ["issuers", "authenticators", "clients"];
+
 /// Every key that the loader knows, found by asking it.
 fn known(path: &str, keys: &mut BTreeSet<String>) {
     let names = accepted(path);
@@ -200,7 +203,7 @@ fn known(path: &str, keys: &mut BTreeSet<String>) {
     match names.filter(|_| !secret) {
         Some(names) => names.iter().for_each(|name| {
             let dot = if path.is_empty() { "" } else { "." };
-            let inside = if name == "issuers" || name == "clients" { ".NAME" } else { "" };
+            let inside = if NAMED.contains(&name.as_str()) { ".NAME" } else { "" };
             known(&format!("{path}{dot}{name}{inside}"), keys);
         }),
         None => {
@@ -226,7 +229,7 @@ fn used(value: &toml::Value, path: &str, keys: &mut BTreeSet<String>) {
     match value {
         toml::Value::Table(table) if !table.contains_key("file") && !table.contains_key("env") => {
             for (key, value) in table {
-                let named = path == "issuers" || path == "clients";
+                let named = NAMED.contains(&path);
                 used(value, &join(if named { "NAME" } else { key }), keys);
             }
         }

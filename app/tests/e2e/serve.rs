@@ -156,7 +156,7 @@ fn a_taken_address_and_a_wrong_file_have_their_own_status() {
 #[tokio::test(flavor = "multi_thread")]
 async fn decisions_leave_a_line_that_machines_read_and_no_credential_does() {
     let config = format!(
-        "{GOOD}[[routes]]\npath = '/closed'\nbearer = ['dev']\nallow.signed_in = true\nupstream = 'http://127.0.0.1:1'\n\
+        "{GOOD}[[routes]]\npath = '/closed'\naccept = ['dev']\nallow.signed_in = true\nupstream = 'http://127.0.0.1:1'\n\
         [issuers.dev]\nurl = 'http://127.0.0.1:1'\naudiences = ['a']\n[log]\nformat = 'json'\nlevel = 'debug'\n"
     );
     let served = serve_json("serve-audit", &config);
@@ -214,7 +214,7 @@ entra = { tenant = "dca11c8d-0000-4000-8000-000000000001", authority = "http://1
 audiences = ["x"]
 [[routes]]
 path = "/closed"
-bearer = ["down"]
+accept = ["down"]
 allow.signed_in = true
 upstream = "http://127.0.0.1:1"
 "#;

@@ -1,12 +1,13 @@
-//! Nobody in particular, where a route says that this is enough.
+//! Nobody in particular, where a configuration says by name that this is enough.
 
 use gangplank_jose::UnixTime;
 use gangplank_oauth::BoxFuture;
 
 use crate::{Authenticated, Authenticator, Credentials, Identity, Method, Outcome};
 
-/// Accepts everybody as `anonymous`. It looks at nothing: put it last in a chain, behind whatever recognises
-/// credentials, so that a bad one is refused before it gets here.
+/// Accepts everybody as `anonymous`. It looks at nothing: behind others it belongs to the end of a
+/// [`Chain`](crate::Chain) ([`or_anonymous`](crate::Chain::or_anonymous)), which refuses a bad credential before it
+/// gets here.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Anonymous;
 

@@ -1,24 +1,133 @@
 //! Several authenticators, asked in order.
+//!
+//! 1. The first that recognises a credential has the last word: only [`NotMine`] leads on to the next. A bad credential
+//!    is never tried elsewhere, and one that can't be judged now is not handed on either. Whoever takes every token
+//!    (a TokenReview) therefore belongs behind those who know their own.
+//! 2. What was presented and is known to nobody is a bad credential, and never becomes anonymous.
+//! 3. Nothing was presented: nobody's, or anonymous where the chain was told to end so.
 
 use std::sync::Arc;
 
+use aws_lc_rs::digest::{Context, SHA256, digest};
 use gangplank_jose::UnixTime;
 use gangplank_oauth::BoxFuture;
+use http::header::{AUTHORIZATION, HeaderName};
 
-use crate::{Authenticator, Credentials, Outcome};
+use crate::{Anonymous, Authenticator, Credentials, NotMine, Outcome, Refusal, SourceHealth};
 
-/// Asks each in turn. Only `NotMine` leads on to the next: the first that recognises a credential has the last word,
-/// so a bad one is never tried elsewhere and never becomes anonymous.
+/// See the module. An empty one knows nobody.
 pub struct Chain {
     name: String,
     links: Vec<Arc<dyn Authenticator>>,
+    reads: Vec<HeaderName>,
+    reads_certificates: bool,
+    anonymous: bool,
+}
+
+/// The SHA-256 of all that a chain's answer depends on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Fingerprint([u8; 32]);
+
+impl Fingerprint {
+    /// Its octets.
+    pub fn octets(&self) -> &[u8; 32] {
+        &self.0
+    }
 }
 
 impl Chain {
-    /// A chain called `name` in logs. An empty one knows nobody.
+    /// A chain called `name` in logs.
     pub fn new(name: impl Into<String>, links: Vec<Arc<dyn Authenticator>>) -> Self {
-        Chain { name: name.into(), links }
+        let mut reads: Vec<HeaderName> = links.iter().flat_map(|link| link.reads().to_vec()).collect();
+        reads.sort_unstable_by(|a, b| a.as_str().cmp(b.as_str()));
+        reads.dedup();
+        let reads_certificates = links.iter().any(|link| link.reads_certificates());
+        Chain { name: name.into(), links, reads, reads_certificates, anonymous: false }
     }
+
+    /// The same, letting in as [`Anonymous`] whoever presents nothing.
+    #[must_use]
+    pub fn or_anonymous(mut self) -> Self {
+        self.anonymous = true;
+        self
+    }
+
+    /// Its authenticators, in the order in which they are asked.
+    pub fn links(&self) -> &[Arc<dyn Authenticator>] {
+        &self.links
+    }
+
+    /// What tells these credentials from all others, for whoever remembers answers; `None` if nothing is presented
+    /// that any of the links looks at.
+    pub fn fingerprint(&self, credentials: &Credentials<'_>) -> Option<Fingerprint> {
+        if let ([AUTHORIZATION], false) = (&*self.reads, self.reads_certificates) {
+            let mut values = credentials.headers.get_all(AUTHORIZATION).iter();
+            if let (Some(value), None) = (values.next(), values.next()) {
+                return Some(finish(digest(&SHA256, value.as_bytes()).as_ref()));
+            }
+        }
+        self.fingerprint_of_parts(credentials)
+    }
+
+    /// Every part with its kind and length before it. It begins with a NUL, which no header does.
+    fn fingerprint_of_parts(&self, credentials: &Credentials<'_>) -> Option<Fingerprint> {
+        let mut context = Context::new(&SHA256);
+        let mut anything = false;
+        let mut part = |kind: u8, octets: &[u8]| {
+            if !anything {
+                context.update(&[0, u8::from(credentials.trusted_proxy)]);
+            }
+            anything = true;
+            context.update(&[kind]);
+            context.update(&(octets.len() as u64).to_be_bytes());
+            context.update(octets);
+        };
+        for (i, name) in self.reads.iter().enumerate() {
+            for value in credentials.headers.get_all(name) {
+                part(u8::try_from(i).unwrap_or(u8::MAX - 1), value.as_bytes());
+            }
+        }
+        if self.reads_certificates {
+            for certificate in credentials.certificates {
+                part(u8::MAX, certificate);
+            }
+        }
+        anything.then(|| finish(context.finish().as_ref()))
+    }
+
+    /// What every link says by itself, whatever the others do: to tell people why.
+    pub async fn explain(&self, credentials: Credentials<'_>, now: UnixTime) -> Vec<(String, Outcome)> {
+        let mut answers = Vec::with_capacity(self.links.len());
+        for link in &self.links {
+            answers.push((link.name().to_owned(), link.authenticate(credentials, now).await));
+        }
+        answers
+    }
+
+    async fn ask(&self, credentials: Credentials<'_>, now: UnixTime) -> Outcome {
+        let mut unknown: Vec<(&str, Refusal)> = Vec::new();
+        for link in &self.links {
+            match link.authenticate(credentials, now).await {
+                Outcome::NotMine(NotMine::Absent) => {}
+                Outcome::NotMine(NotMine::Unknown(why)) => unknown.push((link.name(), why)),
+                decided => return decided,
+            }
+        }
+        match unknown.len() {
+            0 if self.anonymous => Outcome::Authenticated(Anonymous::authenticated()),
+            0 => Outcome::ABSENT,
+            1 => unknown.pop().map_or(Outcome::ABSENT, |(_, why)| Outcome::Rejected(why)),
+            _ => Outcome::Rejected(Refusal::CredentialUnknown {
+                tried: unknown.iter().map(|(link, why)| format!("{link}: {why}")).collect::<Vec<_>>().join("; "),
+            }),
+        }
+    }
+}
+
+fn finish(octets: &[u8]) -> Fingerprint {
+    let mut fingerprint = [0; 32];
+    fingerprint.copy_from_slice(octets);
+    Fingerprint(fingerprint)
 }
 
 impl Authenticator for Chain {
@@ -27,55 +136,40 @@ impl Authenticator for Chain {
     }
 
     fn authenticate<'a>(&'a self, credentials: Credentials<'a>, now: UnixTime) -> BoxFuture<'a, Outcome> {
-        Box::pin(async move {
-            for link in &self.links {
-                match link.authenticate(credentials, now).await {
-                    Outcome::NotMine => {}
-                    decided => return decided,
-                }
-            }
-            Outcome::NotMine
-        })
+        Box::pin(self.ask(credentials, now))
     }
+
+    fn reads(&self) -> &[HeaderName] {
+        &self.reads
+    }
+
+    fn reads_certificates(&self) -> bool {
+        self.reads_certificates
+    }
+
+    fn health(&self) -> Vec<SourceHealth> {
+        self.links.iter().flat_map(|link| link.health()).collect()
+    }
+
+    fn keep_fresh(self: Arc<Self>) -> Option<BoxFuture<'static, ()>> {
+        let work: Vec<_> = self.links.iter().filter_map(|link| link.clone().keep_fresh()).collect();
+        together(work)
+    }
+}
+
+/// All of it at once, cut off when it is dropped.
+pub(crate) fn together(work: Vec<BoxFuture<'static, ()>>) -> Option<BoxFuture<'static, ()>> {
+    if work.is_empty() {
+        return None;
+    }
+    Some(Box::pin(async move {
+        let mut tasks: tokio::task::JoinSet<()> = tokio::task::JoinSet::new();
+        for one in work {
+            tasks.spawn(one);
+        }
+        while tasks.join_next().await.is_some() {}
+    }))
 }
 
 #[cfg(test)]
-mod tests {
-    use http::HeaderMap;
-
-    use super::*;
-    use crate::{Anonymous, Refusal};
-
-    struct Says(Outcome);
-    impl Authenticator for Says {
-        fn name(&self) -> &str {
-            "says"
-        }
-        fn authenticate<'a>(&'a self, _: Credentials<'a>, _: UnixTime) -> BoxFuture<'a, Outcome> {
-            Box::pin(async { self.0.clone() })
-        }
-    }
-
-    async fn ask(links: Vec<Arc<dyn Authenticator>>) -> Outcome {
-        let headers = HeaderMap::new();
-        Chain::new("test", links).authenticate(Credentials { headers: &headers }, UnixTime::EPOCH).await
-    }
-
-    #[tokio::test]
-    async fn only_not_mine_leads_on() {
-        let bad = Refusal::TokenNotForAccess;
-        assert!(matches!(ask(vec![]).await, Outcome::NotMine));
-        assert!(matches!(
-            ask(vec![Arc::new(Says(Outcome::NotMine)), Arc::new(Anonymous)]).await,
-            Outcome::Authenticated(_)
-        ));
-        assert!(matches!(
-            ask(vec![Arc::new(Says(Outcome::Rejected(bad.clone()))), Arc::new(Anonymous)]).await,
-            Outcome::Rejected(_)
-        ));
-        assert!(matches!(
-            ask(vec![Arc::new(Says(Outcome::Unavailable(bad))), Arc::new(Anonymous)]).await,
-            Outcome::Unavailable(_)
-        ));
-    }
-}
+mod tests;

@@ -5,11 +5,21 @@ use std::sync::Arc;
 
 use gangplank_jose::UnixTime;
 
+use crate::generation::Basis;
+
 /// How an identity was established.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Method {
     /// A bearer token that a configured issuer signed.
     Bearer,
+    /// A static key.
+    StaticKey,
+    /// A token that a cluster's TokenReview vouched for.
+    TokenReview,
+    /// A client certificate.
+    Certificate,
+    /// User name and password.
+    Basic,
     /// A browser session that began with a sign-in at a configured issuer.
     Session,
     /// Nobody was asked, because the route says so.
@@ -21,6 +31,10 @@ impl Method {
     pub const fn name(self) -> &'static str {
         match self {
             Method::Bearer => "bearer",
+            Method::StaticKey => "static-key",
+            Method::TokenReview => "token-review",
+            Method::Certificate => "certificate",
+            Method::Basic => "basic",
             Method::Session => "session",
             Method::Anonymous => "anonymous",
         }
@@ -59,6 +73,8 @@ pub struct Identity {
     pub roles: Vec<String>,
     /// The client the token was issued to (`azp`, `appid` or `client_id`).
     pub client: Option<String>,
+    /// The audiences that the credential was issued for (`aud`); empty where it names none.
+    pub audiences: Vec<String>,
     /// Further attributes, as Kubernetes' UserInfo has them.
     pub extra: BTreeMap<String, Vec<String>>,
 }
@@ -66,31 +82,55 @@ pub struct Identity {
 /// An identity with its evidence: made by an authenticator and by nothing else.
 ///
 /// Cheap to clone: the identity is shared.
-#[derive(Clone, Debug)]
-pub struct Authenticated {
-    identity: Arc<Identity>,
+#[derive(Clone)]
+pub struct Authenticated(Arc<Evidence>);
+
+struct Evidence {
+    identity: Identity,
     method: Method,
     expires: Option<UnixTime>,
+    basis: Option<Basis>,
 }
 
 impl Authenticated {
     /// Only authenticators of this crate may say so.
     pub(crate) fn new(identity: Identity, method: Method, expires: Option<UnixTime>) -> Self {
-        Authenticated { identity: Arc::new(identity), method, expires }
+        Authenticated(Arc::new(Evidence { identity, method, expires, basis: None }))
+    }
+
+    /// As [`new`](Self::new), good only as long as what it rests on does not change.
+    pub(crate) fn resting_on(basis: Basis, identity: Identity, method: Method, expires: Option<UnixTime>) -> Self {
+        Authenticated(Arc::new(Evidence { identity, method, expires, basis: Some(basis) }))
     }
 
     /// Who it is.
     pub fn identity(&self) -> &Identity {
-        &self.identity
+        &self.0.identity
     }
 
     /// By which kind of evidence.
     pub fn method(&self) -> Method {
-        self.method
+        self.0.method
     }
 
     /// Until when the evidence holds; `None` if it does not end by itself.
     pub fn expires(&self) -> Option<UnixTime> {
-        self.expires
+        self.0.expires
+    }
+
+    /// Whether it has neither ended nor lost what it rests on: the key that signed it, the line in a file. Whoever
+    /// remembers evidence asks this each time.
+    pub fn holds(&self, now: UnixTime) -> bool {
+        self.0.expires.is_none_or(|end| now < end) && self.0.basis.as_ref().is_none_or(Basis::stands)
+    }
+}
+
+impl std::fmt::Debug for Authenticated {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Authenticated")
+            .field("identity", &self.0.identity)
+            .field("method", &self.0.method)
+            .field("expires", &self.0.expires)
+            .finish_non_exhaustive()
     }
 }

@@ -24,11 +24,12 @@ use secrecy::SecretString;
 use self::checks::{check_authorized_party, check_nonce, may_be_the_keys};
 pub use self::settings::{IssuerKind, IssuerSettings};
 use crate::entra::{Entra, is_entra};
+use crate::generation::Basis;
 use crate::jwks::{JwksCache, JwksHealth, Origin, Refetched};
 use crate::mapping::Mapping;
 use crate::refusal::fact;
 use crate::source::ProviderKeys;
-use crate::{Authenticated, Denial, Method, Outcome, Refusal, SignedIn, overage};
+use crate::{Authenticated, Denial, Method, Outcome, Refusal, SignedIn, SourceHealth, overage};
 
 /// One identity provider.
 pub struct Issuer {
@@ -171,7 +172,7 @@ impl Issuer {
             Err(refusal) => Err(refusal.into()),
         };
         match judged {
-            Ok((authenticated, _)) => Outcome::Authenticated(authenticated),
+            Ok(authenticated) => Outcome::Authenticated(authenticated),
             Err(denial) => denial.into(),
         }
     }
@@ -186,10 +187,15 @@ impl Issuer {
         self.jwks.health()
     }
 
-    /// Changes whenever the key set does. What was verified under another generation should be verified again, since
-    /// its key may have been withdrawn.
-    pub fn keys_generation(&self) -> u64 {
-        self.jwks.generation()
+    /// The same for readiness and metrics.
+    pub fn source_health(&self) -> SourceHealth {
+        let health = self.health();
+        SourceHealth {
+            name: self.name().to_owned(),
+            ready: health.fetched_at.is_some(),
+            fetched_at: health.fetched_at,
+            last_error: health.last_error,
+        }
     }
 
     /// Keeps metadata and keys fresh, for ever: every hour, after a failure from 1 s doubling to 60 s. Spawn it once.
@@ -215,25 +221,25 @@ impl Issuer {
         }
     }
 
-    /// The verdict on an access token, and the generation of the key set that it rests on. `parsed` is `token`.
+    /// The verdict on an access token. `parsed` is `token`.
     pub(crate) async fn judge_access_token(
         &self,
         token: &str,
         parsed: Unverified<'_>,
         now: UnixTime,
-    ) -> Result<(Authenticated, u64), Denial> {
+    ) -> Result<Authenticated, Denial> {
         if self.access_rules.audiences.is_empty() {
             return Err(Refusal::AudienceNoneConfigured { issuer: self.name().to_owned() }.into());
         }
-        let (verified, generation) = self.verify(token, parsed, &self.access_rules, now).await?;
+        let (verified, basis) = self.verify(token, parsed, &self.access_rules, now).await?;
         let claims = verified.get();
         self.check_tenant(claims)?;
         if self.entra.is_some() && claims.str("azp").is_none() && claims.str("appid").is_none() {
             return Err(Refusal::TokenNotForAccess.into());
         }
         // As long as the verifier itself would accept it.
-        let expires = claims.expires().map(|at| at + self.access_rules.leeway);
-        Ok((Authenticated::new(self.mapping.identity(claims)?, Method::Bearer, expires), generation))
+        let expires = claims.expires().map(|at| at + self.access_rules.leeway.expiry);
+        Ok(Authenticated::resting_on(basis, self.mapping.identity(claims)?, Method::Bearer, expires))
     }
 
     /// Verifies with the keys at hand, and with newer ones if those may be the reason that it fails.
@@ -243,19 +249,21 @@ impl Issuer {
         parsed: Unverified<'_>,
         rules: &Rules,
         now: UnixTime,
-    ) -> Result<(Verified<Claims>, u64), Denial> {
+    ) -> Result<(Verified<Claims>, Basis), Denial> {
         let held = self.jwks.current(now);
         let none = KeySet::default();
-        let (keys, generation) = held.as_ref().map_or((&none, 0), |held| (&held.keys, held.generation));
-        let refusal = match parsed.verify(keys, rules, now) {
-            Ok(verified) => return Ok((verified, generation)),
-            Err(refusal) if may_be_the_keys(&refusal) => refusal,
-            Err(refusal) => return Err(refusal.into()),
+        let keys = held.as_ref().map_or(&none, |held| &held.keys);
+        let refusal = match (parsed.verify(keys, rules, now), &held) {
+            (Ok(verified), Some(held)) => return Ok((verified, self.jwks.basis(held))),
+            // Without a set there is no key, and nothing verifies.
+            (Ok(_), None) => return Err(self.no_keys("there is no key set")),
+            (Err(refusal), _) if may_be_the_keys(&refusal) => refusal,
+            (Err(refusal), _) => return Err(refusal.into()),
         };
         let origin = if rules.purpose == Purpose::IdToken { Origin::Provider } else { Origin::Presented };
         match self.jwks.refetch(held.as_ref(), origin, now).await {
             Refetched::Newer(newer) => {
-                Ok((Unverified::parse(token)?.verify(&newer.keys, rules, now)?, newer.generation))
+                Ok((Unverified::parse(token)?.verify(&newer.keys, rules, now)?, self.jwks.basis(&newer)))
             }
             Refetched::Same if held.is_some() => Err(refusal.into()),
             // The key is known, and the signature is not its: that needs no provider.

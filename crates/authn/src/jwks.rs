@@ -8,8 +8,8 @@
 //!    ourselves have an interval of their own: who sends us tokens with invented keys must not be able to make the
 //!    provider's own words unreadable after a rotation.
 //! 4. One fetch is in flight at a time; whoever needs it waits for that one. It goes on if they go away.
-//! 5. A fetched set replaces the old one whole: a key that the issuer withdrew is gone, and the
-//!    [`generation`](JwksCache::generation) tells caches above.
+//! 5. A fetched set replaces the old one whole: a key that the issuer withdrew is gone, and with it what was
+//!    verified with the set before: evidence rests on the [generation](JwksCache::basis) of the set.
 //! 6. In an outage the last good set is used until it is [`TRUSTED`] old; then the answer is "unavailable". So it is
 //!    for an unknown key whose fetch failed: it may well be a good one.
 //! 7. How long `Cache-Control` would keep the set is not looked at: it is the issuer's idea of load, not of trust.
@@ -24,6 +24,7 @@ use gangplank_jose::{KeySet, UnixTime};
 use gangplank_oauth::BoxFuture;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
+use crate::generation::{Basis, Generation};
 use crate::refusal::fact;
 
 /// How long a set is used without another having been fetched.
@@ -60,6 +61,7 @@ pub(crate) struct JwksCache {
     last_error: ArcSwapOption<String>,
     fetches: AtomicU64,
     demands: Arc<Mutex<Demands>>,
+    generation: Generation,
 }
 
 /// A good set.
@@ -109,6 +111,7 @@ impl JwksCache {
             last_error: ArcSwapOption::empty(),
             fetches: AtomicU64::new(0),
             demands: Arc::default(),
+            generation: Generation::default(),
         }
     }
 
@@ -117,9 +120,9 @@ impl JwksCache {
         self.held.load_full().filter(|held| now.since(held.fetched_at) < TRUSTED)
     }
 
-    /// Differs from before whenever the set does.
-    pub(crate) fn generation(&self) -> u64 {
-        self.held.load().as_ref().map_or(0, |held| held.generation)
+    /// What was verified with a set rests on it.
+    pub(crate) fn basis(&self, held: &Held) -> Basis {
+        self.generation.basis(held.generation)
     }
 
     /// How the keys are.
@@ -181,12 +184,14 @@ impl JwksCache {
                     Some(old) if old.json == json => {
                         Held { keys: old.keys.clone(), generation: old.generation, fetched_at: now, json }
                     }
-                    old => {
-                        let generation = old.as_ref().map_or(1, |old| old.generation + 1);
-                        Held { keys, generation, fetched_at: now, json }
-                    }
+                    _ => Held { keys, generation: self.generation.current() + 1, fetched_at: now, json },
                 };
+                let changed = held.generation != self.generation.current();
                 self.held.store(Some(Arc::new(held)));
+                // After the set: nobody verifies with the old one and takes it for the new one's word.
+                if changed {
+                    self.generation.advance();
+                }
                 self.last_error.store(None);
                 Ok(())
             }
@@ -272,13 +277,15 @@ mod tests {
         let (old, new) = (new_key(), new_key());
         let (shelf, cache) = shelf(Some(jwks(&[("old", &old)])));
         cache.refresh(NOW).await.unwrap();
-        let (seen, generation) = (cache.current(NOW), cache.generation());
+        let seen = cache.current(NOW);
+        let before = cache.basis(seen.as_ref().unwrap());
+        assert!(before.stands());
         *shelf.json.lock().unwrap() = Some(jwks(&[("new", &new)]));
         let Refetched::Newer(held) = cache.refetch(seen.as_ref(), Origin::Presented, after(1)).await else {
             panic!("no newer set")
         };
         assert!(held.keys.contains("new") && !held.keys.contains("old"));
-        assert_ne!(cache.generation(), generation);
+        assert!(!before.stands() && cache.basis(&held).stands());
     }
 
     #[tokio::test]

@@ -65,6 +65,7 @@ impl Mapping {
             scopes: scopes(claims)?,
             roles: strings(claims, "roles")?.into_iter().map(str::to_owned).collect(),
             client: first(claims, &["azp", "appid", "client_id"])?.map(|(_, value)| value.to_owned()),
+            audiences: claims.audiences().to_vec(),
             extra: Default::default(),
         })
     }

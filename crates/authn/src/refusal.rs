@@ -48,6 +48,12 @@ pub enum Refusal {
         /// What is wrong with it.
         problem: &'static str,
     },
+    /// Several authenticators were asked, and none knows the credential.
+    #[error("nobody knows the credential: {tried}")]
+    CredentialUnknown {
+        /// What each of them said.
+        tried: String,
+    },
     /// The random generator or the cipher failed.
     #[error("sealing failed: {what}")]
     CryptoFailed {
@@ -200,6 +206,9 @@ reasons! {
     CLAIM_UNUSABLE = "claim-unusable", Token,
         "A claim has the wrong type, is empty or too long, or holds control characters.",
         "Correct what the provider emits, or choose another claim under issuers.NAME.claims.";
+    CREDENTIAL_UNKNOWN = "credential-unknown", Caller,
+        "None of the authenticators that were asked knows the credential.",
+        "Send a credential of one of them; `gangplank token verify` says what each of them makes of a token.";
     CRYPTO_FAILED = "crypto-failed", Us,
         "The random generator or the cipher failed.",
         "Restart the process and report this with its log; the machine may be out of memory.";
@@ -267,6 +276,7 @@ impl Refusal {
             Refusal::BearerMalformed { .. } => &BEARER_MALFORMED,
             Refusal::ClaimMissing { .. } => &CLAIM_MISSING,
             Refusal::ClaimUnusable { .. } => &CLAIM_UNUSABLE,
+            Refusal::CredentialUnknown { .. } => &CREDENTIAL_UNKNOWN,
             Refusal::CryptoFailed { .. } => &CRYPTO_FAILED,
             Refusal::GraphUnavailable { .. } => &GRAPH_UNAVAILABLE,
             Refusal::GroupsOverageUnresolved { .. } => &GROUPS_OVERAGE_UNRESOLVED,

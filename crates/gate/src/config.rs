@@ -162,6 +162,14 @@ pub struct ClaimsConfig {
     pub email: Option<String>,
 }
 
+/// `[authenticators.NAME]`: who else may say who a caller is. Exactly one key says which kind it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AuthenticatorConfig {
+    /// Whoever presents no credential is `anonymous`. Only `true` may be said, and only last in a route's `accept`.
+    pub none: Option<bool>,
+}
+
 /// `[clients.NAME]`: how we ourselves authenticate to an issuer. At most one of `secret`, `certificate` and
 /// `federated_token_file`; with none it is a public client.
 #[derive(Clone, Debug, Deserialize)]
@@ -212,8 +220,9 @@ pub struct RouteConfig {
     /// Clients (names of `[clients]`) at which browsers sign in; several make a chooser.
     #[serde(default)]
     pub sign_in: OneOrMany,
-    /// Issuers whose bearer tokens are accepted. Default: those of `sign_in` that have audiences.
-    pub bearer: Option<Vec<String>>,
+    /// Whose credentials are accepted, besides sessions, and in which order they are asked: names of `[issuers]` (for
+    /// bearer tokens) and of `[authenticators]`. Default: the issuers of `sign_in` that have audiences.
+    pub accept: Option<Vec<String>>,
     /// Who may pass. A route without it would let nobody in, and is refused.
     pub allow: Option<AllowConfig>,
     /// Where to proxy to. Without it the route only answers forward-auth.
@@ -327,6 +336,9 @@ pub struct Config {
     /// `[issuers.NAME]`.
     #[serde(default)]
     pub issuers: BTreeMap<String, IssuerConfig>,
+    /// `[authenticators.NAME]`.
+    #[serde(default)]
+    pub authenticators: BTreeMap<String, AuthenticatorConfig>,
     /// `[clients.NAME]`.
     #[serde(default)]
     pub clients: BTreeMap<String, ClientConfig>,

@@ -5,10 +5,13 @@ use std::net::IpAddr;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use gangplank_authn::Credentials;
 use gangplank_jose::UnixTime;
+use gangplank_net::Peer;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, HeaderName};
 use http::request::Parts;
 use http::{HeaderValue, Method};
+use rustls_pki_types::CertificateDer;
 
 use crate::Refusal;
 use crate::forwarded::{Believed, authority};
@@ -36,10 +39,11 @@ pub struct RequestContext {
 }
 
 /// A request's context, and who handed the request over.
-pub(crate) struct Arrival {
+pub(crate) struct Arrival<'p> {
     pub(crate) context: RequestContext,
     /// The other end of the connection.
     pub(crate) peer: IpAddr,
+    certificates: &'p [CertificateDer<'static>],
     /// Whether that is a trusted proxy.
     pub(crate) trusted: bool,
     /// What is wrong with the request, if it can't be understood. There is a context nevertheless: even that is
@@ -47,10 +51,10 @@ pub(crate) struct Arrival {
     pub(crate) problem: Option<Refusal>,
 }
 
-impl Arrival {
+impl<'p> Arrival<'p> {
     /// Reads a request's head.
-    pub(crate) fn read(head: &Parts, peer: IpAddr, now: UnixTime, believed: &Believed) -> Self {
-        let peer = peer.to_canonical();
+    pub(crate) fn read(head: &Parts, from: &'p Peer, now: UnixTime, believed: &Believed) -> Self {
+        let peer = from.remote.ip().to_canonical();
         let trusted = believed.trusts(peer);
         let client = if trusted { believed.client(&head.headers, peer) } else { peer };
         let (authority, problem) = match own_authority(head).and_then(|own| {
@@ -70,7 +74,17 @@ impl Arrival {
             query: head.uri.query().map(str::to_owned),
             navigation: is_navigation(&head.method, &head.headers),
         };
-        Arrival { context, peer, trusted, problem }
+        // A trusted proxy's own certificate says who the proxy is, not who the caller is.
+        let certificates = from.certificates.as_deref().filter(|_| !trusted).unwrap_or_default();
+        Arrival { context, peer, certificates, trusted, problem }
+    }
+
+    /// What the caller presents.
+    pub(crate) fn credentials<'r>(&self, headers: &'r HeaderMap) -> Credentials<'r>
+    where
+        'p: 'r,
+    {
+        Credentials { headers, certificates: self.certificates, trusted_proxy: self.trusted }
     }
 }
 
@@ -154,9 +168,11 @@ mod tests {
         build(http::Request::builder()).body(()).unwrap().into_parts().0
     }
 
-    fn read(head: &Parts, peer: &str) -> Arrival {
+    fn read(head: &Parts, peer: &str) -> Arrival<'static> {
         let believed = Believed { proxies: vec!["10.0.0.0/8".parse().unwrap()], dialect: Dialect::XForwarded };
-        Arrival::read(head, peer.parse().unwrap(), UnixTime::from_secs(1), &believed)
+        let remote = std::net::SocketAddr::new(peer.parse().unwrap(), 4711);
+        let peer: &Peer = Box::leak(Box::new(Peer { remote, tls: false, certificates: None }));
+        Arrival::read(head, peer, UnixTime::from_secs(1), &believed)
     }
 
     #[test]

@@ -1,19 +1,20 @@
 //! Who calls, and may they: asked once per credential and route, then remembered.
 //!
 //! 1. A route that asks nobody has one decision for everybody.
-//! 2. A bearer token is judged before a cookie, and a bad one is never downgraded to the cookie or to nobody. On a route
-//!    that takes none it is refused, unless `pass.authorization` says that it is the upstream's.
+//! 2. What the caller presents itself (a token, a key, a password, a certificate) is judged by the route's chain before a
+//!    cookie is, and a bad one is never downgraded to the cookie or to nobody. A bearer token on a route where nobody
+//!    looks at one is refused, unless `pass.authorization` says that it is the upstream's.
 //! 3. Then the session, if it began at a client that the route names.
 //! 4. Then the policy. Only what is permitted is remembered: by SHA-256 of the credential and the route, until the
 //!    credential has to be looked at again, and never past its end.
 //!
-//! Remembered, a check costs one hash, one look-up and two comparisons of times.
+//! Remembered, a check costs one hash, one look-up and a few comparisons of times and counters.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
-use gangplank_authn::{Anonymous, Authenticated, BearerAuthenticator, Outcome, PresentedToken};
+use gangplank_authn::{Anonymous, Authenticated, Authenticator as _, BearerToken, Chain, Credentials, Method, Outcome};
 use gangplank_jose::UnixTime;
 use http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use prometheus_client::metrics::counter::Counter;
@@ -31,8 +32,8 @@ use crate::{Refusal, headers};
 /// What decisions may take in memory, and how many are expected.
 const MEMORY: u64 = 16 << 20;
 const EXPECTED: usize = 4096;
-/// How long a bearer token's decision is remembered before the authenticator is asked again (it remembers, too).
-const BEARER: Duration = Duration::from_secs(60);
+/// How long the decision on a presented credential is remembered before the chain is asked again.
+const PRESENTED: Duration = Duration::from_secs(60);
 
 /// A caller who may pass on a route.
 #[derive(Debug)]
@@ -66,7 +67,7 @@ impl Decision {
     }
 
     fn holds(&self, now: UnixTime) -> bool {
-        now < self.until && !self.life.as_ref().is_some_and(|life| life.is_ended(now))
+        now < self.until && self.caller().holds(now) && !self.life.as_ref().is_some_and(|life| life.is_ended(now))
     }
 }
 
@@ -91,7 +92,7 @@ pub(crate) struct Decisions {
 struct Key {
     digest: [u8; 32],
     route: RouteId,
-    bearer: bool,
+    presented: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -124,54 +125,73 @@ impl Decisions {
 
 impl Gate {
     /// Who calls, and may they pass on this route.
-    pub(crate) async fn decide(&self, route: &Route, headers: &HeaderMap, now: UnixTime) -> Result<Decided, Refusal> {
-        if let Some(decision) = &route.anonymous {
-            return Ok(Decided { decision: decision.clone(), set_cookie: None });
-        }
-        match bearer(route, headers)? {
-            Some((presented, authenticator)) => self.decide_bearer(route, presented, authenticator, now).await,
-            None => self.decide_session(route, headers, now).await,
-        }
-    }
-
-    async fn decide_bearer(
+    pub(crate) async fn decide(
         &self,
         route: &Route,
-        presented: PresentedToken<'_>,
-        authenticator: &BearerAuthenticator,
+        credentials: Credentials<'_>,
         now: UnixTime,
     ) -> Result<Decided, Refusal> {
-        let key = Key { digest: *presented.digest(), route: route.id, bearer: true };
+        let Some(chain) = &route.chain else {
+            if let Some(decision) = &route.anonymous {
+                return Ok(Decided { decision: decision.clone(), set_cookie: None });
+            }
+            not_bearer(route, credentials.headers)?;
+            return self.decide_session(route, credentials.headers, now).await;
+        };
+        let Some(fingerprint) = chain.fingerprint(&credentials) else {
+            return self.decide_without(route, credentials.headers, now).await;
+        };
+        let key = Key { digest: *fingerprint.octets(), route: route.id, presented: true };
         if let Some(decision) = self.decisions.remembered(&key, now) {
             return Ok(Decided { decision, set_cookie: None });
         }
         // In a box: what is remembered, which is most, should not carry what it takes to ask.
-        Box::pin(self.judge_bearer(route, presented, authenticator, key, now)).await
+        match Box::pin(self.judge_presented(route, chain, credentials, key, now)).await? {
+            Some(decision) => Ok(Decided { decision, set_cookie: None }),
+            None => {
+                not_bearer(route, credentials.headers)?;
+                self.decide_without(route, credentials.headers, now).await
+            }
+        }
     }
 
-    async fn judge_bearer(
+    /// Nothing is presented that the route's chain looks at.
+    async fn decide_without(&self, route: &Route, headers: &HeaderMap, now: UnixTime) -> Result<Decided, Refusal> {
+        match &route.anonymous {
+            Some(decision) => Ok(Decided { decision: decision.clone(), set_cookie: None }),
+            None => self.decide_session(route, headers, now).await,
+        }
+    }
+
+    /// `None` if nobody in the chain looks at what is presented.
+    async fn judge_presented(
         &self,
         route: &Route,
-        presented: PresentedToken<'_>,
-        authenticator: &BearerAuthenticator,
+        chain: &Chain,
+        credentials: Credentials<'_>,
         key: Key,
         now: UnixTime,
-    ) -> Result<Decided, Refusal> {
-        let authenticated = match authenticator.judge(&presented, now).await {
+    ) -> Result<Option<Arc<Decision>>, Refusal> {
+        let authenticated = match chain.authenticate(credentials, now).await {
             Outcome::Authenticated(authenticated) => authenticated,
-            Outcome::NotMine => return Err(Refusal::BearerUnknown(route.name.clone())),
+            Outcome::NotMine(_) => return Ok(None),
             Outcome::Rejected(refusal) => return Err(Refusal::Authentication(refusal)),
             Outcome::Unavailable(refusal) => return Err(Refusal::Undecided(refusal)),
         };
         // The verifier's leeway is in it: a token is not accepted and its streams cut at once.
         let ends = authenticated.expires();
-        let passed = route.pass_access_token.then(|| presented.token().map(SecretString::from));
-        let passed = passed.transpose().map_err(Refusal::Authentication)?;
+        let token = match authenticated.method() {
+            Method::Bearer | Method::TokenReview if route.pass_access_token => {
+                BearerToken::presented(credentials.headers).map_err(Refusal::Authentication)?
+            }
+            _ => None,
+        };
+        let passed = token.map(|token| SecretString::from(token.as_str()));
         let life = ends.map(|ends| Arc::new(Life::new(ends)));
-        let until = (now + BEARER).min(ends.unwrap_or(now + BEARER));
+        let until = (now + PRESENTED).min(ends.unwrap_or(now + PRESENTED));
         let decision = self.permit(route, authenticated, passed.as_ref(), life, until)?;
         self.decisions.cache.insert(key, decision.clone());
-        Ok(Decided { decision, set_cookie: None })
+        Ok(Some(decision))
     }
 
     async fn decide_session(&self, route: &Route, headers: &HeaderMap, now: UnixTime) -> Result<Decided, Refusal> {
@@ -180,7 +200,7 @@ impl Gate {
         }
         let key = match self.sign_in.cookie().presented(headers) {
             Presented::None => return Err(Refusal::NotSignedIn),
-            Presented::One(value) => Some(Key { digest: sha256(value), route: route.id, bearer: false }),
+            Presented::One(value) => Some(Key { digest: sha256(value), route: route.id, presented: false }),
             Presented::Several => None,
         };
         if let Some(decision) = key.as_ref().and_then(|key| self.decisions.remembered(key, now)) {
@@ -238,21 +258,15 @@ impl Gate {
     }
 }
 
-/// The bearer token that this route has to judge, and by whom.
-fn bearer<'r>(
-    route: &'r Route,
-    headers: &'r HeaderMap,
-) -> Result<Option<(PresentedToken<'r>, &'r BearerAuthenticator)>, Refusal> {
-    if !headers.contains_key(AUTHORIZATION) || (route.bearer.is_none() && route.pass_authorization) {
-        return Ok(None);
+/// A bearer token that nobody here would judge is refused, unless it is the upstream's.
+fn not_bearer(route: &Route, headers: &HeaderMap) -> Result<(), Refusal> {
+    if route.pass_authorization || !headers.contains_key(AUTHORIZATION) {
+        return Ok(());
     }
-    let presented = BearerAuthenticator::presented(headers).map_err(Refusal::Authentication)?;
-    let Some(presented) = presented else { return Ok(None) };
-    let Some(authenticator) = route.bearer.as_deref() else {
-        presented.token().map_err(Refusal::Authentication)?;
-        return Err(Refusal::BearerNotAccepted(route.name.clone()));
-    };
-    Ok(Some((presented, authenticator)))
+    match BearerToken::presented(headers).map_err(Refusal::Authentication)? {
+        Some(_) => Err(Refusal::BearerNotAccepted(route.name.clone())),
+        None => Ok(()),
+    }
 }
 
 fn sha256(value: &[u8]) -> [u8; 32] {

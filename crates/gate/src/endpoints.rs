@@ -16,6 +16,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use gangplank_authn::{Authenticator as _, BearerToken, Outcome};
 use http::request::Parts;
 use http::{Method, Response};
 use http_body_util::{BodyExt, Limited};
@@ -41,7 +42,7 @@ impl Gate {
     pub(crate) async fn endpoint<B>(
         &self,
         name: &str,
-        arrival: &Arrival,
+        arrival: &Arrival<'_>,
         head: &Parts,
         body: B,
         trace: &mut Trace,
@@ -60,7 +61,7 @@ impl Gate {
     async fn page_endpoint<B>(
         &self,
         name: &str,
-        arrival: &Arrival,
+        arrival: &Arrival<'_>,
         head: &Parts,
         body: B,
     ) -> Result<Response<Body>, Refusal>
@@ -95,7 +96,7 @@ impl Gate {
         }
     }
 
-    async fn auth(&self, arrival: &Arrival, head: &Parts, trace: &mut Trace) -> Result<Response<Body>, Refusal> {
+    async fn auth(&self, arrival: &Arrival<'_>, head: &Parts, trace: &mut Trace) -> Result<Response<Body>, Refusal> {
         let context = &arrival.context;
         // As it was sent: what follows is judged as the original's path.
         let rest = context.path.strip_prefix(&self.prefix).and_then(|p| p.strip_prefix("/auth"));
@@ -104,7 +105,7 @@ impl Gate {
         let route = self.routes.get(check.route).ok_or(Refusal::Defect("a route that is in the table only"))?;
         trace.route = Some(route.id);
         trace.original = check.original;
-        let decided = match self.decide(route, &head.headers, context.now).await {
+        let decided = match self.decide(route, arrival.credentials(&head.headers), context.now).await {
             Ok(decided) => decided,
             Err(refusal) => {
                 trace.offer = trace
@@ -125,7 +126,7 @@ impl Gate {
         Ok(self.allow(decided, &context.id))
     }
 
-    async fn begin(&self, arrival: &Arrival, head: &Parts) -> Result<Response<Body>, Refusal> {
+    async fn begin(&self, arrival: &Arrival<'_>, head: &Parts) -> Result<Response<Body>, Refusal> {
         let context = &arrival.context;
         let Wanted { target, client } = self.wanted(arrival, head);
         let target = target.as_deref();
@@ -138,13 +139,13 @@ impl Gate {
         }
     }
 
-    fn choose(&self, arrival: &Arrival, head: &Parts) -> Response<Body> {
+    fn choose(&self, arrival: &Arrival<'_>, head: &Parts) -> Response<Body> {
         let target = self.wanted(arrival, head).target;
         let clients = self.clients_for(arrival, target.as_deref());
         self.sign_in.chooser(&arrival.context, &head.headers, &clients, target.as_deref())
     }
 
-    fn wanted(&self, arrival: &Arrival, head: &Parts) -> Wanted {
+    fn wanted(&self, arrival: &Arrival<'_>, head: &Parts) -> Wanted {
         let query = arrival.context.query.as_deref().unwrap_or_default();
         let mut wanted = Wanted::read(query, |name| self.clients.iter().any(|client| client == name));
         if wanted.target.is_none() && arrival.trusted {
@@ -161,7 +162,7 @@ impl Gate {
     }
 
     /// The clients of the route that somebody wants to return to; all of them if that can't be told.
-    fn clients_for(&self, arrival: &Arrival, target: Option<&str>) -> Vec<&str> {
+    fn clients_for(&self, arrival: &Arrival<'_>, target: Option<&str>) -> Vec<&str> {
         let page = target.and_then(|target| match absolute_form(target) {
             Some((authority, path, _)) => Some((authority, path)),
             None => origin_form(target).map(|(path, _)| (arrival.context.authority.clone(), path)),
@@ -172,26 +173,28 @@ impl Gate {
         names.iter().map(String::as_str).collect()
     }
 
-    async fn userinfo(&self, arrival: &Arrival, head: &Parts) -> Result<Response<Body>, Refusal> {
-        use gangplank_authn::{BearerAuthenticator, Outcome};
+    async fn userinfo(&self, arrival: &Arrival<'_>, head: &Parts) -> Result<Response<Body>, Refusal> {
         let now = arrival.context.now;
-        let presented = BearerAuthenticator::presented(&head.headers).map_err(Refusal::Authentication)?;
-        let (caller, set_cookie) = match (presented, &self.bearer) {
-            (Some(presented), Some(bearer)) => match bearer.judge(&presented, now).await {
-                Outcome::Authenticated(caller) => (caller, None),
-                Outcome::NotMine => return Err(Refusal::BearerUnknown("userinfo".to_owned())),
-                Outcome::Rejected(refusal) => return Err(Refusal::Authentication(refusal)),
-                Outcome::Unavailable(refusal) => return Err(Refusal::Undecided(refusal)),
-            },
-            (Some(presented), None) => {
-                presented.token().map_err(Refusal::Authentication)?;
-                return Err(Refusal::BearerNotAccepted("userinfo".to_owned()));
+        let presented = match &self.chain {
+            Some(chain) => chain.authenticate(arrival.credentials(&head.headers), now).await,
+            None => Outcome::ABSENT,
+        };
+        let (caller, set_cookie) = match presented {
+            Outcome::Authenticated(caller) => (caller, None),
+            Outcome::Rejected(refusal) => return Err(Refusal::Authentication(refusal)),
+            Outcome::Unavailable(refusal) => return Err(Refusal::Undecided(refusal)),
+            Outcome::NotMine(_) => {
+                if BearerToken::presented(&head.headers).map_err(Refusal::Authentication)?.is_some() {
+                    return Err(Refusal::BearerNotAccepted("userinfo".to_owned()));
+                }
+                match self.sign_in.session(&head.headers, now).await {
+                    SessionOutcome::Live(live) => (live.authenticated, live.set_cookie),
+                    SessionOutcome::Absent => return Err(Refusal::NotSignedIn),
+                    SessionOutcome::Rejected(refusal) | SessionOutcome::Unavailable(refusal) => {
+                        return Err(refusal.into());
+                    }
+                }
             }
-            (None, _) => match self.sign_in.session(&head.headers, now).await {
-                SessionOutcome::Live(live) => (live.authenticated, live.set_cookie),
-                SessionOutcome::Absent => return Err(Refusal::NotSignedIn),
-                SessionOutcome::Rejected(refusal) | SessionOutcome::Unavailable(refusal) => return Err(refusal.into()),
-            },
         };
         let groups = caller.identity().groups.iter().filter(|g| self.rule_groups.contains(g));
         let mut response = userinfo::answer(&caller, &groups.map(String::as_str).collect::<Vec<_>>())?;

@@ -35,7 +35,7 @@ pub(crate) struct Check {
 
 impl Gate {
     /// Finds the route a check is about. `rest` is what follows `/auth` in its path.
-    pub(crate) fn check_for(&self, arrival: &Arrival, headers: &HeaderMap, rest: &str) -> Result<Check, Refusal> {
+    pub(crate) fn check_for(&self, arrival: &Arrival<'_>, headers: &HeaderMap, rest: &str) -> Result<Check, Refusal> {
         let context = &arrival.context;
         let ambiguous = |problem| Refusal::ForwardAuthAmbiguous { peer: arrival.peer.to_string(), problem };
         if !rest.is_empty() {

@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
+use gangplank_authn::Method;
 use gangplank_jose::{Fault, Reason};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -63,23 +64,43 @@ pub(crate) enum By {
     Nothing,
     /// A session.
     Session,
-    /// A bearer token.
+    /// A bearer token that an issuer signed.
     Bearer,
-    /// The route asks nobody.
+    /// A static key.
+    StaticKey,
+    /// A token that a cluster vouched for.
+    TokenReview,
+    /// A client certificate.
+    Certificate,
+    /// User name and password.
+    Basic,
+    /// Nobody was asked, or nobody said.
     Anonymous,
 }
 
 impl By {
-    const ALL: [(By, &'static str); 4] =
-        [(By::Nothing, "none"), (By::Session, "session"), (By::Bearer, "bearer"), (By::Anonymous, "anonymous")];
+    const ALL: [(By, &'static str); 8] = [
+        (By::Nothing, "none"),
+        (By::Session, "session"),
+        (By::Bearer, "bearer"),
+        (By::StaticKey, "static_key"),
+        (By::TokenReview, "token_review"),
+        (By::Certificate, "certificate"),
+        (By::Basic, "basic"),
+        (By::Anonymous, "anonymous"),
+    ];
 }
 
-impl From<gangplank_authn::Method> for By {
-    fn from(method: gangplank_authn::Method) -> By {
+impl From<Method> for By {
+    fn from(method: Method) -> By {
         match method {
-            gangplank_authn::Method::Bearer => By::Bearer,
-            gangplank_authn::Method::Session => By::Session,
-            gangplank_authn::Method::Anonymous => By::Anonymous,
+            Method::Bearer => By::Bearer,
+            Method::StaticKey => By::StaticKey,
+            Method::TokenReview => By::TokenReview,
+            Method::Certificate => By::Certificate,
+            Method::Basic => By::Basic,
+            Method::Session => By::Session,
+            Method::Anonymous => By::Anonymous,
         }
     }
 }

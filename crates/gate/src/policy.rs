@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 
-use gangplank_authn::Authenticated;
+use gangplank_authn::{Authenticated, Method};
 
 use crate::Refusal;
 use crate::config::AllowConfig;
@@ -63,6 +63,9 @@ impl Policy {
         let identity = authenticated.identity();
         let any = |rule: &HashSet<String>, held: &[String]| rule.is_empty() || held.iter().any(|h| rule.contains(h));
         let email_domain = || identity.email.as_deref().filter(|_| identity.email_verified).and_then(email_domain);
+        if authenticated.method() == Method::Anonymous && !self.anonymous {
+            return Err(Refusal::NotSignedIn);
+        }
         let unmet = if !any(&self.groups, &identity.groups) {
             if identity.groups_unresolved {
                 return Err(Refusal::ForbiddenGroupsUnknown {

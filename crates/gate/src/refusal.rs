@@ -81,9 +81,6 @@ pub enum Refusal {
     /// A bearer token on a route that takes none.
     #[error("the route {0} accepts no bearer tokens")]
     BearerNotAccepted(String),
-    /// A bearer token of nobody this route knows.
-    #[error("no issuer of the route {0} knows this token")]
-    BearerUnknown(String),
     /// A session that began at a client which this route does not name.
     #[error("the session is of the client {client}, which is not in sign_in of {route}")]
     SessionOfOtherClient {
@@ -212,8 +209,6 @@ catalogue! {
         "Sign in, or send a bearer token; if a browser should have had a session, see whether its cookie reaches the gate.";
     BEARER_NOT_ACCEPTED = "bearer-not-accepted", Caller, "A bearer token was presented on a route that accepts none.",
         "Name the issuer in the route's bearer, or set pass.authorization if the token is meant for the upstream.";
-    BEARER_UNKNOWN = "bearer-unknown", Caller, "None of the route's issuers knows the bearer token.",
-        "Decode the token, compare its iss with [issuers], and add its issuer to the route's bearer.";
     SESSION_OTHER = "session-of-other-client", Caller, "The session began at a client that the route does not name.",
         "Sign in at one of the route's clients, or add the session's client to the route's sign_in.";
     FORBIDDEN = "policy-denied", Caller, "The caller is known, and the route's rules do not admit them.",
@@ -257,7 +252,6 @@ impl Refusal {
             Refusal::ForwardAuthNoRoute(_) => &FORWARD_AUTH_NO_ROUTE,
             Refusal::NotSignedIn => &NOT_SIGNED_IN,
             Refusal::BearerNotAccepted(_) => &BEARER_NOT_ACCEPTED,
-            Refusal::BearerUnknown(_) => &BEARER_UNKNOWN,
             Refusal::SessionOfOtherClient { .. } => &SESSION_OTHER,
             Refusal::Authentication(refusal) | Refusal::Undecided(refusal) => refusal.reason(),
             Refusal::SignIn(refusal) => refusal.reason(),

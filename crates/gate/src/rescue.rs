@@ -55,7 +55,6 @@ fn verdict(refusal: &Refusal) -> Verdict {
         Refusal::RouteMethod { allow, .. } => Verdict::MethodNotAllowed(allow.clone()),
         Refusal::NotSignedIn
         | Refusal::BearerNotAccepted(_)
-        | Refusal::BearerUnknown(_)
         | Refusal::SessionOfOtherClient { .. }
         | Refusal::Authentication(_)
         | Refusal::EndedWaiting(_) => Verdict::Unauthorized,

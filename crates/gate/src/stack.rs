@@ -17,7 +17,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use gangplank_authn::session::RuleGroups;
-use gangplank_authn::{BearerAuthenticator, Issuer};
+use gangplank_authn::{Authenticator, Chain, Issuer};
 use gangplank_jose::Fault;
 use gangplank_net::Peer;
 use gangplank_oauth::Clock;
@@ -67,8 +67,10 @@ pub struct Gate {
     pub(crate) issuers: Vec<Arc<Issuer>>,
     /// Those that some route needs.
     pub(crate) needed: Vec<Arc<Issuer>>,
-    /// Every issuer whose bearer tokens some route accepts, for `userinfo`.
-    pub(crate) bearer: Option<Arc<BearerAuthenticator>>,
+    /// Those of `[authenticators]` that judge credentials.
+    pub(crate) authenticators: Vec<Arc<dyn Authenticator>>,
+    /// Everybody whose word some route takes, for `userinfo`.
+    pub(crate) chain: Option<Arc<Chain>>,
     /// What is counted for no route.
     pub(crate) elsewhere: RouteMetrics,
 }
@@ -99,7 +101,7 @@ impl Gate {
     {
         let started = Instant::now();
         let (head, body) = request.into_parts();
-        let arrival = Arrival::read(&head, peer.remote.ip(), self.clock.now(), &self.believed);
+        let arrival = Arrival::read(&head, &peer, self.clock.now(), &self.believed);
         let mut trace = Trace { bearer: presents_bearer(&head.headers), ..Trace::default() };
         let response = match self.answer(&arrival, head, body, &mut trace).await {
             Ok(response) => response,
@@ -112,7 +114,7 @@ impl Gate {
 
     async fn answer<B>(
         &self,
-        arrival: &Arrival,
+        arrival: &Arrival<'_>,
         head: Parts,
         body: B,
         trace: &mut Trace,
@@ -140,7 +142,7 @@ impl Gate {
         let route = route.ok_or(Refusal::Defect("a route that is in the table only"))?;
         trace.route = Some(route.id);
         let upstream = route.upstream.as_ref().ok_or_else(|| Refusal::RouteWithoutUpstream(route.name.clone()))?;
-        let decided = match self.decide(route, &head.headers, context.now).await {
+        let decided = match self.decide(route, arrival.credentials(&head.headers), context.now).await {
             Ok(decided) => decided,
             Err(refusal) => {
                 trace.offer = Some(offer(route, &context.authority, &context.path, context.query.as_deref(), true));
@@ -154,7 +156,7 @@ impl Gate {
         Box::pin(self.forward(route, upstream, arrival, head, body, decided)).await
     }
 
-    fn refuse(&self, refusal: &Refusal, arrival: &Arrival, trace: &mut Trace) -> Response<Body> {
+    fn refuse(&self, refusal: &Refusal, arrival: &Arrival<'_>, trace: &mut Trace) -> Response<Body> {
         let context = &arrival.context;
         let reason = refusal.reason();
         self.shared.metrics().refused(reason);
@@ -214,13 +216,18 @@ impl Gate {
         for issuer in &self.issuers {
             tasks.spawn(issuer.clone().keep_fresh());
         }
+        for work in self.authenticators.iter().filter_map(|authenticator| authenticator.clone().keep_fresh()) {
+            tasks.spawn(work);
+        }
         Background(tasks)
     }
 
-    /// The providers that some route needs and that were never reached. Empty: it can do its work.
+    /// What some route needs and was never reached or read. Empty: it can do its work.
     pub fn readiness(&self) -> Vec<NotReady> {
-        let waiting = self.needed.iter().filter(|issuer| !issuer.ready());
-        waiting.map(|issuer| NotReady { issuer: issuer.name().to_owned() }).collect()
+        let waiting = self.needed.iter().filter(|issuer| !issuer.ready()).map(|issuer| issuer.name().to_owned());
+        let sources = self.authenticators.iter().flat_map(|authenticator| authenticator.health());
+        let unread = sources.filter(|source| !source.ready).map(|source| source.name);
+        waiting.chain(unread).map(|issuer| NotReady { issuer }).collect()
     }
 
     /// Answers on the listener for machines: `/metrics`, `/healthz`, `/readyz`, and nothing else.
@@ -237,6 +244,10 @@ impl Gate {
             let health = issuer.health();
             let up = issuer.ready() && health.last_error.is_none();
             self.shared.metrics().provider(issuer.name(), up, health.fetched_at.map(|at| now.since(at)));
+        }
+        for source in self.authenticators.iter().flat_map(|authenticator| authenticator.health()) {
+            let up = source.ready && source.last_error.is_none();
+            self.shared.metrics().provider(&source.name, up, source.fetched_at.map(|at| now.since(at)));
         }
         self.shared.note_sessions();
         let mut response = health::text(StatusCode::OK, self.shared.metrics().text());

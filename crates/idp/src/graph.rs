@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use gangplank_jose::{Algorithm, Claims, Purpose, Rules, Unverified};
+use gangplank_jose::{Algorithm, Claims, Leeway, Purpose, Rules, Unverified};
 use http::{Method, Response, StatusCode, header};
 use serde_json::{Value, json};
 
@@ -84,7 +84,7 @@ fn authorized(tenant: &Tenant, call: &Call<'_>) -> Result<(Arc<User>, Claims), G
         audiences: vec![GRAPH_ID.to_owned(), tenant.graph_url(), "https://graph.microsoft.com".to_owned()],
         algorithms: vec![Algorithm::RS256],
         purpose: Purpose::AccessToken,
-        leeway: Duration::from_secs(300),
+        leeway: Leeway::both(Duration::from_secs(300)),
     };
     let keys = tenant.state.keys().key_set();
     let verified = Unverified::parse(token.trim()).and_then(|token| token.verify(&keys, &rules, call.now));

@@ -41,6 +41,19 @@ impl Algorithm {
         Algorithm::EdDSA,
     ];
 
+    /// The nine asymmetric ones of RFC 7518 §3.1: what Kubernetes and SPIFFE know.
+    pub const RFC_7518: [Algorithm; 9] = [
+        Algorithm::RS256,
+        Algorithm::RS384,
+        Algorithm::RS512,
+        Algorithm::PS256,
+        Algorithm::PS384,
+        Algorithm::PS512,
+        Algorithm::ES256,
+        Algorithm::ES384,
+        Algorithm::ES512,
+    ];
+
     /// The `alg` value, as on the wire.
     pub const fn name(self) -> &'static str {
         match self {

@@ -2,11 +2,15 @@
 //!
 //! 1. A symmetric key (`oct`) is passed over: verifying with it would mean that whoever reads the set can sign.
 //! 2. A key with private members is passed over: it is no longer anybody's secret.
-//! 3. `use`, if given, is `sig`; `key_ops`, if given, holds `verify`.
+//! 3. `use`, if given, is `sig`; `key_ops`, if given, holds `verify`. In a SPIFFE bundle `use` is `jwt-svid`, always
+//!    given, and so is `kid`.
 //! 4. The type and curve say which algorithms the key can verify; `alg`, if given, narrows that to one.
-//! 5. RSA: a modulus of 2048 to 8192 bits, odd; an exponent odd, 3 or more, at most 32 bits; no leading zero octets.
+//! 5. RSA: a modulus of 2048 to 8192 bits, odd; an exponent odd, 3 or more, at most 32 bits; no leading zero octets;
+//!    not of the generator whose keys can be computed (ROCA).
 //! 6. EC: coordinates of exactly the curve's size, a point on the curve.
-//! 7. Ed25519: 32 octets.
+//! 7. Ed25519: 32 octets, and no point of small order.
+
+mod weak;
 
 use aws_lc_rs::signature::{self, ParsedPublicKey, RsaParameters, RsaPublicKeyComponents};
 use serde_json::{Map, Value};
@@ -42,7 +46,7 @@ pub enum KeyProblem {
     /// Elliptic curve of no known name.
     #[error("its curve {0} is not known")]
     Curve(Excerpt),
-    /// `kid` is not a string of reasonable length.
+    /// `kid` is missing where it must not be, or not a string of reasonable length.
     #[error("its kid is not a string of at most {MAX_KEY_ID} octets")]
     KeyId,
     /// A required member is missing, malformed or out of range.
@@ -67,11 +71,23 @@ pub enum KeyProblem {
     Use,
 }
 
+/// Where a key stands, which says what its `use` must be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// In an issuer's JWK set.
+    Jwks,
+    /// In the bundle of a SPIFFE trust domain.
+    SpiffeBundle,
+}
+
 /// Reads one member of `keys`.
-pub(crate) fn public_key(jwk: &Map<String, Value>) -> Result<PublicKey, KeyProblem> {
+pub(crate) fn public_key(jwk: &Map<String, Value>, origin: Origin) -> Result<PublicKey, KeyProblem> {
     let kid = key_id(jwk)?;
+    if origin == Origin::SpiffeBundle && kid.as_ref().is_none_or(String::is_empty) {
+        return Err(KeyProblem::KeyId);
+    }
     refuse_secrets(jwk)?;
-    refuse_other_uses(jwk)?;
+    refuse_other_uses(jwk, origin)?;
     let verifiers = match jwk.get("kty").and_then(Value::as_str) {
         Some("RSA") => rsa(jwk)?,
         Some("EC") => ec(jwk)?,
@@ -97,8 +113,12 @@ fn refuse_secrets(jwk: &Map<String, Value>) -> Result<(), KeyProblem> {
     if secret { Err(KeyProblem::Private) } else { Ok(()) }
 }
 
-fn refuse_other_uses(jwk: &Map<String, Value>) -> Result<(), KeyProblem> {
-    let use_fits = jwk.get("use").is_none_or(|value| value == "sig");
+fn refuse_other_uses(jwk: &Map<String, Value>, origin: Origin) -> Result<(), KeyProblem> {
+    let stated = jwk.get("use");
+    let use_fits = match origin {
+        Origin::Jwks => stated.is_none_or(|value| value == "sig"),
+        Origin::SpiffeBundle => stated.is_some_and(|value| value == "jwt-svid"),
+    };
     let operations_fit = match jwk.get("key_ops") {
         None => true,
         Some(Value::Array(operations)) => operations.iter().any(|operation| operation == "verify"),
@@ -122,6 +142,9 @@ fn rsa(jwk: &Map<String, Value>) -> Result<Vec<(Algorithm, ParsedPublicKey)>, Ke
             member: "e",
             problem: "is not an odd number of at least 3 and at most 32 bits",
         });
+    }
+    if weak::is_roca(&n) {
+        return Err(KeyProblem::Member { member: "n", problem: "is of the kind whose secret can be computed (ROCA)" });
     }
     let components = RsaPublicKeyComponents { n, e };
     narrowed(jwk, &RSA_ALGORITHMS)?
@@ -163,6 +186,12 @@ fn okp(jwk: &Map<String, Value>) -> Result<Vec<(Algorithm, ParsedPublicKey)>, Ke
     let x = octets(jwk, "x")?;
     if x.len() != 32 {
         return Err(KeyProblem::Member { member: "x", problem: "is not 32 octets long" });
+    }
+    if weak::has_small_order(&x) {
+        return Err(KeyProblem::Member {
+            member: "x",
+            problem: "is a point of small order, with which everybody can sign",
+        });
     }
     let key = ParsedPublicKey::new(&signature::ED25519, x).map_err(|_| BAD_POINT)?;
     Ok(vec![(Algorithm::EdDSA, key)])

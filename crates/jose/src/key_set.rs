@@ -6,6 +6,9 @@
 //!    neither is used for that algorithm. (The same id for keys of different algorithms is fine: they cannot be mixed up.)
 //! 4. A token with `kid` is checked with the keys of exactly that id, and with no other. A token without is checked with
 //!    every key of its algorithm, unless there are more than eight.
+//! 5. The bundle of a SPIFFE trust domain (SPIFFE Trust Domain and Bundle §4) is a set in which `use` says which kind of
+//!    document a key is for: its `jwt-svid` keys are used, its `x509-svid` keys are for others and left out in silence.
+//!    Neither passes in an issuer's set, nor an issuer's keys in a bundle.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,7 +19,7 @@ use serde_json::{Map, Value};
 use crate::Algorithm;
 use crate::excerpt::Excerpt;
 use crate::json;
-use crate::jwk::{self, KeyProblem, PublicKey};
+use crate::jwk::{self, KeyProblem, Origin, PublicKey};
 
 /// A JWK set, its keys parsed once and shared: cloning it is cheap.
 #[derive(Clone, Default)]
@@ -65,6 +68,15 @@ impl KeySet {
 
     /// Parses a JWK set. Keys that cannot be used are passed over; a set without any usable key is empty, not an error.
     pub fn parse(json: &[u8]) -> Result<KeySet, KeySetError> {
+        Self::parse_from(json, Origin::Jwks)
+    }
+
+    /// Parses the bundle of a SPIFFE trust domain: the keys that vouch for its JWT-SVIDs (rule 5).
+    pub fn parse_spiffe_bundle(json: &[u8]) -> Result<KeySet, KeySetError> {
+        Self::parse_from(json, Origin::SpiffeBundle)
+    }
+
+    fn parse_from(json: &[u8], origin: Origin) -> Result<KeySet, KeySetError> {
         if json.len() > Self::MAX_OCTETS {
             return Err(KeySetError::TooLarge(json.len()));
         }
@@ -80,7 +92,7 @@ impl KeySet {
             let Value::Object(member) = member else {
                 return Err(KeySetError::Malformed("a member of `keys` is not an object".to_owned()));
             };
-            inner.add(member);
+            inner.add(member, origin);
         }
         inner.refuse_ambiguous();
         inner.index();
@@ -152,8 +164,11 @@ pub(crate) enum Selection<'k> {
 }
 
 impl Inner {
-    fn add(&mut self, member: &Map<String, Value>) {
-        match jwk::public_key(member) {
+    fn add(&mut self, member: &Map<String, Value>, origin: Origin) {
+        if origin == Origin::SpiffeBundle && member.get("use").is_some_and(|value| value == "x509-svid") {
+            return;
+        }
+        match jwk::public_key(member, origin) {
             Ok(key) => self.keys.push(key),
             Err(problem) => {
                 let kid = member.get("kid").and_then(Value::as_str).map(Excerpt::of);

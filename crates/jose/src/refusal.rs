@@ -201,6 +201,14 @@ pub enum TokenRefusal {
         /// Its length.
         octets: usize,
     },
+    /// `sub` is in a SPIFFE trust domain that is not accepted.
+    #[error("the trust domain of sub is “{found}”, accepted are {}", list(accepted))]
+    TrustDomainMismatch {
+        /// The trust domain of `sub`.
+        found: Excerpt,
+        /// The accepted trust domains, the first few.
+        accepted: Vec<Excerpt>,
+    },
     /// `typ` is that of another kind of token.
     #[error("typ is “{found}”, presented as {purpose}")]
     TypeMismatch {
@@ -248,6 +256,7 @@ impl TokenRefusal {
         &reasons::SIGNATURE_MISSING,
         &reasons::SUBJECT_MISSING,
         &reasons::TOO_LARGE,
+        &reasons::TRUST_DOMAIN_MISMATCH,
         &reasons::TYPE_MISMATCH,
     ];
 
@@ -288,6 +297,7 @@ impl TokenRefusal {
             TokenRefusal::SignatureMissing => &reasons::SIGNATURE_MISSING,
             TokenRefusal::SubjectMissing => &reasons::SUBJECT_MISSING,
             TokenRefusal::TooLarge { .. } => &reasons::TOO_LARGE,
+            TokenRefusal::TrustDomainMismatch { .. } => &reasons::TRUST_DOMAIN_MISMATCH,
             TokenRefusal::TypeMismatch { .. } => &reasons::TYPE_MISMATCH,
         }
     }

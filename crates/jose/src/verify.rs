@@ -3,22 +3,23 @@
 //! 1. `alg` is among the rules' algorithms (RFC 8725 §3.1).
 //! 2. `typ` suits the purpose (RFC 8725 §3.11): compared without case, `application/` may be left out.
 //! 3. `iss` is one of the rules' issuers, byte for byte. It comes before the keys because it says whose keys they must
-//!    be (RFC 8725 §3.8), and so that a stranger's token is called that and not "unknown key".
+//!    be (RFC 8725 §3.8), and so that a stranger's token is called that and not "unknown key". Of a JWT-SVID it is the
+//!    trust domain of `sub` that says so, which must be a workload's SPIFFE ID; its `iss` is not read.
 //! 4. The keys: those with the token's `kid`, of the algorithm's type and curve. Keys or addresses of keys inside the
-//!    token (`jwk`, `jku`, `x5c`, `x5u`) are never read (RFC 8725 §3.10).
+//!    token (`jwk`, `jku`, `x5c`, `x5u`) are never read (RFC 8725 §3.10). A JWT-SVID must have a `kid`.
 //! 5. The signature, over the octets as they were sent. Everything that is said below about the claims is about
 //!    claims that the issuer made.
 //! 6. `aud` holds one of the rules' audiences, exactly (RFC 8725 §3.9).
-//! 7. `exp` is there and `now < exp + leeway`: at `exp` itself the token has expired (RFC 7519 §4.1.4).
-//! 8. `nbf ≤ now + leeway` and `iat ≤ now + leeway`, if they are there.
-//! 9. `sub` is there and not empty.
+//! 7. `exp` is there and `now < exp + leeway.expiry`: at `exp` itself the token has expired (RFC 7519 §4.1.4).
+//! 8. `nbf ≤ now + leeway.start` and `iat ≤ now + leeway.start`, if they are there.
+//! 9. `sub` is there and not empty, except in a token for Kubernetes, where another claim may be the name.
 //! 10. No `cnf`: such a token is good only together with a proof of possession (RFC 7800), and there is none to check.
 //! 11. An access token bears no mark of an ID token: `nonce`, `at_hash`, `c_hash` (RFC 8725 §3.12).
 
 use crate::excerpt::Excerpt;
 use crate::key_set::Selection;
 use crate::token::{Header, Unverified};
-use crate::{Claims, KeySet, Purpose, Rules, TokenRefusal, UnixTime};
+use crate::{Claims, KeySet, Purpose, Rules, SpiffeId, TokenRefusal, UnixTime};
 
 /// A value that came through the verifier. There is no other way to make one.
 #[derive(Clone, Debug)]
@@ -46,10 +47,11 @@ pub(crate) fn judge(
     algorithm(&token.header, rules)?;
     media_type(&token.header, rules.purpose)?;
     issuer(&token.claims, rules)?;
-    signature(&token, keys)?;
+    key_id(&token.header, keys, rules.purpose)?;
+    signature(&token.header, token.signing_input.as_bytes(), &token.signature, keys)?;
     audience(&token.claims, rules)?;
     times(&token.claims, rules, now)?;
-    subject(&token.claims)?;
+    subject(&token.claims, rules.purpose)?;
     possession(&token.claims)?;
     marks(&token.claims, rules.purpose)?;
     Ok(Verified(token.claims))
@@ -73,6 +75,9 @@ fn media_type(header: &Header, purpose: Purpose) -> Result<(), TokenRefusal> {
 }
 
 fn issuer(claims: &Claims, rules: &Rules) -> Result<(), TokenRefusal> {
+    if rules.purpose == Purpose::JwtSvid {
+        return trust_domain(claims, rules);
+    }
     let found = claims.issuer().ok_or(TokenRefusal::IssuerMissing)?;
     if rules.issuers.iter().any(|accepted| accepted == found) {
         return Ok(());
@@ -81,6 +86,17 @@ fn issuer(claims: &Claims, rules: &Rules) -> Result<(), TokenRefusal> {
         return Err(TokenRefusal::IssuerVersion { found: Excerpt::of(found), accepted: Excerpt::of(other) });
     }
     Err(TokenRefusal::IssuerMismatch { found: Excerpt::of(found), accepted: Excerpt::of_each(&rules.issuers) })
+}
+
+fn trust_domain(claims: &Claims, rules: &Rules) -> Result<(), TokenRefusal> {
+    let subject = claims.subject().ok_or(TokenRefusal::SubjectMissing)?;
+    let id = SpiffeId::parse(subject).filter(|id| !id.path().is_empty());
+    let id = id.ok_or(TokenRefusal::ClaimMalformed { claim: "sub", wanted: "the SPIFFE ID of a workload" })?;
+    let found = id.trust_domain_id();
+    if rules.issuers.iter().any(|accepted| accepted == found) {
+        return Ok(());
+    }
+    Err(TokenRefusal::TrustDomainMismatch { found: Excerpt::of(found), accepted: Excerpt::of_each(&rules.issuers) })
 }
 
 /// Whether both are issuers of one Entra tenant, one of v1 (`https://sts.windows.net/TENANT/`) and one of v2
@@ -92,9 +108,16 @@ fn differ_in_entra_version(a: &str, b: &str) -> bool {
     one_each(a, b) || one_each(b, a)
 }
 
-fn signature(token: &Unverified<'_>, keys: &KeySet) -> Result<(), TokenRefusal> {
-    let algorithm = token.header.algorithm;
-    let kid = token.header.kid.as_deref();
+fn key_id(header: &Header, keys: &KeySet, purpose: Purpose) -> Result<(), TokenRefusal> {
+    if purpose == Purpose::JwtSvid && header.kid.is_none() {
+        return Err(TokenRefusal::KeyIdMissing { candidates: keys.len() });
+    }
+    Ok(())
+}
+
+fn signature(header: &Header, signed: &[u8], signature: &[u8], keys: &KeySet) -> Result<(), TokenRefusal> {
+    let algorithm = header.algorithm;
+    let kid = header.kid.as_deref();
     let excerpt = || kid.map(Excerpt::of);
     let candidates = match keys.select(kid, algorithm) {
         Selection::Candidates(candidates) => candidates,
@@ -105,8 +128,7 @@ fn signature(token: &Unverified<'_>, keys: &KeySet) -> Result<(), TokenRefusal> 
         Selection::TooMany(candidates) => return Err(TokenRefusal::KeyIdMissing { candidates }),
         Selection::Unknown => return Err(TokenRefusal::KeyUnknown { kid: excerpt() }),
     };
-    let signed = token.signing_input.as_bytes();
-    if candidates.iter().any(|key| key.verify_sig(signed, &token.signature).is_ok()) {
+    if candidates.iter().any(|key| key.verify_sig(signed, signature).is_ok()) {
         return Ok(());
     }
     Err(TokenRefusal::SignatureInvalid { algorithm, kid: excerpt() })
@@ -127,10 +149,10 @@ fn audience(claims: &Claims, rules: &Rules) -> Result<(), TokenRefusal> {
 
 fn times(claims: &Claims, rules: &Rules, now: UnixTime) -> Result<(), TokenRefusal> {
     let expires = claims.expires().ok_or(TokenRefusal::ExpiryMissing)?;
-    if now >= expires + rules.leeway {
+    if now >= expires + rules.leeway.expiry {
         return Err(TokenRefusal::Expired { at: expires, ago: now.since(expires) });
     }
-    let latest = now + rules.leeway;
+    let latest = now + rules.leeway.start;
     if let Some(at) = claims.not_before().filter(|at| *at > latest) {
         return Err(TokenRefusal::NotYetValid { at, ahead: at.since(now) });
     }
@@ -140,9 +162,9 @@ fn times(claims: &Claims, rules: &Rules, now: UnixTime) -> Result<(), TokenRefus
     Ok(())
 }
 
-fn subject(claims: &Claims) -> Result<(), TokenRefusal> {
+fn subject(claims: &Claims, purpose: Purpose) -> Result<(), TokenRefusal> {
     let present = claims.subject().is_some_and(|subject| !subject.is_empty());
-    if present { Ok(()) } else { Err(TokenRefusal::SubjectMissing) }
+    if present || purpose == Purpose::KubernetesToken { Ok(()) } else { Err(TokenRefusal::SubjectMissing) }
 }
 
 fn possession(claims: &Claims) -> Result<(), TokenRefusal> {
@@ -156,6 +178,9 @@ fn marks(claims: &Claims, purpose: Purpose) -> Result<(), TokenRefusal> {
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod wycheproof;
 
 #[cfg(test)]
 mod tests {
@@ -174,15 +199,11 @@ mod tests {
             let keys = KeySet::parse(json!({"keys": [vector["jwk"]]}).to_string().as_bytes()).unwrap();
             let algorithm = Algorithm::from_name(vector["alg"].as_str().unwrap()).unwrap();
             let (signing_input, sig) = vector["token"].as_str().unwrap().rsplit_once('.').unwrap();
-            let mut token = Unverified {
-                signing_input,
-                header: Header { algorithm, kid: None, typ: None },
-                claims: Claims::from_members(crate::json::Document::default()).unwrap(),
-                signature: encoding::decode(sig).unwrap(),
-            };
-            assert_eq!(signature(&token, &keys), Ok(()), "{}", vector["name"]);
-            token.signature[10] ^= 1;
-            assert!(signature(&token, &keys).is_err(), "{}", vector["name"]);
+            let header = Header { algorithm, kid: None, typ: None };
+            let mut octets = encoding::decode(sig).unwrap();
+            assert_eq!(signature(&header, signing_input.as_bytes(), &octets, &keys), Ok(()), "{}", vector["name"]);
+            octets[10] ^= 1;
+            assert!(signature(&header, signing_input.as_bytes(), &octets, &keys).is_err(), "{}", vector["name"]);
         }
     }
 }

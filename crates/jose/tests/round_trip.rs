@@ -2,12 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use std::time::Duration;
-
 use aws_lc_rs::encoding::AsDer as _;
 use aws_lc_rs::signature::{self, EcdsaKeyPair, Ed25519KeyPair, RsaKeyPair};
 use base64::Engine as _;
-use gangplank_jose::{Algorithm, KeySet, Purpose, Rules, SigningError, SigningKey, TokenRefusal, UnixTime, Unverified};
+use gangplank_jose::{
+    Algorithm, KeySet, Leeway, Purpose, Rules, SigningError, SigningKey, TokenRefusal, UnixTime, Unverified,
+};
 use serde_json::{Map, json};
 
 const NOW: UnixTime = UnixTime::from_secs(1_800_000_000);
@@ -18,7 +18,7 @@ fn rules(algorithm: Algorithm) -> Rules {
         audiences: vec!["api://app".into()],
         algorithms: vec![algorithm],
         purpose: Purpose::AccessToken,
-        leeway: Duration::ZERO,
+        leeway: Leeway::NONE,
     }
 }
 

@@ -19,6 +19,7 @@ use http_body::Body;
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
+use rustls_pki_types::CertificateDer;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::{JoinError, JoinSet};
@@ -68,12 +69,15 @@ impl Default for ServerLimits {
 }
 
 /// The other end of a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Peer {
     /// Its address: a proxy's, if there is one in front.
     pub remote: SocketAddr,
     /// Whether it speaks TLS with us.
     pub tls: bool,
+    /// The certificates that it showed, its own first, if it was asked for any. It has proved that it holds the key of
+    /// the first; nobody has judged who vouches for it.
+    pub certificates: Option<Arc<[CertificateDer<'static>]>>,
 }
 
 /// How a server ended.
@@ -149,7 +153,11 @@ impl Setup {
         };
         let Some(stream) = stream else { return };
         let clock = HeadClock::start(self.limits.head, self.limits.idle);
-        let service = Service { handler, peer: Peer { remote, tls: self.tls.is_some() }, clock: clock.clone() };
+        let service = Service {
+            handler,
+            peer: Peer { remote, tls: self.tls.is_some(), certificates: None },
+            clock: clock.clone(),
+        };
         let io = TokioIo::new(Socket::new(stream, clock.clone(), slot));
         let mut http = self.http.clone();
         http.http1().timer(clock.clone());

@@ -28,7 +28,7 @@ where
 
     fn call(&self, request: Request<Incoming>) -> Answer<F> {
         self.clock.busy();
-        Answer { future: (self.handler)(request, self.peer) }
+        Answer { future: (self.handler)(request, self.peer.clone()) }
     }
 }
 

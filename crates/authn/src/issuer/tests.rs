@@ -23,7 +23,7 @@ fn judged(outcome: Outcome) -> Result<Authenticated, &'static str> {
         Outcome::Authenticated(who) => Ok(who),
         Outcome::Rejected(refusal) => Err(refusal.reason().name),
         Outcome::Unavailable(_) => Err("unavailable"),
-        Outcome::NotMine => Err("not mine"),
+        Outcome::NotMine(_) => Err("not mine"),
     }
 }
 

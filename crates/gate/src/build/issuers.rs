@@ -86,8 +86,7 @@ pub(super) fn needed(config: &Config, issuers: &BTreeMap<String, Arc<Issuer>>) -
     let needs = |name: &str| {
         config.routes.iter().any(|route| {
             let signs_in = |client: &String| config.clients.get(client).is_some_and(|c| c.issuer == name);
-            route.sign_in.0.iter().any(signs_in)
-                || super::routes::bearer_issuers(config, route).iter().any(|i| i == name)
+            route.sign_in.0.iter().any(signs_in) || super::routes::accepted(config, route).iter().any(|i| i == name)
         })
     };
     issuers.iter().filter(|(name, _)| needs(name)).map(|(_, issuer)| issuer.clone()).collect()

@@ -1,6 +1,7 @@
 //! From the document to a gate: everything is read, everything is checked, and everything that is wrong is said at
 //! once. What contradicts itself is refused here, so that nothing is decided by accident later.
 
+mod authenticators;
 mod clients;
 mod issuers;
 mod routes;
@@ -61,7 +62,9 @@ impl Gate {
         let rule_groups =
             || RuleGroups::new(config.routes.iter().flat_map(|r| r.allow.iter().flat_map(|a| a.groups.clone())));
         let metrics = deps.shared.metrics();
-        let routes = routes::read(config, &server.prefix, &issuers, metrics, &mut errors);
+        let authenticators = authenticators::read(config, &mut errors);
+        let mut chains = authenticators::Chains::new(&issuers, &authenticators);
+        let routes = routes::read(config, &server.prefix, &mut chains, metrics, &mut errors);
 
         let (true, Some(hosts), Some(pages), Some(cookie), Some(ring)) =
             (errors.is_empty(), hosts, pages, cookie, ring)
@@ -97,7 +100,8 @@ impl Gate {
             allowed_status: server.allowed_status,
             redirect_from_auth: config.gate.redirect_from_auth,
             needed: issuers::needed(config, &issuers),
-            bearer: routes.any_bearer,
+            chain: routes.any_chain,
+            authenticators: authenticators::judges(&authenticators),
             issuers: issuers.into_values().collect(),
             routes: routes.list,
             table,
@@ -120,6 +124,15 @@ impl Gate {
         }
         if config.gate.public_url.starts_with("http://") && !is_loopback(&config.gate.public_url) {
             warnings.push("gate.public_url is http: cookies and tokens travel in the clear".to_owned());
+        }
+        for (name, _) in config.authenticators.iter().filter(|(_, a)| a.none == Some(true)) {
+            let routes =
+                config.routes.iter().filter(|route| route.accept.iter().flatten().any(|accepted| accepted == name));
+            let places: Vec<&str> = routes.map(|route| route.name.as_deref().unwrap_or(&route.path)).collect();
+            warnings.push(format!(
+                "AUTHENTICATION IS OFF for whoever presents no credential: authenticators.{name}, on {}",
+                if places.is_empty() { "no route".to_owned() } else { places.join(" and ") }
+            ));
         }
         for name in config.clients.keys() {
             if !config.routes.iter().any(|route| route.sign_in.0.contains(name)) {

@@ -1,15 +1,16 @@
 //! `[[routes]]`: what is where, and who may go there.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use gangplank_authn::{BearerAuthenticator, Issuer};
+use gangplank_authn::Chain;
 use gangplank_oauth::config::ConfigError;
 use http::Method;
 
 use super::Errors;
+use super::authenticators::Chains;
 use super::upstreams::Upstreams;
-use crate::config::{AllowConfig, Config, RouteConfig};
+use crate::config::{AllowConfig, AuthenticatorConfig, Config, RouteConfig};
 use crate::decision::Decision;
 use crate::hosts::Hosts;
 use crate::metrics::{Metrics, RouteMetrics};
@@ -22,11 +23,12 @@ pub(crate) struct Route {
     pub(crate) id: RouteId,
     pub(crate) name: String,
     pub(crate) policy: Policy,
-    /// The one decision of a route that asks nobody.
+    /// The one decision for callers who present nothing, where they may pass.
     pub(crate) anonymous: Option<Arc<Decision>>,
     /// Clients at which people sign in, and whose sessions are accepted.
     pub(crate) sign_in: Vec<String>,
-    pub(crate) bearer: Option<Arc<BearerAuthenticator>>,
+    /// Who judges what a caller presents itself.
+    pub(crate) chain: Option<Arc<Chain>>,
     /// Whether callers of more than one issuer may come: then it is told which one vouched.
     pub(crate) several_issuers: bool,
     pub(crate) upstream: Option<Upstream>,
@@ -43,8 +45,8 @@ pub(crate) struct Route {
 pub(super) struct Read {
     pub(super) list: Vec<Route>,
     pub(super) table: Routes,
-    /// For `userinfo`: every issuer whose bearer tokens some route accepts.
-    pub(super) any_bearer: Option<Arc<BearerAuthenticator>>,
+    /// For `userinfo`: everybody whose word some route takes.
+    pub(super) any_chain: Option<Arc<Chain>>,
 }
 
 /// The hosts of the configuration. What is wrong with a route's host is said by [`read`], with its place.
@@ -57,12 +59,11 @@ pub(super) fn hosts(config: &Config) -> Result<Hosts, Errors> {
 pub(super) fn read(
     config: &Config,
     prefix: &str,
-    issuers: &BTreeMap<String, Arc<Issuer>>,
+    chains: &mut Chains<'_>,
     metrics: &Metrics,
     errors: &mut Errors,
 ) -> Read {
-    let mut reader =
-        Reader { config, prefix, bearers: Bearers { issuers, made: BTreeMap::new() }, names: BTreeSet::new(), errors };
+    let mut reader = Reader { config, prefix, chains, names: BTreeSet::new(), errors };
     if config.routes.is_empty() {
         reader.say("routes", "there is no route, so nobody would get anywhere", "at least one [[routes]] with a path");
     }
@@ -76,15 +77,15 @@ pub(super) fn read(
     for route in &mut list {
         route.methods_matter = told_apart.contains(&route.id);
     }
-    let all: BTreeSet<String> = config.routes.iter().flat_map(|route| bearer_issuers(config, route)).collect();
-    let any_bearer = reader.bearers.of(all);
-    Read { list, table, any_bearer }
+    let all: BTreeSet<String> = config.routes.iter().flat_map(|route| accepted(config, route)).collect();
+    let any_chain = reader.chains.of(&all.into_iter().collect::<Vec<_>>());
+    Read { list, table, any_chain }
 }
 
-/// The names of the issuers whose bearer tokens a route accepts: those it names, else those of its clients that have
+/// Whose credentials a route accepts besides sessions: those it names, else the issuers of its clients that have
 /// audiences.
-pub(super) fn bearer_issuers(config: &Config, route: &RouteConfig) -> Vec<String> {
-    match &route.bearer {
+pub(super) fn accepted(config: &Config, route: &RouteConfig) -> Vec<String> {
+    match &route.accept {
         Some(named) => named.clone(),
         None => {
             let of_clients = route.sign_in.0.iter().filter_map(|c| config.clients.get(c)).map(|c| &c.issuer);
@@ -94,21 +95,21 @@ pub(super) fn bearer_issuers(config: &Config, route: &RouteConfig) -> Vec<String
     }
 }
 
-/// The names of all issuers whose word a route takes, for a session or for a token.
-fn accepted_issuers(config: &Config, route: &RouteConfig) -> BTreeSet<String> {
+/// The names of all whose word a route takes, for a session or otherwise.
+fn vouching(config: &Config, route: &RouteConfig) -> BTreeSet<String> {
     let of_clients = route.sign_in.0.iter().filter_map(|c| config.clients.get(c)).map(|c| c.issuer.clone());
-    of_clients.chain(bearer_issuers(config, route)).collect()
+    of_clients.chain(accepted(config, route)).collect()
 }
 
-struct Reader<'r> {
+struct Reader<'r, 'c> {
     config: &'r Config,
     prefix: &'r str,
-    bearers: Bearers<'r>,
+    chains: &'r mut Chains<'c>,
     names: BTreeSet<String>,
     errors: &'r mut Errors,
 }
 
-impl Reader<'_> {
+impl Reader<'_, '_> {
     fn say(&mut self, path: impl Into<String>, message: impl Into<String>, help: &str) {
         self.errors.push(ConfigError::new(path, message, help));
     }
@@ -138,7 +139,7 @@ impl Reader<'_> {
                 return None;
             }
         };
-        let bearer = self.bearers.of(bearer_issuers(self.config, route).into_iter().collect());
+        let chain = self.chains.of(&accepted(self.config, route));
         let policy = Policy::new(&name, route.allow.as_ref()?);
         let anonymous = if policy.is_anonymous() { Some(Decision::anonymous(&policy).ok()?) } else { None };
         (self.errors.len() == before).then(|| Route {
@@ -148,8 +149,8 @@ impl Reader<'_> {
             policy,
             anonymous,
             sign_in: route.sign_in.0.clone(),
-            bearer,
-            several_issuers: accepted_issuers(self.config, route).len() > 1,
+            chain,
+            several_issuers: vouching(self.config, route).len() > 1,
             upstream,
             pass_access_token: route.pass.access_token,
             pass_authorization: route.pass.authorization,
@@ -248,25 +249,46 @@ impl Reader<'_> {
                 self.say(format!("{at}.sign_in"), format!("there is no client {name:?}"), &help);
             }
         }
-        for name in route.bearer.iter().flatten() {
-            match self.config.issuers.get(name) {
-                None => {
-                    let help = format!("one of [issuers]: {}", known(self.config.issuers.keys().collect()));
-                    self.say(format!("{at}.bearer"), format!("there is no issuer {name:?}"), &help);
-                }
-                Some(issuer) if issuer.audiences.is_empty() => self.say(
-                    format!("{at}.bearer"),
-                    format!("issuers.{name} has no audiences, so none of its tokens would be accepted"),
-                    "list the accepted audiences under that issuer",
-                ),
-                Some(_) => {}
-            }
-        }
+        self.accept(at, route);
         let Some(allow) = &route.allow else {
             let help = "allow.groups, allow.users, …; allow.signed_in = true for everybody who signs in; allow.anonymous = true for everybody";
             return self.say(format!("{at}.allow"), "nobody is allowed", help);
         };
         self.allow(at, route, allow);
+    }
+
+    fn accept(&mut self, at: &str, route: &RouteConfig) {
+        let Some(accept) = &route.accept else { return };
+        let config = self.config;
+        for (i, name) in accept.iter().enumerate() {
+            let here = format!("{at}.accept[{i}]");
+            match (config.issuers.get(name), config.authenticators.get(name)) {
+                (None, None) => {
+                    let all = config.issuers.keys().chain(config.authenticators.keys());
+                    let known = all.map(String::as_str).collect::<Vec<_>>().join(", ");
+                    let help = format!("one of [issuers] and [authenticators]: {known}");
+                    self.say(&here, format!("there is no issuer and no authenticator {name:?}"), &help);
+                }
+                (Some(issuer), _) if issuer.audiences.is_empty() => self.say(
+                    &here,
+                    format!("issuers.{name} has no audiences, so none of its tokens would be accepted"),
+                    "list the accepted audiences under that issuer",
+                ),
+                (_, Some(AuthenticatorConfig { none: Some(true), .. })) if i + 1 < accept.len() => {
+                    let message = format!("authenticators.{name} lets in whoever presents nothing, so it comes last");
+                    self.say(&here, message, "move it to the end");
+                }
+                _ => {}
+            }
+            if accept[..i].contains(name) {
+                self.say(here, format!("{name:?} is there already"), "once is enough");
+            }
+        }
+        let open = accept.iter().any(|name| is_none(config, name));
+        if open && route.allow.as_ref().is_some_and(|allow| !allow.anonymous) {
+            let message = "lets in whoever presents nothing, and the rules of allow are for people that are known";
+            self.say(format!("{at}.accept"), message, "allow.anonymous = true, or leave that authenticator out");
+        }
     }
 
     fn allow(&mut self, at: &str, route: &RouteConfig, allow: &AllowConfig) {
@@ -295,24 +317,24 @@ impl Reader<'_> {
                 }
             }
         }
-        let bearer = !bearer_issuers(self.config, route).is_empty();
+        let bearer = !accepted(self.config, route).is_empty();
         let sign_in = !route.sign_in.0.is_empty();
         if allow.anonymous {
-            let asked = [
-                ("sign_in", sign_in),
-                ("bearer", route.bearer.is_some()),
-                ("pass.access_token", route.pass.access_token),
-            ];
+            let named = route.accept.as_deref().unwrap_or_default();
+            let only_known = route.accept.is_some() && !named.iter().any(|name| is_none(self.config, name));
+            let asked = [("sign_in", sign_in), ("accept", only_known), ("pass.access_token", route.pass.access_token)];
             for (key, _) in asked.iter().filter(|(_, set)| *set) {
                 let message = "is set, and allow.anonymous means that nobody is asked who they are";
-                self.say(format!("{at}.{key}"), message, "leave it out, or use allow.signed_in");
+                let help =
+                    "leave it out, or use allow.signed_in; accept may end with an authenticator of the kind none";
+                self.say(format!("{at}.{key}"), message, help);
             }
         } else if !sign_in && !bearer {
-            let help = "sign_in = \"CLIENT\", or bearer = [\"ISSUER\"]";
-            self.say(at, "nobody can ever pass: it has rules, and neither sign_in nor bearer", help);
+            let help = "sign_in = \"CLIENT\", or accept = [\"ISSUER\"]";
+            self.say(at, "nobody can ever pass: it has rules, and neither sign_in nor accept", help);
         } else if !allow.scopes.is_empty() && (sign_in || !bearer) {
             let message = "a browser session has no scopes, so nobody who signs in could ever pass";
-            self.say(format!("{at}.allow.scopes"), message, "use it on a route with bearer and without sign_in");
+            self.say(format!("{at}.allow.scopes"), message, "use it on a route with accept and without sign_in");
         }
     }
 }
@@ -339,18 +361,6 @@ fn host_match(host: &str) -> Option<HostMatch> {
     }
 }
 
-/// Authenticators, one per set of issuers: routes with the same issuers share what they have verified.
-struct Bearers<'r> {
-    issuers: &'r BTreeMap<String, Arc<Issuer>>,
-    made: BTreeMap<BTreeSet<String>, Arc<BearerAuthenticator>>,
-}
-
-impl Bearers<'_> {
-    fn of(&mut self, names: BTreeSet<String>) -> Option<Arc<BearerAuthenticator>> {
-        if names.is_empty() {
-            return None;
-        }
-        let issuers = names.iter().filter_map(|name| self.issuers.get(name)).cloned().collect();
-        Some(self.made.entry(names).or_insert_with(|| Arc::new(BearerAuthenticator::new(issuers))).clone())
-    }
+fn is_none(config: &Config, name: &str) -> bool {
+    config.authenticators.get(name).is_some_and(|authenticator| authenticator.none == Some(true))
 }

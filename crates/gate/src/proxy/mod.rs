@@ -72,7 +72,7 @@ impl Gate {
         &self,
         route: &Route,
         upstream: &Upstream,
-        arrival: &Arrival,
+        arrival: &Arrival<'_>,
         mut head: Parts,
         body: B,
         decided: Decided,
@@ -139,7 +139,14 @@ impl Gate {
         if known { Ok(()) } else { Err(Refusal::CrossOriginUpgrade(text.chars().take(128).collect())) }
     }
 
-    fn rewrite(&self, route: &Route, upstream: &Upstream, arrival: &Arrival, map: &mut HeaderMap, decision: &Decision) {
+    fn rewrite(
+        &self,
+        route: &Route,
+        upstream: &Upstream,
+        arrival: &Arrival<'_>,
+        map: &mut HeaderMap,
+        decision: &Decision,
+    ) {
         let hops = arrival.trusted.then(|| joined(map, &X_FORWARDED_FOR)).flatten();
         let dropped = |name: &&HeaderName| {
             headers::is_ours(name.as_str()) || route.methods_matter && headers::is_method_override(name.as_str())
@@ -214,7 +221,7 @@ impl Gate {
         request: Request<Body>,
         progress: Option<&Progress>,
         decision: &Decision,
-        arrival: &Arrival,
+        arrival: &Arrival<'_>,
     ) -> Result<Response<Incoming>, Refusal> {
         let start = Instant::now();
         let until = decision.life.as_ref().map(|life| start + life.ends.since(arrival.context.now));

@@ -60,7 +60,6 @@ pub(super) fn samples() -> Vec<Refusal> {
         Refusal::ForwardAuthNoRoute(Box::new(Refusal::RouteNone)),
         Refusal::NotSignedIn,
         Refusal::BearerNotAccepted(text()),
-        Refusal::BearerUnknown(text()),
         Refusal::SessionOfOtherClient { route: text(), client: text() },
         Refusal::Authentication(authn()),
         Refusal::Undecided(Authn::KeysUnavailable { issuer: text(), cause: text() }),

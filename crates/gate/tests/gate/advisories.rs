@@ -83,7 +83,7 @@ async fn ghsa_pxq7_h93f_9jrg_an_encoded_fragment_widens_nothing() {
 #[tokio::test]
 async fn ghsa_c5c4_8r6x_56w3_an_address_with_two_at_signs_has_no_domain() {
     let issuer = "\n[issuers.oidc]\nurl = \"https://login.test/none\"\naudiences = [\"x\"]\n";
-    let route = "\n[[routes]]\npath = \"/\"\nbearer = [\"corp\"]\nallow.email_domains = [\"good.com\"]\n";
+    let route = "\n[[routes]]\npath = \"/\"\naccept = [\"corp\"]\nallow.email_domains = [\"good.com\"]\n";
     let world = World::new(&(head("") + issuer + route));
     let now = gangplank_oauth::Clock::now(&*world.clock).as_secs();
     for (email, verified, expected) in [

@@ -43,8 +43,8 @@ fn contradictions_of_routes_are_refused() {
         ),
         (
             "an unknown issuer",
-            "path = \"/\"\nbearer = [\"none\"]\nallow.signed_in = true",
-            "routes[0].bearer: there is no issuer \"none\"",
+            "path = \"/\"\naccept = [\"none\"]\nallow.signed_in = true",
+            "routes[0].accept[0]: there is no issuer and no authenticator \"none\"",
         ),
         (
             "scopes of sessions",
@@ -230,8 +230,8 @@ fn contradictions_of_issuers_and_clients_are_refused() {
     ] {
         refused(what, &config, expected);
     }
-    let bearer = with("\n[issuers.x]\nurl = \"https://x.test\"\n") + "bearer = [\"x\"]\n";
-    refused("tokens without audiences", &bearer, "routes[0].bearer: issuers.x has no audiences");
+    let bearer = with("\n[issuers.x]\nurl = \"https://x.test\"\n") + "accept = [\"x\"]\n";
+    refused("tokens without audiences", &bearer, "routes[0].accept[0]: issuers.x has no audiences");
 }
 
 #[test]

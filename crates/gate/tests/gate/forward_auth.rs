@@ -185,7 +185,7 @@ async fn the_access_token_is_told_where_a_route_asks_for_it() {
 #[tokio::test]
 async fn a_block_that_would_be_too_large_goes_without_the_groups() {
     let groups: Vec<String> = (0..200).map(|i| format!("\"c0ffee00-0000-4000-8000-{i:012}\"")).collect();
-    let route = format!("\n[[routes]]\npath = \"/\"\nbearer = [\"corp\"]\nallow.groups = [{}]\n", groups.join(", "));
+    let route = format!("\n[[routes]]\npath = \"/\"\naccept = [\"corp\"]\nallow.groups = [{}]\n", groups.join(", "));
     let world = World::new(&(head("") + &route));
     let now = gangplank_oauth::Clock::now(&*world.clock).as_secs();
     let member: Vec<String> = groups.iter().map(|g| g.trim_matches('"').to_owned()).collect();

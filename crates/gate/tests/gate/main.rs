@@ -4,6 +4,7 @@
 mod advisories;
 mod attacks;
 mod audit;
+mod chain;
 mod configuration;
 mod forward_auth;
 mod leaks;

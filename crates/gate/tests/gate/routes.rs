@@ -80,7 +80,7 @@ async fn several_clients_make_a_choice() {
 #[tokio::test]
 async fn where_several_issuers_are_accepted_it_is_told_which_one_vouched() {
     let partner = "\n[issuers.partner]\nurl = \"https://partner.test\"\naudiences = [\"api://podinfo\"]\n";
-    let both = demo("/both", "bearer = [\"corp\", \"partner\"]\nname = \"both\"");
+    let both = demo("/both", "accept = [\"corp\", \"partner\"]\nname = \"both\"");
     let world = World::new(&(head("") + partner + &demo("/", "name = \"one\"") + &both));
     let alice = world.sign_in(APP, "alice").await;
     for (route, issuer) in [("one", None), ("both", Some("corp"))] {
@@ -130,7 +130,7 @@ async fn a_bad_bearer_never_falls_back_to_the_cookie() {
 
 #[tokio::test]
 async fn a_bearer_token_on_a_route_without_bearer_is_refused_unless_it_is_the_upstreams() {
-    let none = "bearer = []\nupstream = \"http://127.0.0.1:9\"\n";
+    let none = "accept = []\nupstream = \"http://127.0.0.1:9\"\n";
     for (pass, expected) in [("", StatusCode::UNAUTHORIZED), ("pass.authorization = true", StatusCode::BAD_GATEWAY)] {
         let world = World::new(&(head("") + &demo("/", &format!("{none}{pass}"))));
         let alice = world.sign_in(APP, "alice").await;

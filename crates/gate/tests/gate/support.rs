@@ -167,7 +167,7 @@ impl World {
 }
 
 pub(crate) fn peer_of(address: &str) -> Peer {
-    Peer { remote: SocketAddr::new(address.parse().unwrap(), 4711), tls: true }
+    Peer { remote: SocketAddr::new(address.parse().unwrap(), 4711), tls: true, certificates: None }
 }
 
 /// What a browser sends when somebody goes to a page.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use gangplank_idp::{Reply, Tenant, TenantConfig, WEB_APP_ID};
-use gangplank_jose::{Algorithm, Claims, KeySet, Purpose, Rules, UnixTime, Unverified};
+use gangplank_jose::{Algorithm, Claims, KeySet, Leeway, Purpose, Rules, UnixTime, Unverified};
 use http::{Request, Response, header};
 use secrecy::ExposeSecret;
 use serde_json::Value;
@@ -164,7 +164,7 @@ pub(crate) fn verify(
         audiences: vec![audience.to_owned()],
         algorithms: vec![Algorithm::RS256],
         purpose,
-        leeway: Duration::ZERO,
+        leeway: Leeway::NONE,
     };
     let parsed = Unverified::parse(token).map_err(|e| format!("{e:?}"))?;
     let verified = parsed.verify(&key_set(tenant), &rules, now);

@@ -131,7 +131,7 @@ pub(crate) const ISSUER_VERSION: Reason = Reason {
 pub(crate) const KEY_ID_MISSING: Reason = Reason {
     name: "token-key-id-missing",
     fault: Fault::Token,
-    summary: "The token does not say which key signed it, and the issuer has too many to try.",
+    summary: "The token does not say which key signed it, and the issuer has too many to try or the token is a JWT-SVID, which has to say it.",
     remedy: "Configure the provider to write kid into the header of its tokens.",
 };
 
@@ -238,6 +238,13 @@ pub(crate) const TOO_LARGE: Reason = Reason {
     fault: Fault::Caller,
     summary: "The token is longer than 64 KiB.",
     remedy: "Configure the provider to leave groups or roles that nobody asks for out of the token (in Entra: groups assigned to the application).",
+};
+
+pub(crate) const TRUST_DOMAIN_MISMATCH: Reason = Reason {
+    name: "token-trust-domain-mismatch",
+    fault: Fault::Operator,
+    summary: "The token names a workload of a SPIFFE trust domain that is not accepted.",
+    remedy: "Compare the trust domain with the configured one, character by character; configure the other domain's own bundle if its workloads are to be let in, and never let one bundle vouch for two domains.",
 };
 
 pub(crate) const TYPE_MISMATCH: Reason = Reason {

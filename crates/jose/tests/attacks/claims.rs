@@ -1,6 +1,4 @@
-use std::time::Duration;
-
-use gangplank_jose::{Purpose, Rules, TokenRefusal, Unverified};
+use gangplank_jose::{Leeway, Purpose, Rules, TokenRefusal, UnixTime, Unverified};
 use serde_json::{Value, json};
 
 use crate::support::*;
@@ -21,9 +19,22 @@ fn a_token_expires() {
     ] {
         assert_eq!(verdict(&with_claims(json!({"exp": exp}))), expected, "{exp}");
     }
-    let strict = Rules { leeway: Duration::ZERO, ..rules() };
+    let strict = Rules { leeway: Leeway::NONE, ..rules() };
     assert_eq!(name(judge_by(&with_claims(json!({"exp": T})), &KEYS, &strict)), "token-expired");
     assert_eq!(name(judge_by(&with_claims(json!({"exp": T + 1})), &KEYS, &strict)), "accepted");
+}
+
+#[test]
+fn leeway_after_the_end_is_not_leeway_before_the_beginning() {
+    let kubernetes = Rules { leeway: Leeway::KUBERNETES, ..rules() };
+    for (changes, expected) in [
+        (json!({"exp": T + 1, "nbf": T + 60}), "accepted"),
+        (json!({"exp": T}), "token-expired"),
+        (json!({"nbf": T + 61}), "token-not-yet-valid"),
+        (json!({"iat": T + 61}), "token-issued-in-future"),
+    ] {
+        assert_eq!(name(judge_by(&with_claims(changes.clone()), &KEYS, &kubernetes)), expected, "{changes}");
+    }
 }
 
 /// CVE-2026-25537: a date that could not be read was taken for a date that was not there.
@@ -64,6 +75,31 @@ fn a_token_from_the_future() {
         assert_eq!(verdict(&with_claims(json!({claim: T as f64 + 60.9}))), "accepted");
         assert_eq!(verdict(&with_claims(json!({claim: T + 61}))), refused);
         assert_eq!(verdict(&with_claims(json!({claim: null}))), "accepted");
+    }
+}
+
+#[test]
+fn a_token_that_ends_before_it_begins_is_never_valid() {
+    let exact = Rules { leeway: Leeway::NONE, ..rules() };
+    for late in ["nbf", "iat"] {
+        let token = with_claims(json!({"exp": T, late: T + 10}));
+        for now in [T - 1, T, T + 9, T + 10, T + 11] {
+            let judged = Unverified::parse(&token).unwrap().verify(&KEYS, &exact, UnixTime::from_secs(now));
+            assert!(judged.is_err(), "{late} at {now}");
+        }
+    }
+}
+
+#[test]
+fn names_of_claims_are_not_folded() {
+    for (changes, expected) in [
+        (json!({"exp": null, "EXP": T + 9}), "token-expiry-missing"),
+        (json!({"exp": T - 100, "Exp": T + 9}), "token-expired"),
+        (json!({"aud": null, "Aud": AUDIENCE}), "token-audience-missing"),
+        (json!({"aud": "api://other", "AUD": AUDIENCE}), "token-audience-mismatch"),
+        (json!({"ISS": "https://evil.example"}), "accepted"),
+    ] {
+        assert_eq!(verdict(&with_claims(changes.clone())), expected, "{changes}");
     }
 }
 
@@ -114,6 +150,16 @@ fn the_issuer_is_equal_to_the_last_octet() {
     for iss in [json!([ISSUER]), json!(1), json!({})] {
         assert_eq!(verdict(&with_claims(json!({"iss": iss}))), "token-claim-malformed");
     }
+    // Neither the name that Google once had, nor a template, stands for another issuer.
+    for (accepted, found) in [
+        ("https://accounts.google.com", "accounts.google.com"),
+        ("https://login.example/{tenantid}/v2.0", "https://login.example/dca11c8d/v2.0"),
+        ("https://xn--exmple-cua.example/", "https://exämple.example/"),
+    ] {
+        let rules = Rules { issuers: vec![accepted.into()], ..rules() };
+        assert_eq!(name(judge_by(&with_claims(json!({"iss": found})), &KEYS, &rules)), "token-issuer-mismatch");
+        assert_eq!(name(judge_by(&with_claims(json!({"iss": accepted})), &KEYS, &rules)), "accepted");
+    }
     let nobody = Rules { issuers: vec![], ..rules() };
     assert_eq!(name(judge_by(&with_claims(json!({})), &KEYS, &nobody)), "token-issuer-mismatch");
 }
@@ -161,7 +207,27 @@ fn an_id_token_is_not_an_access_token() {
 #[test]
 fn a_bound_token_is_not_a_bearer_token() {
     for cnf in [json!({"jkt": "x"}), json!({"x5t#S256": "x"}), json!({}), json!("x")] {
-        assert_eq!(verdict(&with_claims(json!({"cnf": cnf}))), "token-proof-required");
+        for purpose in [Purpose::AccessToken, Purpose::IdToken, Purpose::ClientAssertion, Purpose::KubernetesToken] {
+            let bound = with_claims(json!({"cnf": cnf}));
+            assert_eq!(name(judge_by(&bound, &KEYS, &Rules { purpose, ..rules() })), "token-proof-required");
+        }
+    }
+}
+
+/// kube-apiserver takes ID tokens as credentials, and its configuration says which claim is the name. Who asks for that by
+/// name gets that, and nothing else with it.
+#[test]
+fn a_token_for_kubernetes_may_be_an_id_token_and_need_not_have_a_subject() {
+    let kubernetes = Rules { purpose: Purpose::KubernetesToken, leeway: Leeway::KUBERNETES, ..rules() };
+    for (changes, expected) in [
+        (json!({"nonce": "x", "at_hash": "x", "c_hash": "x"}), "accepted"),
+        (json!({"sub": null, "username": "jane"}), "accepted"),
+        (json!({"sub": 1}), "token-claim-malformed"),
+        (json!({"aud": "other"}), "token-audience-mismatch"),
+        (json!({"iss": "https://issuer.example"}), "token-issuer-mismatch"),
+        (json!({"exp": null}), "token-expiry-missing"),
+    ] {
+        assert_eq!(name(judge_by(&with_claims(changes.clone()), &KEYS, &kubernetes)), expected, "{changes}");
     }
 }
 

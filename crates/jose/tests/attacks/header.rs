@@ -155,15 +155,17 @@ fn a_token_without_kid_is_tried_with_few_keys_of_its_algorithm_only() {
 
 #[test]
 fn a_token_of_one_kind_never_passes_for_another() {
-    use Purpose::{AccessToken, ClientAssertion, IdToken};
+    use Purpose::{AccessToken, ClientAssertion, IdToken, KubernetesToken};
+    const ALL: &[Purpose] = &[IdToken, AccessToken, ClientAssertion, KubernetesToken];
     for (typ, accepted_as) in [
-        (json!("JWT"), &[IdToken, AccessToken, ClientAssertion][..]),
-        (json!("jwt"), &[IdToken, AccessToken, ClientAssertion]),
-        (json!("application/JWT"), &[IdToken, AccessToken, ClientAssertion]),
-        (json!("at+jwt"), &[AccessToken]),
-        (json!("AT+JWT"), &[AccessToken]),
-        (json!("APPLICATION/at+jwt"), &[AccessToken]),
+        (json!("JWT"), ALL),
+        (json!("jwt"), ALL),
+        (json!("application/JWT"), ALL),
+        (json!("at+jwt"), &[AccessToken, KubernetesToken]),
+        (json!("AT+JWT"), &[AccessToken, KubernetesToken]),
+        (json!("APPLICATION/at+jwt"), &[AccessToken, KubernetesToken]),
         (json!("client-authentication+jwt"), &[ClientAssertion]),
+        (json!("JOSE"), &[]),
         (json!("logout+jwt"), &[]),
         (json!("secevent+jwt"), &[]),
         (json!("dpop+jwt"), &[]),
@@ -175,7 +177,7 @@ fn a_token_of_one_kind_never_passes_for_another() {
         (json!(""), &[]),
     ] {
         let token = with_header(json!({"alg": "RS256", "kid": "rsa", "typ": typ}));
-        for purpose in [IdToken, AccessToken, ClientAssertion] {
+        for &purpose in ALL {
             let expected = if accepted_as.contains(&purpose) { "accepted" } else { "token-type-mismatch" };
             assert_eq!(name(judge_by(&token, &KEYS, &Rules { purpose, ..rules() })), expected, "{typ} as {purpose}");
         }

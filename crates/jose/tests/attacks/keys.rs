@@ -102,6 +102,51 @@ fn weak_and_malformed_rsa_keys() {
     assert!(weak.to_string().contains("2048"), "{weak}");
 }
 
+/// ROCA, CVE-2017-15361: the product of two powers of 65537, as far as small primes can tell, is another.
+#[test]
+fn rsa_keys_whose_secret_can_be_computed() {
+    // 65537 to the 128th, big-endian: each time 65536 n + n.
+    let mut n = vec![1_u8];
+    for _ in 0..128 {
+        let shifted = [&n[..], &[0, 0]].concat();
+        let mut carry = 0;
+        let mut sum: Vec<u8> = (0..shifted.len())
+            .map(|place| {
+                let one = shifted[shifted.len() - 1 - place];
+                let other = n.len().checked_sub(place + 1).map_or(0, |at| n[at]);
+                carry += u16::from(one) + u16::from(other);
+                let octet = (carry & 0xff) as u8;
+                carry >>= 8;
+                octet
+            })
+            .collect();
+        assert_eq!(carry, 0);
+        sum.reverse();
+        n = sum;
+    }
+    assert_eq!(n.len(), 257, "2049 bits");
+    assert!(problem(rsa(&n, &[1, 0, 1])).to_string().contains("ROCA"));
+    // What 65537 does not divide out is another modulus.
+    n[256] ^= 2;
+    assert_eq!(set(&[rsa(&n, &[1, 0, 1])]).len(), 1);
+}
+
+#[test]
+fn ed25519_keys_of_small_order_with_which_everybody_can_sign() {
+    let top = |first: u8| [&[first][..], &[0xff; 30], &[0x7f]].concat();
+    let low = |first: u8| [&[first][..], &[0; 31]].concat();
+    // The two of order 8.
+    let eighths = ["JuiVj8KyJ7BFw_SJ8u-Y8NXfrAXTxjM5sTgCiG1T_AU", "xxdqcD1N2E-6PAt2DRBnDyogU_osOczGTsf9d5KsA3o"];
+    let [one, other] = eighths.map(|text| URL_SAFE_NO_PAD.decode(text).unwrap());
+    for mut point in [low(0), low(1), one, other, top(0xec), top(0xed), top(0xee)] {
+        for sign in [0, 0x80] {
+            point[31] = point[31] & 0x7f | sign;
+            let refused = problem(changed(ED.public_jwk("ed"), "x", b64(&point).into())).to_string();
+            assert!(refused.contains("small order"), "{point:?}: {refused}");
+        }
+    }
+}
+
 #[test]
 fn points_that_are_not_on_the_curve_or_of_another_length() {
     for (jwk, member, octets) in [

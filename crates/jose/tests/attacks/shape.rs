@@ -68,6 +68,16 @@ fn base64url_has_no_bits_left_over() {
 }
 
 #[test]
+fn a_detached_payload_and_a_token_inside_a_token() {
+    let good = with_claims(json!({}));
+    let parts: Vec<_> = good.split('.').collect();
+    assert_eq!(verdict(&format!("{}..{}", parts[0], parts[2])), "token-payload-malformed");
+    assert_eq!(verdict(&with_payload("")), "token-payload-malformed");
+    assert_eq!(verdict(&with_payload(&good)), "token-payload-malformed");
+    assert_eq!(verdict(&with_payload(&json!(good).to_string())), "token-payload-malformed");
+}
+
+#[test]
 fn members_given_twice() {
     for header in [
         r#"{"alg":"ES256","alg":"ES256","kid":"p256"}"#,

@@ -1,7 +1,6 @@
 //! An issuer with one key per kind, and tokens of any shape signed by it.
 
 use std::sync::LazyLock;
-use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -39,7 +38,7 @@ pub(crate) fn rules() -> Rules {
         audiences: vec![AUDIENCE.into()],
         algorithms: Algorithm::ALL.to_vec(),
         purpose: Purpose::AccessToken,
-        leeway: Duration::from_secs(60),
+        leeway: Rules::LEEWAY,
     }
 }
 

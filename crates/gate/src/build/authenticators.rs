@@ -1,0 +1,116 @@
+//! `[authenticators.NAME]`, and the chains that routes make of them and of issuers.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use gangplank_authn::{Authenticator, BearerAuthenticator, Chain, Issuer};
+use gangplank_oauth::config::ConfigError;
+
+use super::Errors;
+use crate::config::{AuthenticatorConfig, Config};
+
+/// What an entry of `[authenticators]` is.
+#[derive(Clone)]
+pub(super) enum Known {
+    /// Judges credentials.
+    #[expect(dead_code, reason = "the first kinds of them follow")]
+    Judge(Arc<dyn Authenticator>),
+    /// Lets in whoever presents none.
+    Anonymous,
+}
+
+/// Reads all authenticators. One that is wrong is left out, and said.
+pub(super) fn read(config: &Config, errors: &mut Errors) -> BTreeMap<String, Known> {
+    let mut all = BTreeMap::new();
+    for (name, authenticator) in &config.authenticators {
+        let at = format!("authenticators.{name}");
+        if config.issuers.contains_key(name) {
+            let help = "a name of its own: a route's accept names both";
+            errors.push(ConfigError::new(&at, format!("issuers.{name} has the same name"), help));
+        }
+        if let Some(known) = one(authenticator, &at, errors) {
+            all.insert(name.clone(), known);
+        }
+    }
+    all
+}
+
+/// Those that judge: they may have background work.
+pub(super) fn judges(all: &BTreeMap<String, Known>) -> Vec<Arc<dyn Authenticator>> {
+    let judge = |known: &Known| match known {
+        Known::Judge(judge) => Some(judge.clone()),
+        Known::Anonymous => None,
+    };
+    all.values().filter_map(judge).collect()
+}
+
+fn one(authenticator: &AuthenticatorConfig, at: &str, errors: &mut Errors) -> Option<Known> {
+    let kinds = [("none", authenticator.none.is_some())];
+    let given: Vec<&str> = kinds.iter().filter(|(_, set)| *set).map(|(kind, _)| *kind).collect();
+    let accepted = kinds.map(|(kind, _)| kind).join(", ");
+    match given.as_slice() {
+        [_] => {}
+        [] => {
+            errors.push(ConfigError::new(at, "does not say what it is", format!("exactly one of {accepted}")));
+            return None;
+        }
+        several => {
+            let message = format!("is {} at once", several.join(" and "));
+            errors.push(ConfigError::new(at, message, format!("exactly one of {accepted}")));
+            return None;
+        }
+    }
+    if authenticator.none == Some(false) {
+        errors.push(ConfigError::new(format!("{at}.none"), "is false, and nothing else is said", "leave it out"));
+        return None;
+    }
+    Some(Known::Anonymous)
+}
+
+/// Makes the chains of routes. Routes that accept the same share one.
+pub(super) struct Chains<'c> {
+    issuers: &'c BTreeMap<String, Arc<Issuer>>,
+    authenticators: &'c BTreeMap<String, Known>,
+    made: BTreeMap<Vec<String>, Arc<Chain>>,
+}
+
+impl<'c> Chains<'c> {
+    pub(super) fn new(issuers: &'c BTreeMap<String, Arc<Issuer>>, authenticators: &'c BTreeMap<String, Known>) -> Self {
+        Chains { issuers, authenticators, made: BTreeMap::new() }
+    }
+
+    /// The chain of these names, in this order; `None` if there are none. Issuers beside each other are one link, in
+    /// which a token's `iss` finds its own at once.
+    pub(super) fn of(&mut self, names: &[String]) -> Option<Arc<Chain>> {
+        if names.is_empty() {
+            return None;
+        }
+        if let Some(made) = self.made.get(names) {
+            return Some(made.clone());
+        }
+        let mut links: Vec<Arc<dyn Authenticator>> = Vec::new();
+        let mut beside: Vec<Arc<Issuer>> = Vec::new();
+        for name in names {
+            if let Some(issuer) = self.issuers.get(name) {
+                beside.push(issuer.clone());
+                continue;
+            }
+            join(&mut links, &mut beside);
+            match self.authenticators.get(name) {
+                Some(Known::Judge(judge)) => links.push(judge.clone()),
+                // The route's own decision for callers who present nothing.
+                Some(Known::Anonymous) | None => {}
+            }
+        }
+        join(&mut links, &mut beside);
+        let chain = Arc::new(Chain::new(names.join(" "), links));
+        self.made.insert(names.to_vec(), chain.clone());
+        Some(chain)
+    }
+}
+
+fn join(links: &mut Vec<Arc<dyn Authenticator>>, beside: &mut Vec<Arc<Issuer>>) {
+    if !beside.is_empty() {
+        links.push(Arc::new(BearerAuthenticator::new(std::mem::take(beside))));
+    }
+}
