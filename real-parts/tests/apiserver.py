@@ -4,6 +4,7 @@ Everything listens on loopback and lives in a directory that the caller removes.
 and what they may do is decided by the API server alone, and that is all that is looked at here.
 """
 
+import base64
 import contextlib
 import json
 import os
@@ -13,9 +14,11 @@ import subprocess
 import urllib.error
 import urllib.request
 
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
 from authority import write_key
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
 from parts import ROOT, Process, eventually, free_port
 
 BUILT = ROOT / "target" / "real-parts" / "kube-apiserver"
@@ -106,11 +109,6 @@ class ApiServer:
 
 def who_am_i():
     """A request for a certificate that nobody will sign."""
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes
-    from cryptography.hazmat.primitives.asymmetric import ec
-    import base64
-
     csr = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([])).sign(
         ec.generate_private_key(ec.SECP256R1()), hashes.SHA256())
     return {
