@@ -25,6 +25,10 @@ pub enum Command {
     Dev(DevArguments),
     /// Run the offline Entra-like tenant alone
     Idp(IdpArguments),
+    /// Look at a token: what it says, and who would accept it
+    Token(TokenArguments),
+    /// Say why a request was refused
+    Explain(ExplainArguments),
     /// Say which version this is
     Version,
 }
@@ -80,6 +84,62 @@ pub struct IdpArguments {
     /// Listen on an address that others can reach. Whoever reaches this tenant can be any of its users
     #[arg(long)]
     pub insecure_listen: bool,
+}
+
+/// `gangplank token`.
+#[derive(Debug, Args)]
+pub struct TokenArguments {
+    /// What to do with it.
+    #[command(subcommand)]
+    pub command: TokenCommand,
+}
+
+/// What to do with a token.
+#[derive(Debug, Subcommand)]
+pub enum TokenCommand {
+    /// Decode and annotate it; nothing is verified
+    Inspect(InspectArguments),
+    /// Ask every issuer and authenticator of a configuration, and every route
+    Verify(VerifyArguments),
+}
+
+/// `gangplank token inspect`.
+#[derive(Debug, Args)]
+pub struct InspectArguments {
+    /// Read the token from a file. Default: standard input
+    #[arg(long, short, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+}
+
+/// `gangplank token verify`.
+#[derive(Debug, Args)]
+pub struct VerifyArguments {
+    /// The configuration
+    #[arg(long, short, value_name = "FILE", default_value = "gangplank.toml")]
+    pub config: PathBuf,
+    /// Read the token from a file. Default: standard input
+    #[arg(long, short, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// Tell only of this route
+    #[arg(long, value_name = "NAME")]
+    pub route: Option<String>,
+}
+
+/// `gangplank explain`.
+#[derive(Debug, Args)]
+pub struct ExplainArguments {
+    /// The request id that the caller was shown
+    #[arg(value_name = "REQUEST-ID")]
+    pub request_id: String,
+    /// The configuration of the running gate, for its metrics_listen
+    #[arg(long, short, value_name = "FILE", default_value = "gangplank.toml")]
+    pub config: PathBuf,
+    /// Ask the gate at this address instead
+    #[arg(long, value_name = "ADDRESS")]
+    pub from: Option<SocketAddr>,
+    /// Search a log instead; - is standard input
+    #[arg(long, value_name = "FILE", conflicts_with = "from")]
+    pub log: Option<PathBuf>,
 }
 
 #[cfg(test)]

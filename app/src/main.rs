@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use gangplank::arguments::{Arguments, Command};
 use gangplank::exit::Exit;
-use gangplank::{check, console, dev, idp, serve};
+use gangplank::{check, console, dev, explain, idp, serve, token};
 
 fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
@@ -28,6 +28,8 @@ fn main() -> ExitCode {
             Command::Check(arguments) => check::run(arguments).await,
             Command::Dev(arguments) => dev::run(arguments).await,
             Command::Idp(arguments) => idp::run(arguments).await,
+            Command::Token(arguments) => token::run(arguments).await,
+            Command::Explain(arguments) => explain::run(arguments).await,
             Command::Version => version(),
         }
     });

@@ -74,9 +74,9 @@ impl Listeners {
     pub async fn serve(self, current: Arc<Current>, shutdown: Shutdown) -> DrainReport {
         let operations = self.operations.map(|listener| {
             let (current, limits, stop) = (current.clone(), self.limits.clone(), shutdown.clone());
-            let answer = move |request, _| {
+            let answer = move |request, peer| {
                 let gate = current.gate();
-                async move { gate.operations(&request) }
+                async move { gate.operations(&request, &peer) }
             };
             tokio::spawn(serve(listener, None, limits, answer, stop))
         });

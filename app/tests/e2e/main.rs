@@ -13,3 +13,4 @@ mod idp;
 mod process;
 mod serve;
 mod session;
+mod why;

@@ -91,6 +91,7 @@ impl<'a> Asked<'a> {
     }
 }
 
-fn cut(text: &str) -> &str {
+/// As much of a text from outside as a log shows.
+pub(crate) fn cut(text: &str) -> &str {
     text.get(..text.floor_char_boundary(MAX_TEXT)).unwrap_or(text)
 }

@@ -8,6 +8,7 @@ use gangplank_authn::seal::KeyRing;
 
 use crate::build::KnownIssuers;
 use crate::metrics::Metrics;
+use crate::remembered::Refusals;
 use crate::session::SharedSessions;
 
 /// See the module. One per process.
@@ -16,6 +17,7 @@ pub struct Shared {
     metrics: Metrics,
     sessions: Arc<SharedSessions>,
     issuers: KnownIssuers,
+    refusals: Refusals,
     fallback: OnceLock<Arc<KeyRing>>,
 }
 
@@ -37,6 +39,11 @@ impl Shared {
 
     pub(crate) fn sessions(&self) -> &Arc<SharedSessions> {
         &self.sessions
+    }
+
+    /// The refusals of the last while.
+    pub(crate) fn refusals(&self) -> &Refusals {
+        &self.refusals
     }
 
     /// The issuers of the gate that was built last.

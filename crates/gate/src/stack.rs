@@ -169,6 +169,7 @@ impl Gate {
             },
             None => Asked::directly(context),
         };
+        self.shared.refusals().remember(context, asked, route, refusal);
         // Who was let pass, and then met an upstream that is not there, was not refused by us.
         if trace.answer != Answer::Allowed || reason.fault == Fault::Caller {
             audit::refused(context, asked, route, refusal);
@@ -191,6 +192,16 @@ impl Gate {
         }
         let (response, answer) = self.rescue(refusal, context, trace.bearer, trace.offer.as_ref());
         trace.answer = answer;
+        response
+    }
+
+    fn explain(&self, id: &str) -> Response<Body> {
+        let told = self.shared.refusals().explain(id).and_then(|told| serde_json::to_string(&told).ok());
+        let Some(told) = told else {
+            return health::text(StatusCode::NOT_FOUND, "no refusal of this request id is remembered\n");
+        };
+        let mut response = health::text(StatusCode::OK, told);
+        response.headers_mut().insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("application/json"));
         response
     }
 
@@ -230,11 +241,18 @@ impl Gate {
         waiting.chain(unread).map(|issuer| NotReady { issuer }).collect()
     }
 
-    /// Answers on the listener for machines: `/metrics`, `/healthz`, `/readyz`, and nothing else.
-    pub fn operations<B>(&self, request: &Request<B>) -> Response<Body> {
+    /// Answers on the listener for machines: `/metrics`, `/healthz`, `/readyz`; to this machine alone
+    /// `/explain/REQUEST-ID`; and nothing else.
+    pub fn operations<B>(&self, request: &Request<B>, peer: &Peer) -> Response<Body> {
         let path = request.uri().path();
         if let Some(health) = health::answer(request.method(), path, || !self.readiness().is_empty()) {
             return health;
+        }
+        if let Some(id) = path.strip_prefix("/explain/")
+            && request.method() == http::Method::GET
+            && peer.remote.ip().to_canonical().is_loopback()
+        {
+            return self.explain(id);
         }
         if path != "/metrics" || request.method() != http::Method::GET {
             return health::text(StatusCode::NOT_FOUND, "not found\n");

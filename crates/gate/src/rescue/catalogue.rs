@@ -17,7 +17,9 @@ const OPENING: &str = "\
 
 What the gate refuses, it says in two ways. **Outward** it gives a status and a request id, and never says why: whoever
 probes it learns nothing. **Inward**, in the log and in metrics, each refusal has a stable name, whose fault it is, the facts, and
-what to do. Search the log for the request id that a person or a program reports, and look the name up here.
+what to do. `gangplank explain REQUEST-ID` tells all of that for the request id that a person or a program reports: it asks the running
+process (on the same machine, if `gate.metrics_listen` is set) or, with `--log FILE`, searches its log. For a token at hand,
+`gangplank token verify --config gangplank.toml < token` says what each issuer and each route makes of it.
 
 At fault is the `caller` (the request, or the person), the `token` as it was issued, the identity `provider`, the `upstream`
 behind the gate, the `operator` (the configuration), or `us` (a defect of the gate). A 401 becomes a redirect to the sign-in for a browser on a page

@@ -26,7 +26,7 @@ fn config() -> String {
 
 /// Every reason that was given so far, with how often.
 async fn refusals(world: &World) -> Vec<(String, u64)> {
-    let scrape = world.gate.operations(&request("GET", "http://127.0.0.1:9090/metrics", &[]));
+    let scrape = world.gate.operations(&request("GET", "http://127.0.0.1:9090/metrics", &[]), &peer_of("192.0.2.9"));
     let text = Answer::read(scrape).await.body;
     let lines = text.lines().filter_map(|l| l.strip_prefix("gangplank_refusals_total{reason=\""));
     lines.filter_map(|l| Some((l.split('"').next()?.to_owned(), l.rsplit(' ').next()?.parse().ok()?))).collect()

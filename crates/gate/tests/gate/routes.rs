@@ -275,7 +275,7 @@ async fn metrics_count_by_route_and_answer() {
     world.get(&url, &[cookie(&alice)]).await;
     world.get(&url, &[]).await;
     world.get(&format!("{APP}/oauth2/javascript"), &[]).await;
-    let scrape = world.gate.operations(&request("GET", "http://127.0.0.1:9090/metrics", &[]));
+    let scrape = world.gate.operations(&request("GET", "http://127.0.0.1:9090/metrics", &[]), &peer_of("192.0.2.9"));
     let text = Answer::read(scrape).await.body;
     for line in [
         r#"gangplank_requests_total{route="app",answer="allowed",method="session"} 2"#,
@@ -290,7 +290,10 @@ async fn metrics_count_by_route_and_answer() {
     }
     assert!(!text.contains("script"), "nothing a caller sends becomes a label");
     for path in ["/", "/oauth2/auth", "/metrics/"] {
-        let answer = Answer::read(world.gate.operations(&request("GET", &format!("http://h{path}"), &[]))).await;
+        let answer = Answer::read(
+            world.gate.operations(&request("GET", &format!("http://h{path}"), &[]), &peer_of("192.0.2.9")),
+        )
+        .await;
         assert_eq!(answer.status, StatusCode::NOT_FOUND);
     }
     assert_eq!(world.get(&format!("{APP}/metrics"), &[]).await.status, StatusCode::NOT_FOUND);
