@@ -58,10 +58,10 @@ group_membership_claims = ["SecurityGroup"]
 
 
 @contextlib.contextmanager
-def tenant(directory, *arguments, tokens_live="1h"):
-    """`gangplank idp` with the directory above, on a port of its own. Yields the process with `.base` (its URL)."""
+def tenant(directory, *arguments, tokens_live="1h", more=""):
+    """`gangplank idp` with the directory above and `more`, on a port of its own. Yields the process with `.base` (its URL)."""
     path = pathlib.Path(directory) / "tenant.toml"
-    path.write_text(f'id_token_lifetime = "{tokens_live}"\naccess_token_lifetime = "{tokens_live}"\n{TENANT_TOML}')
+    path.write_text(f'id_token_lifetime = "{tokens_live}"\naccess_token_lifetime = "{tokens_live}"\n{TENANT_TOML}{more}')
     with Process(BINARY, "idp", "--listen", "127.0.0.1:0", "--config", path, *arguments, env=SECRETS) as process:
         process.base = process.wait_for(r"https?://(?:127\.0\.0\.1|localhost):\d+").group(0)
         process.counts = lambda: Browser().request(process.base + "/dev/faults").json()["counts"]
@@ -115,12 +115,40 @@ def nginx_in_front(binary, directory, servers):
 
 
 @contextlib.contextmanager
-def openid_provider(node, redirect_uri, post_logout_uri, id_token_seconds=60):
+def openid_provider(node, gate_url, id_token_seconds=60):
     """npm's oidc-provider with the client `gangplank` (secret `loopback-secret`). `.issuer` is its URL."""
-    with Process(node, HERE.parent / "provider" / "server.mjs", "gangplank", "loopback-secret", redirect_uri,
-                 post_logout_uri, str(id_token_seconds)) as process:
+    with Process(node, HERE.parent / "provider" / "server.mjs", "gangplank", "loopback-secret",
+                 f"{gate_url}/oauth2/callback", f"{gate_url}/oauth2/signed_out", str(id_token_seconds)) as process:
         process.issuer = process.wait_for(r"^http://127\.0\.0\.1:\d+$").group(0)
         yield process
+
+
+def standalone(port):
+    """How the configuration begins of a gate that browsers talk to without anything in front."""
+    return f"""
+[gate]
+listen = "127.0.0.1:{port}"
+public_url = "http://127.0.0.1:{port}"
+
+[cookies]
+keys = [{{ env = "COOKIE_KEY" }}]
+"""
+
+
+def openid_settings(name, issuer, display_name):
+    """The part of a gate's configuration that says whom to believe: npm's provider."""
+    return f"""
+[issuers.{name}]
+url = "{issuer}"
+
+[clients.{name}]
+issuer = "{name}"
+id = "gangplank"
+secret = {{ env = "WEB_SECRET" }}
+display_name = "{display_name}"
+scopes = ["openid", "profile", "email", "offline_access"]
+prompt = "consent"
+"""
 
 
 def entra_settings(base):

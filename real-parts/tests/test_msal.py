@@ -1,10 +1,12 @@
 """Microsoft's own client library for Python cannot tell the dev tenant from the real one."""
 
+import os
+
 import msal
 import pytest
 
 from deployments import TENANT_ID, WEB_APP, tenant
-from msal_client import application, sign_in
+from machines import sign_in
 
 
 @pytest.fixture
@@ -16,6 +18,11 @@ def authority(tmp_path, monkeypatch):
         monkeypatch.setenv("CURL_CA_BUNDLE", str(ca))
         port = process.base.rsplit(":", 1)[1]
         yield f"https://localhost:{port}/{TENANT_ID}"
+
+
+def application(authority):
+    return msal.ConfidentialClientApplication(
+        WEB_APP, client_credential="loopback-secret", authority=authority, instance_discovery=False)
 
 
 @pytest.mark.parametrize("user,groups", [("carol", 0), ("alice", 50), ("bob", None)])

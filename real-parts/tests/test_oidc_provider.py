@@ -7,7 +7,7 @@ import types
 
 import pytest
 
-from deployments import gate, openid_provider
+from deployments import gate, openid_provider, openid_settings, standalone
 from parts import Browser, EchoApp, Form, eventually, free_port
 
 
@@ -16,27 +16,11 @@ def gated(node, tmp_path):
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     with contextlib.ExitStack() as stack:
-        provider = stack.enter_context(openid_provider(node, f"{url}/oauth2/callback", f"{url}/oauth2/signed_out",
-                                                         id_token_seconds=4))
+        provider = stack.enter_context(openid_provider(node, url, id_token_seconds=4))
         app = stack.enter_context(EchoApp())
         stack.enter_context(gate(tmp_path, f"""
-[gate]
-listen = "127.0.0.1:{port}"
-public_url = "{url}"
-
-[cookies]
-keys = [{{ env = "COOKIE_KEY" }}]
-
-[issuers.independent]
-url = "{provider.issuer}"
-
-[clients.independent]
-issuer = "independent"
-id = "gangplank"
-secret = {{ env = "WEB_SECRET" }}
-scopes = ["openid", "profile", "email", "offline_access"]
-prompt = "consent"
-
+{standalone(port)}
+{openid_settings("independent", provider.issuer, "An independent provider")}
 [[routes]]
 path = "/"
 sign_in = "independent"

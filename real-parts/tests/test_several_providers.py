@@ -9,7 +9,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
 from browsing import accessible, at, browser, no_complaints, pick, pictures, text  # noqa: F401  (a fixture among them)
-from deployments import CREW, entra_settings, gate, openid_provider, tenant
+from deployments import CREW, entra_settings, gate, openid_provider, openid_settings, standalone, tenant
 from parts import EchoApp, free_port
 
 
@@ -19,27 +19,12 @@ def gated(node, tmp_path):
     url = f"http://127.0.0.1:{port}"
     with contextlib.ExitStack() as stack:
         base = stack.enter_context(tenant(tmp_path)).base
-        provider = stack.enter_context(openid_provider(node, f"{url}/oauth2/callback", f"{url}/oauth2/signed_out"))
+        provider = stack.enter_context(openid_provider(node, url))
         app = stack.enter_context(EchoApp())
         stack.enter_context(gate(tmp_path, f"""
-[gate]
-listen = "127.0.0.1:{port}"
-public_url = "{url}"
-
-[cookies]
-keys = [{{ env = "COOKIE_KEY" }}]
+{standalone(port)}
 {entra_settings(base)}
-[issuers.partners]
-url = "{provider.issuer}"
-
-[clients.partners]
-issuer = "partners"
-id = "gangplank"
-secret = {{ env = "WEB_SECRET" }}
-display_name = "Partner companies"
-scopes = ["openid", "profile", "email", "offline_access"]
-prompt = "consent"
-
+{openid_settings("partners", provider.issuer, "Partner companies")}
 [[routes]]
 path = "/"
 sign_in = ["corp", "partners"]

@@ -8,13 +8,14 @@ import tempfile
 import types
 import urllib.request
 
+import msal
 import pytest
 
 from apiserver import api_server, user_of, who_am_i
 from authority import Authority
-from deployments import API_APP, CREW, TENANT_ID, tenant
+from deployments import API_APP, CREW, TENANT_ID, WEB_APP, tenant
 from issuer import AUDIENCE, Issuer
-from msal_client import application, sign_in
+from machines import sign_in
 from parts import eventually, free_port
 from webhook import (
     MANIFEST, authentication_configuration, guide_block, guide_certificates, webhook, webhook_kubeconfig,
@@ -67,7 +68,9 @@ def providers(kubernetes):
         authority = f"https://localhost:{process.base.rsplit(':', 1)[1]}/{TENANT_ID}"
 
         def sign(user):
-            return sign_in(application(authority), user, ["api://crew/access_as_user"])
+            app = msal.ConfidentialClientApplication(
+                WEB_APP, client_credential="loopback-secret", authority=authority, instance_discovery=False)
+            return sign_in(app, user, ["api://crew/access_as_user"])
 
         def control(method, path, body=None):
             request = urllib.request.Request(process.base + path, body and json.dumps(body).encode(),

@@ -11,7 +11,7 @@ import pytest
 import websockets.asyncio.client
 import websockets.asyncio.server
 
-from deployments import entra_settings, gate, tenant
+from deployments import entra_settings, gate, standalone, tenant
 from parts import Browser, EchoApp, free_port
 
 
@@ -24,12 +24,7 @@ def gated(tmp_path):
         app = stack.enter_context(EchoApp())
         sockets = stack.enter_context(echo_sockets())
         stack.enter_context(gate(tmp_path, f"""
-[gate]
-listen = "127.0.0.1:{port}"
-public_url = "{url}"
-
-[cookies]
-keys = [{{ env = "COOKIE_KEY" }}]
+{standalone(port)}
 {entra_settings(base)}
 [[routes]]
 path = "/"

@@ -5,6 +5,8 @@ use gangplank_idp::DevCa;
 use gangplank_net::{HttpClient, Roots, SystemClock};
 use gangplank_oauth::{Budget, Clock, Transport};
 use http::StatusCode;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
 
 use crate::browser::call;
 use crate::process::{Process, Scratch, gangplank};
@@ -81,6 +83,33 @@ async fn a_changed_file_takes_over_and_a_wrong_one_does_not() {
     served.process.wait_for("why=SIGHUP");
     served.process.signal("TERM");
     assert_eq!(served.process.wait().code(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_in_flight_is_answered_after_the_signal_to_end() {
+    let upstream = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = upstream.local_addr().expect("an address");
+    let mut served = serve("serve-in-flight", &GOOD.replace("127.0.0.1:1", &address.to_string()));
+    let gate = served.url.trim_start_matches("http://").to_owned();
+    let url = format!("{}/open", served.url);
+    let request = tokio::spawn(async move { call(&url, &[("host", "gate.test")]).await });
+    // It has reached the upstream, which takes its time.
+    let (mut asked, _) = upstream.accept().await.expect("the gate");
+    let mut head = Vec::new();
+    while !head.windows(4).any(|end| end == b"\r\n\r\n") {
+        assert!(asked.read_buf(&mut head).await.expect("a request") > 0);
+    }
+    served.process.signal("TERM");
+    while TcpStream::connect(&gate).await.is_ok() {
+        tokio::task::yield_now().await;
+    }
+    assert!(!request.is_finished());
+    asked.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 8\r\n\r\nfinished").await.expect("the gate still listens");
+    let page = request.await.expect("an answer");
+    assert_eq!((page.status, page.text.as_str()), (StatusCode::OK, "finished"));
+    assert_eq!(served.process.wait().code(), Some(0));
+    let said = served.process.said.join("\n");
+    assert!(said.contains("finished=1 cut=0"), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -12,10 +12,10 @@ fn run(arguments: &[&str], input: &str) -> Output {
     let mut command = gangplank();
     command.args(arguments).env("GANGPLANK_DEV_CLIENT_SECRET", "any");
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().unwrap();
+    let mut child = command.spawn().expect("the executable starts");
     // One that does not read its input closes it.
-    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
-    child.wait_with_output().unwrap()
+    let _ = child.stdin.take().expect("stdin").write_all(input.as_bytes());
+    child.wait_with_output().expect("an end")
 }
 
 fn out(output: &Output) -> String {

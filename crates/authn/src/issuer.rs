@@ -16,16 +16,16 @@ mod settings;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gangplank_jose::{Algorithm, Claims, KeySet, Purpose, Rules, TokenRefusal, UnixTime, Unverified, Verified};
+use gangplank_jose::{Algorithm, Claims, Purpose, Rules, TokenRefusal, UnixTime, Unverified, Verified};
 use gangplank_oauth::config::ConfigError;
-use gangplank_oauth::{Clock, IssuerUrl, Provider, Transport, random_unit};
+use gangplank_oauth::{Clock, IssuerUrl, Provider, Transport};
 use secrecy::SecretString;
 
-use self::checks::{check_authorized_party, check_nonce, may_be_the_keys};
+use self::checks::{check_authorized_party, check_nonce};
 pub use self::settings::{IssuerKind, IssuerSettings};
 use crate::entra::{Entra, is_entra};
 use crate::generation::Basis;
-use crate::jwks::{JwksCache, JwksHealth, Origin, Refetched};
+use crate::jwks::{JwksCache, JwksHealth, Origin};
 use crate::mapping::Mapping;
 use crate::refusal::fact;
 use crate::source::ProviderKeys;
@@ -49,7 +49,7 @@ impl Issuer {
         [Algorithm::RS256, Algorithm::PS256, Algorithm::ES256, Algorithm::ES384, Algorithm::EdDSA];
 
     /// How often keys and metadata are fetched ahead of need.
-    pub const REFRESH_EVERY: Duration = Duration::from_secs(3600);
+    pub const REFRESH_EVERY: Duration = JwksCache::REFRESH_EVERY;
 
     /// An issuer. It asks the provider nothing yet. Errors are at `issuers.NAME…`.
     pub fn new(
@@ -200,25 +200,7 @@ impl Issuer {
 
     /// Keeps metadata and keys fresh, for ever: every hour, after a failure from 1 s doubling to 60 s. Spawn it once.
     pub async fn keep_fresh(self: Arc<Self>) {
-        // Taken over from a gate before this one, its keys may be fresh.
-        if let Some(fetched) = self.health().fetched_at {
-            let age = self.clock.now().since(fetched);
-            tokio::time::sleep(jittered(Self::REFRESH_EVERY.saturating_sub(age))).await;
-        }
-        let mut failures = 0_u32;
-        loop {
-            let pause = match self.jwks.refresh(self.clock.now()).await {
-                Ok(()) => {
-                    failures = 0;
-                    Self::REFRESH_EVERY
-                }
-                Err(_) => {
-                    failures = failures.saturating_add(1);
-                    Duration::from_secs(1 << (failures - 1).min(6)).min(Duration::from_secs(60))
-                }
-            };
-            tokio::time::sleep(jittered(pause)).await;
-        }
+        self.jwks.keep_fresh(&*self.clock).await
     }
 
     /// The verdict on an access token. `parsed` is `token`.
@@ -250,33 +232,8 @@ impl Issuer {
         rules: &Rules,
         now: UnixTime,
     ) -> Result<(Verified<Claims>, Basis), Denial> {
-        let held = self.jwks.current(now);
-        let none = KeySet::default();
-        let keys = held.as_ref().map_or(&none, |held| &held.keys);
-        let refusal = match (parsed.verify(keys, rules, now), &held) {
-            (Ok(verified), Some(held)) => return Ok((verified, self.jwks.basis(held))),
-            // Without a set there is no key, and nothing verifies.
-            (Ok(_), None) => return Err(self.no_keys("there is no key set")),
-            (Err(refusal), _) if may_be_the_keys(&refusal) => refusal,
-            (Err(refusal), _) => return Err(refusal.into()),
-        };
         let origin = if rules.purpose == Purpose::IdToken { Origin::Provider } else { Origin::Presented };
-        match self.jwks.refetch(held.as_ref(), origin, now).await {
-            Refetched::Newer(newer) => {
-                Ok((Unverified::parse(token)?.verify(&newer.keys, rules, now)?, self.jwks.basis(&newer)))
-            }
-            Refetched::Same if held.is_some() => Err(refusal.into()),
-            // The key is known, and the signature is not its: that needs no provider.
-            Refetched::Failed(_) if held.is_some() && !matches!(refusal, TokenRefusal::KeyUnknown { .. }) => {
-                Err(refusal.into())
-            }
-            Refetched::Same => Err(self.no_keys("the key set is older than a day")),
-            Refetched::Failed(cause) => Err(self.no_keys(&cause)),
-        }
-    }
-
-    fn no_keys(&self, cause: &str) -> Denial {
-        Denial::Unavailable(Refusal::KeysUnavailable { issuer: self.name().to_owned(), cause: fact(cause) })
+        self.jwks.verify(token, parsed, rules, origin, now).await
     }
 
     fn check_tenant(&self, claims: &Claims) -> Result<(), Refusal> {
@@ -299,11 +256,6 @@ fn issuer_url(key: String, text: &str) -> Result<IssuerUrl, Vec<ConfigError>> {
         let help = "give it exactly as the provider's metadata spell `issuer`";
         vec![ConfigError::new(key, format!("\"{text}\": {e}"), help)]
     })
-}
-
-/// A tenth more or less, so that many replicas don't ask in the same second.
-fn jittered(pause: Duration) -> Duration {
-    pause.mul_f64(0.9 + 0.2 * random_unit())
 }
 
 #[cfg(test)]

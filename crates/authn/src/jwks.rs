@@ -14,6 +14,9 @@
 //!    for an unknown key whose fetch failed: it may well be a good one.
 //! 7. How long `Cache-Control` would keep the set is not looked at: it is the issuer's idea of load, not of trust.
 
+mod keep_fresh;
+mod verify;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;

@@ -4,7 +4,9 @@
 //!    `unique_name`, `email`, `sub`. At Entra ID none of the first four is proof of anything but what a directory
 //!    says today; rules that must outlive a rename name groups, roles or `uid`.
 //! 2. Names and groups that begin with `system:` are Kubernetes' own: such a name is refused, such a group dropped.
-//! 3. A value is refused if it is empty, longer than 1 KiB, or holds a control character, and a user name also if it begins
+//! 3. A value is refused if it is empty, longer than 1 KiB, or holds a control character or one that turns or hides what
+//!    stands around it (bidirectional controls, spaces without width, line separators): people read these names in logs and
+//!    rules. The joiners that Persian and Indic words need are let be. A user name is refused also if it begins
 //!    or ends with white space, which headers lose: `admin ` must not become `admin`. A group claim that is
 //!    neither a string nor an array of strings, or has more than 10,000 of them, is refused as a whole.
 //! 4. An e-mail address is verified if `email_verified` is true, or if it is absent and the issuer is not Entra ID.
@@ -136,15 +138,21 @@ pub(crate) fn usable(value: &str) -> Result<(), &'static str> {
     match value {
         "" => Err("is empty"),
         long if long.len() > MAX_VALUE => Err("is longer than 1 KiB"),
-        odd if holds_control(odd) => Err("holds control characters"),
+        odd if holds_deceptive(odd) => Err("holds control or invisible characters"),
         _ => Ok(()),
     }
 }
 
 /// ASCII, which most is, is looked at many bytes at once.
-fn holds_control(value: &str) -> bool {
+fn holds_deceptive(value: &str) -> bool {
     let odd = value.bytes().fold(false, |odd, b| odd | !(0x20..0x7f).contains(&b));
-    odd && value.chars().any(char::is_control)
+    odd && value.chars().any(is_deceptive)
+}
+
+fn is_deceptive(c: char) -> bool {
+    let unseen = ['\u{ad}', '\u{61c}', '\u{180e}', '\u{200b}', '\u{200e}', '\u{200f}', '\u{feff}'];
+    let ranges = ['\u{2028}'..='\u{202e}', '\u{2060}'..='\u{206f}', '\u{e0000}'..='\u{e007f}'];
+    c.is_control() || unseen.contains(&c) || ranges.iter().any(|range| range.contains(&c))
 }
 
 /// Groups from Graph obey the same rules as groups from a token.

@@ -5,6 +5,8 @@
 
 use gangplank_jose::{Excerpt, Fault, Reason, TokenRefusal};
 
+use crate::kubernetes::KubernetesRefusal;
+
 /// A refusal of this crate, or of the verifier below it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
@@ -80,6 +82,9 @@ pub enum Refusal {
         /// What would have been accepted.
         accepted: String,
     },
+    /// An entry of the API server's configuration refused the token, or none of them knows it.
+    #[error(transparent)]
+    Kubernetes(#[from] KubernetesRefusal),
     /// There are no keys to verify with.
     #[error("no keys of issuer {issuer}: {cause}")]
     KeysUnavailable {
@@ -204,7 +209,7 @@ reasons! {
         "The token lacks a claim that is needed to name the caller.",
         "Let the provider emit it (Entra ID: optional claims), or set issuers.NAME.claims to one that it emits.";
     CLAIM_UNUSABLE = "claim-unusable", Token,
-        "A claim has the wrong type, is empty or too long, or holds control characters.",
+        "A claim has the wrong type, is empty or too long, or holds control or invisible characters.",
         "Correct what the provider emits, or choose another claim under issuers.NAME.claims.";
     CREDENTIAL_UNKNOWN = "credential-unknown", Caller,
         "None of the authenticators that were asked knows the credential.",
@@ -281,6 +286,7 @@ impl Refusal {
             Refusal::GraphUnavailable { .. } => &GRAPH_UNAVAILABLE,
             Refusal::GroupsOverageUnresolved { .. } => &GROUPS_OVERAGE_UNRESOLVED,
             Refusal::IssuerUnknown { .. } => &ISSUER_UNKNOWN,
+            Refusal::Kubernetes(kubernetes) => kubernetes.reason(),
             Refusal::KeysUnavailable { .. } => &KEYS_UNAVAILABLE,
             Refusal::NameReserved { .. } => &NAME_RESERVED,
             Refusal::NonceMismatch { .. } => &NONCE_MISMATCH,
@@ -330,6 +336,12 @@ impl From<TokenRefusal> for Denial {
     }
 }
 
+impl From<KubernetesRefusal> for Denial {
+    fn from(refusal: KubernetesRefusal) -> Self {
+        Denial::Rejected(Refusal::Kubernetes(refusal))
+    }
+}
+
 /// What a stranger wrote, made fit for a log: bounded and without anything that could forge a line.
 pub(crate) fn fact(text: &str) -> String {
     Excerpt::of(text).to_string()
@@ -345,7 +357,7 @@ mod tests {
 
     #[test]
     fn the_table_is_complete_and_its_names_are_unique() {
-        let below = [TokenRefusal::REASONS, ExchangeError::REASONS, CallbackError::REASONS];
+        let below = [TokenRefusal::REASONS, ExchangeError::REASONS, CallbackError::REASONS, KubernetesRefusal::REASONS];
         let all: Vec<&Reason> = below.into_iter().flatten().chain(Refusal::REASONS).copied().collect();
         let names: BTreeSet<&str> = all.iter().map(|r| r.name).collect();
         assert_eq!(names.len(), all.len(), "two entries share a name");
@@ -357,7 +369,7 @@ mod tests {
             );
             assert!(!reason.summary.is_empty() && !reason.remedy.is_empty(), "{}", reason.name);
         }
-        // One line per variant of the enum in `reason()`: as many as there are entries, less `Token`.
+        // One line per variant of the enum in `reason()`: as many as there are entries, less the nested ones.
         let source = include_str!("refusal.rs");
         let arms = source.lines().filter(|l| l.trim_start().starts_with("Refusal::") && l.contains("=> &")).count();
         assert_eq!(arms, Refusal::REASONS.len());

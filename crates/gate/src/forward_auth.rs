@@ -22,7 +22,8 @@ use crate::config::Dialect;
 use crate::context::Arrival;
 use crate::decision::Decided;
 use crate::forwarded::{Original, host_of};
-use crate::route::{RequestPath, RouteId};
+use crate::request_path::RequestPath;
+use crate::route::RouteId;
 use crate::stack::Gate;
 use crate::{Body, Refusal, headers};
 

@@ -17,7 +17,7 @@
 use url::Url;
 
 use crate::hosts::Hosts;
-use crate::route::RequestPath;
+use crate::request_path::RequestPath;
 
 /// The longest return target. It travels in `state`, through the provider and back, and every header has 4 KiB.
 pub(crate) const LONGEST: usize = 1024;

@@ -37,8 +37,9 @@ use crate::health::{self, NotReady};
 use crate::hosts::Hosts;
 use crate::metrics::{Answer, By, RouteMetrics};
 use crate::pages::Pages;
+use crate::request_path::{RequestPath, lenient};
 use crate::rescue::Offer;
-use crate::route::{RequestPath, RouteId, Routes, lenient};
+use crate::route::{RouteId, Routes};
 
 use crate::shared::Shared;
 use crate::sign_in::SignIn;

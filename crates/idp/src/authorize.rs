@@ -6,9 +6,10 @@
 //! 3. `response_type` is `code` (70005); `response_mode` is query, fragment or form_post (70007).
 //! 4. Scopes resolve ([`crate::scopes`]); a `resource` beside them is refused at the v2 endpoint (9010010).
 //! 5. A challenge is S256 and well-formed (501491); a public client has one (9002325).
-//! 6. `prompt=none` needs a session (50058) of the hinted user (16000). Without a prompt, a session goes straight
+//! 6. A claims challenge in `claims` leads to the page ([`crate::step_up`]).
+//! 7. `prompt=none` needs a session (50058) of the hinted user (16000). Without a prompt, a session goes straight
 //!    through unless another user is hinted at. All else leads to the page.
-//! 7. The page's form carries the request along, and is judged by the same rules again.
+//! 8. The page's form carries the request along, and is judged by the same rules again.
 
 use std::sync::Arc;
 
@@ -27,14 +28,17 @@ use crate::params::Params;
 use crate::reply;
 use crate::scopes::Granted;
 use crate::sessions::{Session, session_cookies};
+use crate::step_up;
 use crate::target::Target;
 use crate::tenant::{Call, Tenant};
 
-/// A request that passed rules 1 to 5.
+/// A request that passed rules 1 to 6.
 pub(crate) struct Authorization {
     pub(crate) granted: Granted,
     pub(crate) challenge: Option<String>,
     pub(crate) nonce: Option<String>,
+    /// Whether a claims challenge is to be met.
+    pub(crate) second_factor: bool,
     prompt: Prompt,
     login_hint: Option<String>,
 }
@@ -69,7 +73,10 @@ pub(crate) fn authorize(tenant: &Tenant, call: &Call<'_>, name: &str, version: V
     let hinted = authorization.login_hint.as_deref().and_then(|hint| tenant.directory.user(hint));
     let fits = |session: &Session| hinted.is_none_or(|user| user.id == session.user.id);
     match (authorization.prompt, session) {
-        (Prompt::Absent | Prompt::None, Some(session)) if fits(&session) => {
+        (Prompt::None, Some(_)) if authorization.second_factor => {
+            target.fail(tenant, call, &step_up::challenge(&authorization.granted.audience))
+        }
+        (Prompt::Absent | Prompt::None, Some(session)) if fits(&session) && !authorization.second_factor => {
             target.succeed(tenant, call, authorization, &session, Vec::new())
         }
         (Prompt::None, Some(_)) => {
@@ -119,7 +126,7 @@ pub(crate) fn login(tenant: &Tenant, call: &Call<'_>, _name: &str, version: Vers
 }
 
 impl Authorization {
-    /// Rules 3 to 5.
+    /// Rules 3 to 6.
     fn of(tenant: &Tenant, params: &Params, target: &Target, version: Version) -> Result<Self, AuthError> {
         if params.require("response_type")? != "code" {
             let message = "The response_type is not supported: only 'code' is.";
@@ -141,6 +148,7 @@ impl Authorization {
             granted: tenant.granted(params, version)?,
             challenge: challenge(params, target)?,
             nonce: params.get("nonce").map(str::to_owned),
+            second_factor: step_up::is_brought(params)?,
             prompt,
             login_hint: params.get("login_hint").map(str::to_owned),
         })

@@ -23,11 +23,17 @@ pub const API_ID: &str = "a0000000-0000-4000-8000-000000000002";
 pub const API_V1_ID: &str = "a0000000-0000-4000-8000-000000000003";
 /// A public client, for command lines and MSAL; `http://localhost`.
 pub const PUBLIC_CLIENT_ID: &str = "a0000000-0000-4000-8000-000000000004";
+/// A confidential client that calls in its own name: its service principal is in 250 groups, among them the demo group, has
+/// the role Reader at both APIs, and may read all users, groups and applications at Graph.
+pub const BATCH_ID: &str = "a0000000-0000-4000-8000-000000000005";
+/// A confidential client in no group and without roles, for certificates
+/// ([`TenantConfig::register_certificate`]) and federated credentials; it has a secret only as long as it has neither.
+pub const WORKER_ID: &str = "a0000000-0000-4000-8000-000000000006";
 
 impl TenantConfig {
     /// alice (50 groups, among them the demo group), bob (250, among them the demo group), carol (none), dana (the demo
     /// group only: her tokens are short), mallory (three, not the demo group: not allowed in); a web application, an API
-    /// in both token shapes, a public client.
+    /// in both token shapes, a public client, and two applications that sign in by themselves.
     pub fn built_in() -> TenantConfig {
         TenantConfig {
             id: TENANT_ID.to_owned(),
@@ -41,7 +47,14 @@ impl TenantConfig {
                 user("dana", "Dana Davit", &["demo-users"], 0),
                 user("mallory", "Mallory Mutineer", &["outsiders"], 2),
             ],
-            applications: vec![web_app(), api(API_ID, "podinfo", 2), api(API_V1_ID, "podinfo-v1", 1), public_client()],
+            applications: vec![
+                web_app(),
+                api(API_ID, "podinfo", 2),
+                api(API_V1_ID, "podinfo-v1", 1),
+                public_client(),
+                batch(),
+                application(WORKER_ID, "Worker"),
+            ],
             refresh_reuse: RefreshReuse::default(),
             access_token_lifetime: Span(std::time::Duration::from_secs(3_600)),
             id_token_lifetime: Span(std::time::Duration::from_secs(3_600)),
@@ -87,10 +100,22 @@ fn api(id: &str, name: &str, version: u8) -> ApplicationConfig {
         scopes: vec!["access_as_user".to_owned(), "read".to_owned()],
         requested_access_token_version: Some(version),
         roles: BTreeMap::from([
-            ("Reader".to_owned(), vec!["alice".to_owned(), "bob".to_owned()]),
+            ("Reader".to_owned(), vec!["alice".to_owned(), "bob".to_owned(), BATCH_ID.to_owned()]),
             ("Writer".to_owned(), vec!["alice".to_owned()]),
         ]),
+        idtyp: true,
         ..application(id, name)
+    }
+}
+
+fn batch() -> ApplicationConfig {
+    ApplicationConfig {
+        groups: vec!["demo-users".to_owned()],
+        more_groups: 249,
+        graph_permissions: ["User.Read.All", "GroupMember.Read.All", "Application.Read.All"]
+            .map(str::to_owned)
+            .to_vec(),
+        ..application(BATCH_ID, "Batch")
     }
 }
 
@@ -116,5 +141,14 @@ fn application(id: &str, name: &str) -> ApplicationConfig {
         group_membership_claims: vec![GroupClaims::SecurityGroup],
         roles: BTreeMap::new(),
         idtyp: false,
+        certificates: Vec::new(),
+        known_certificates: Vec::new(),
+        federated_credentials: Vec::new(),
+        object_id: None,
+        groups: Vec::new(),
+        more_groups: 0,
+        graph_permissions: Vec::new(),
+        consent_missing: Vec::new(),
+        mfa: Vec::new(),
     }
 }

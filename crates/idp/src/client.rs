@@ -1,6 +1,9 @@
-//! Client authentication at the token endpoint: a secret by form or by Basic, or, for a public client, nothing.
+//! Client authentication at the token endpoint: a secret by form or by Basic, an assertion, or, for a public client,
+//! nothing.
 //!
-//! Assertions (RFC 7523) will stand beside the secret here.
+//! 1. At most one of them is presented (AADSTS9002313).
+//! 2. The client is registered (700016). A public one presents nothing (700025), a confidential one something (7000218).
+//! 3. A secret is one of the application's (7000215). Assertions: [`crate::assertion`].
 
 use std::sync::Arc;
 
@@ -11,14 +14,47 @@ use http::header;
 use percent_encoding::percent_decode_str;
 use secrecy::ExposeSecret;
 
+use crate::assertion;
 use crate::directory::Application;
 use crate::errors::{self, AuthError};
 use crate::params::Params;
 use crate::tenant::{Call, Tenant};
 
-/// Rule 2 of [`crate::token`].
-pub(crate) fn authenticate(tenant: &Tenant, call: &Call<'_>, params: &Params) -> Result<Arc<Application>, AuthError> {
+/// A client, and how it proved to be that.
+#[derive(Debug)]
+pub(crate) struct Client {
+    pub(crate) application: Arc<Application>,
+    pub(crate) proof: Proof,
+}
+
+/// How a client proved itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Proof {
+    /// Not at all: a public client.
+    None,
+    Secret,
+    /// By a certificate's key, or another issuer's word.
+    Assertion,
+}
+
+impl Proof {
+    /// `appidacr`, `azpacr`.
+    pub(crate) fn class(self) -> &'static str {
+        match self {
+            Proof::None => "0",
+            Proof::Secret => "1",
+            Proof::Assertion => "2",
+        }
+    }
+}
+
+/// Rules 1 to 3.
+pub(crate) fn authenticate(tenant: &Tenant, call: &Call<'_>, params: &Params) -> Result<Client, AuthError> {
     let basic = basic_credentials(call)?;
+    let presented = [basic.is_some(), params.get("client_secret").is_some(), params.get("client_assertion").is_some()];
+    if presented.iter().filter(|given| **given).count() > 1 {
+        return Err(errors::MALFORMED.because("The client presents more than one credential."));
+    }
     let id = match (&basic, params.get("client_id")) {
         (Some((id, _)), Some(other)) if id != other => {
             return Err(errors::MALFORMED.because("The client is named twice, and differently."));
@@ -26,24 +62,40 @@ pub(crate) fn authenticate(tenant: &Tenant, call: &Call<'_>, params: &Params) ->
         (Some((id, _)), _) => id.as_str(),
         (None, _) => params.require("client_id")?,
     };
-    let client = tenant.client(id)?;
-    let presented = basic.as_ref().map(|(_, secret)| secret.as_str()).or(params.get("client_secret"));
-    match (&client.secrets, presented) {
-        (None, None) => Ok(client),
-        (None, Some(_)) => Err(errors::CLIENT_IS_PUBLIC
-            .because("Client is public so neither 'client_assertion' nor 'client_secret' should be presented.")),
-        (Some(_), None) => Err(errors::SECRET_MISSING
-            .because("The request body must contain the following parameter: 'client_assertion' or 'client_secret'.")),
-        (Some(secrets), Some(presented)) => {
-            let equal = |secret: &str| verify_slices_are_equal(secret.as_bytes(), presented.as_bytes()).is_ok();
-            if secrets.iter().any(|secret| equal(secret.expose_secret())) {
-                return Ok(client);
-            }
-            Err(errors::SECRET_WRONG.because(format!(
-                "Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, not the client secret ID, for a secret added to app '{id}'.",
-            )))
+    let application = tenant.client(id)?;
+    let secret = basic.as_ref().map(|(_, secret)| secret.as_str()).or(params.get("client_secret"));
+    let proof = match (&application.secrets, secret, params.get("client_assertion")) {
+        (None, None, None) => Proof::None,
+        (None, ..) => {
+            return Err(errors::CLIENT_IS_PUBLIC
+                .because("Client is public so neither 'client_assertion' nor 'client_secret' should be presented."));
         }
+        (Some(_), None, None) => {
+            return Err(errors::SECRET_MISSING.because(
+                "The request body must contain the following parameter: 'client_assertion' or 'client_secret'.",
+            ));
+        }
+        (Some(_), _, Some(jwt)) => {
+            assertion::check(tenant, call, params, &application, jwt)?;
+            Proof::Assertion
+        }
+        (Some(_), Some(presented), None) => {
+            check_secret(&application, presented)?;
+            Proof::Secret
+        }
+    };
+    Ok(Client { application, proof })
+}
+
+fn check_secret(application: &Application, presented: &str) -> Result<(), AuthError> {
+    let equal = |secret: &str| verify_slices_are_equal(secret.as_bytes(), presented.as_bytes()).is_ok();
+    if application.secrets.iter().flatten().any(|secret| equal(secret.expose_secret())) {
+        return Ok(());
     }
+    Err(errors::SECRET_WRONG.because(format!(
+        "Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, not the client secret ID, for a secret added to app '{}'.",
+        application.id
+    )))
 }
 
 /// HTTP Basic, both halves form-encoded before (RFC 6749 §2.3.1).

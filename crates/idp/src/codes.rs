@@ -32,6 +32,8 @@ pub(crate) struct Code {
     pub(crate) user: Arc<User>,
     pub(crate) granted: Granted,
     pub(crate) session: String,
+    /// Whether the sign-in had a second factor.
+    pub(crate) mfa: bool,
     pub(crate) issued: UnixTime,
 }
 

@@ -22,7 +22,7 @@
 use std::collections::BTreeMap;
 
 use gangplank_oauth::config::{ConfigError, Environment, SecretSource, Span};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 /// The whole tenant. Unknown keys are refused.
@@ -128,12 +128,54 @@ pub struct ApplicationConfig {
     /// Which groups its tokens carry: `[]`, `["SecurityGroup"]` or `["All"]`.
     #[serde(default)]
     pub group_membership_claims: Vec<GroupClaims>,
-    /// Application roles and the user names that have them.
+    /// Application roles and who has them: users by name, applications by name or client id.
     #[serde(default)]
     pub roles: BTreeMap<String, Vec<String>>,
     /// Whether its access tokens carry `idtyp`, an optional claim.
     #[serde(default)]
     pub idtyp: bool,
+    /// Certificates whose keys sign its client assertions: each the text of a PEM file, the first of its certificates.
+    #[serde(default)]
+    pub certificates: Vec<SecretSource>,
+    /// Certificates already read; see [`TenantConfig::register_certificate`].
+    #[serde(skip)]
+    pub known_certificates: Vec<String>,
+    /// Whose tokens are accepted in place of a client assertion.
+    #[serde(default)]
+    pub federated_credentials: Vec<FederatedCredentialConfig>,
+    /// The object id of its service principal. Default: derived from tenant and client id.
+    pub object_id: Option<String>,
+    /// Groups that its service principal is in, by name or object id.
+    #[serde(default)]
+    pub groups: Vec<String>,
+    /// So many more groups, made up but the same on every start.
+    #[serde(default)]
+    pub more_groups: usize,
+    /// What its own tokens may do at Graph, such as `GroupMember.Read.All`.
+    #[serde(default)]
+    pub graph_permissions: Vec<String>,
+    /// Resources (identifier URIs, client ids, or Graph's URL) for whose permissions nobody has given this application
+    /// consent.
+    #[serde(default)]
+    pub consent_missing: Vec<String>,
+    /// Users who get tokens for this application only after a second factor; `"*"` is everybody.
+    #[serde(default)]
+    pub mfa: Vec<String>,
+}
+
+/// A federated credential: an issuer outside the tenant that vouches for the application.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FederatedCredentialConfig {
+    /// `iss` of its tokens.
+    pub issuer: String,
+    /// `sub` of its tokens.
+    pub subject: String,
+    /// `aud` of its tokens.
+    #[serde(default = "default_federated_audience")]
+    pub audience: String,
+    /// The issuer's JWK set, as JSON: there is no network here to fetch it over.
+    pub jwks: String,
 }
 
 /// A member of `group_membership_claims`, spelled as in an application manifest.
@@ -166,7 +208,7 @@ impl TenantConfig {
         })
     }
 
-    /// Reads the secrets that the document refers to. All errors at once.
+    /// Reads the secrets and certificates that the document refers to. All errors at once.
     pub fn read_secrets(&mut self, environment: Environment<'_>) -> Result<(), Vec<ConfigError>> {
         let mut errors = Vec::new();
         for (i, application) in self.applications.iter_mut().enumerate() {
@@ -176,20 +218,40 @@ impl TenantConfig {
                     Err(error) => errors.push(error),
                 }
             }
+            for (j, source) in std::mem::take(&mut application.certificates).into_iter().enumerate() {
+                match source.read(&format!("applications[{i}].certificates[{j}]"), environment) {
+                    Ok(text) => application.known_certificates.push(text.expose_secret().to_owned()),
+                    Err(error) => errors.push(error),
+                }
+            }
         }
         if errors.is_empty() { Ok(()) } else { Err(errors) }
     }
 
+    /// An application of the document, to be changed, by its client id.
+    pub fn application_mut(&mut self, client_id: &str) -> Option<&mut ApplicationConfig> {
+        self.applications.iter_mut().find(|a| a.id.as_deref() == Some(client_id))
+    }
+
     /// Registers one more redirect URI. False if there is no such application.
     pub fn allow_redirect(&mut self, client_id: &str, redirect_uri: impl Into<String>) -> bool {
-        let found = self.applications.iter_mut().find(|a| a.id.as_deref() == Some(client_id));
-        found.map(|a| a.redirect_uris.push(redirect_uri.into())).is_some()
+        self.application_mut(client_id).map(|a| a.redirect_uris.push(redirect_uri.into())).is_some()
     }
 
     /// Gives an application a secret that is known beforehand. False if there is no such application.
     pub fn set_secret(&mut self, client_id: &str, secret: SecretString) -> bool {
-        let found = self.applications.iter_mut().find(|a| a.id.as_deref() == Some(client_id));
-        found.map(|a| a.known_secrets = vec![secret]).is_some()
+        self.application_mut(client_id).map(|a| a.known_secrets = vec![secret]).is_some()
+    }
+
+    /// Registers a certificate (PEM) whose key signs the application's client assertions. An application that has one, or
+    /// a federated credential, gets no made-up secret. False if there is no such application.
+    pub fn register_certificate(&mut self, client_id: &str, pem: impl Into<String>) -> bool {
+        self.application_mut(client_id).map(|a| a.known_certificates.push(pem.into())).is_some()
+    }
+
+    /// Registers a federated credential. False if there is no such application.
+    pub fn trust_federation(&mut self, client_id: &str, credential: FederatedCredentialConfig) -> bool {
+        self.application_mut(client_id).map(|a| a.federated_credentials.push(credential)).is_some()
     }
 }
 
@@ -212,6 +274,10 @@ fn default_refresh_lifetime() -> Span {
 
 fn default_session_lifetime() -> Span {
     Span(std::time::Duration::from_secs(86_400))
+}
+
+fn default_federated_audience() -> String {
+    "api://AzureADTokenExchange".to_owned()
 }
 
 fn default_control() -> bool {

@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
+use gangplank_jose::KeySet;
 use gangplank_oauth::config::ConfigError;
 use secrecy::SecretString;
 use url::Url;
 
+use crate::certificate::Certificate;
 use crate::config::TenantConfig;
 use crate::registration;
 
@@ -33,8 +35,43 @@ pub(crate) struct Application {
     pub(crate) v2_access_tokens: bool,
     pub(crate) groups_in_tokens: bool,
     pub(crate) idtyp: bool,
-    /// Role → object ids of its users.
+    /// Role → object ids of the users and service principals that have it.
     pub(crate) roles: BTreeMap<String, HashSet<String>>,
+    pub(crate) certificates: Vec<Certificate>,
+    pub(crate) federated: Vec<Federated>,
+    /// Of its service principal.
+    pub(crate) object_id: String,
+    /// Of its service principal.
+    pub(crate) groups: Vec<String>,
+    pub(crate) graph_permissions: Vec<String>,
+    /// Resources by name.
+    pub(crate) consent_missing: Vec<String>,
+    pub(crate) mfa: Mfa,
+}
+
+/// Who has to bring a second factor.
+#[derive(Debug)]
+pub(crate) enum Mfa {
+    Everybody,
+    /// By object id; most often nobody.
+    Only(HashSet<String>),
+}
+
+/// An issuer that vouches for an application.
+pub(crate) struct Federated {
+    pub(crate) issuer: String,
+    pub(crate) subject: String,
+    pub(crate) audience: String,
+    pub(crate) keys: KeySet,
+}
+
+impl std::fmt::Debug for Federated {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Federated")
+            .field("issuer", &self.issuer)
+            .field("subject", &self.subject)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Everyone and everything that is registered.
@@ -65,12 +102,25 @@ impl Directory {
     pub(crate) fn application(&self, client_id: &str) -> Option<&Arc<Application>> {
         self.applications.iter().find(|a| a.id == client_id)
     }
+
+    /// By the object id of its service principal.
+    pub(crate) fn service_principal(&self, object_id: &str) -> Option<&Arc<Application>> {
+        self.applications.iter().find(|a| a.object_id == object_id)
+    }
 }
 
 impl Application {
-    /// The roles of one user.
-    pub(crate) fn roles_of(&self, user: &User) -> Vec<&str> {
-        self.roles.iter().filter(|(_, users)| users.contains(&user.id)).map(|(role, _)| role.as_str()).collect()
+    /// The roles of a user or service principal, by object id.
+    pub(crate) fn roles_of(&self, object_id: &str) -> Vec<&str> {
+        self.roles.iter().filter(|(_, members)| members.contains(object_id)).map(|(role, _)| role.as_str()).collect()
+    }
+
+    /// Whether a user gets a token for this application only after a second factor.
+    pub(crate) fn demands_mfa_of(&self, user: &User) -> bool {
+        match &self.mfa {
+            Mfa::Everybody => true,
+            Mfa::Only(users) => users.contains(&user.id),
+        }
     }
 
     /// Whether codes may be sent to `uri`: exactly as registered, but for the port of a loopback address

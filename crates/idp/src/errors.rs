@@ -38,6 +38,27 @@ table! {
     SECRET_MISSING = 7000218 "invalid_client" 401;
     SECRET_WRONG = 7000215 "invalid_client" 401;
     CLIENT_IS_PUBLIC = 700025 "invalid_client" 401;
+    ASSERTION_MALFORMED = 50027 "invalid_client" 401;
+    ASSERTION_CLIENT = 700021 "invalid_client" 401;
+    ASSERTION_AUDIENCE = 700023 "invalid_client" 401;
+    ASSERTION_TIME = 700024 "invalid_client" 401;
+    ASSERTION_KEY = 700027 "invalid_client" 401;
+    FEDERATED_ISSUER = 700211 "invalid_client" 401;
+    FEDERATED_AUDIENCE = 700212 "invalid_client" 401;
+    FEDERATED_SUBJECT = 700213 "invalid_client" 401;
+    USER_ASSERTION_INVALID = 50013 "invalid_grant" 400;
+    USER_ASSERTION_AUDIENCE = 500131 "invalid_grant" 400;
+    USER_ASSERTION_TIME = 500133 "invalid_grant" 400;
+    USER_ASSERTION_ID_TOKEN = 240002 "invalid_grant" 400;
+    USER_ASSERTION_APP_ONLY = 7000114 "unauthorized_client" 400;
+    CONSENT_MISSING = 65001 "invalid_grant" 400;
+    MFA_REQUIRED = 50076 "interaction_required" 400;
+    PASSWORD_WRONG = 50126 "invalid_grant" 400;
+    DEVICE_PENDING = 70016 "authorization_pending" 400;
+    DEVICE_CODE_UNKNOWN = 70018 "bad_verification_code" 400;
+    DEVICE_CODE_EXPIRED = 70020 "expired_token" 400;
+    DEVICE_DECLINED = 650040 "authorization_declined" 400;
+    NOT_DEFAULT_SCOPE = 1002012 "invalid_scope" 400;
     REDIRECT_UNKNOWN = 50011 "invalid_request" 400;
     RESPONSE_TYPE_UNSUPPORTED = 70005 "unsupported_response_type" 400;
     RESPONSE_MODE_UNSUPPORTED = 70007 "invalid_request" 400;
@@ -70,12 +91,14 @@ table! {
 pub(crate) struct AuthError {
     pub(crate) kind: Aadsts,
     pub(crate) message: String,
+    /// What the client has to bring from the sign-in next.
+    pub(crate) claims: Option<Value>,
 }
 
 impl Aadsts {
     /// This failure, with its facts in one sentence.
     pub(crate) fn because(self, message: impl Into<String>) -> AuthError {
-        AuthError { kind: self, message: message.into() }
+        AuthError { kind: self, message: message.into(), claims: None }
     }
 }
 
@@ -103,7 +126,7 @@ impl AuthError {
 
     /// The token endpoint's body.
     pub(crate) fn to_json(&self, trace: &Trace) -> Value {
-        json!({
+        let mut body = json!({
             "error": self.kind.error,
             "error_description": self.description(trace),
             "error_codes": [self.kind.code],
@@ -111,7 +134,13 @@ impl AuthError {
             "trace_id": trace.id,
             "correlation_id": trace.correlation,
             "error_uri": format!("https://login.microsoftonline.com/error?code={}", self.kind.code),
-        })
+        });
+        if let Some(claims) = &self.claims {
+            // As text: so does the original.
+            body["claims"] = json!(claims.to_string());
+            body["suberror"] = json!("basic_action");
+        }
+        body
     }
 }
 

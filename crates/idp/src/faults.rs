@@ -19,6 +19,10 @@ pub enum Endpoint {
     Login,
     /// The token endpoint.
     Token,
+    /// The device authorization endpoint.
+    DeviceCode,
+    /// The page where a device's code is entered.
+    DeviceLogin,
     /// The end-session endpoint.
     Logout,
     /// The userinfo endpoint.
@@ -65,6 +69,8 @@ pub enum FaultKind {
         /// The error.
         error: String,
     },
+    /// The token endpoint demands a second factor, with a claims challenge, whatever was asked for.
+    StepUp,
     /// Refreshing gives no new refresh token, and the old one stays good.
     WithholdRotation,
 }
@@ -108,6 +114,7 @@ impl Fault {
             FaultKind::ClockSkew { .. }
             | FaultKind::WrongIssuerInTokens
             | FaultKind::TokenError { .. }
+            | FaultKind::StepUp
             | FaultKind::WithholdRotation => Endpoint::Token,
             _ => at,
         }) == at
@@ -173,6 +180,18 @@ pub struct Counts {
     pub code_grants: u64,
     /// The token endpoint with `grant_type=refresh_token`.
     pub refresh_grants: u64,
+    /// The token endpoint with `grant_type=client_credentials`.
+    pub client_credentials_grants: u64,
+    /// The token endpoint with the JWT bearer grant: on-behalf-of.
+    pub on_behalf_of_grants: u64,
+    /// The token endpoint with a device code, pending ones included.
+    pub device_code_grants: u64,
+    /// The token endpoint with `grant_type=password`.
+    pub password_grants: u64,
+    /// The device authorization endpoint.
+    pub device_code: u64,
+    /// The page where a device's code is entered.
+    pub device_login: u64,
     /// The end-session endpoint.
     pub logout: u64,
     /// The userinfo endpoint.
@@ -189,6 +208,8 @@ impl Counts {
             Endpoint::Authorize => &mut self.authorize,
             Endpoint::Login => &mut self.login,
             Endpoint::Token => &mut self.token,
+            Endpoint::DeviceCode => &mut self.device_code,
+            Endpoint::DeviceLogin => &mut self.device_login,
             Endpoint::Logout => &mut self.logout,
             Endpoint::Userinfo => &mut self.userinfo,
             Endpoint::Graph => &mut self.graph,

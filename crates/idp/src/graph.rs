@@ -3,18 +3,22 @@
 //! 1. Every request carries an access token of this tenant for Graph; anything else gets Graph's own 401.
 //! 2. Lists are paged, with `@odata.nextLink`: who does not follow it has only the first [`PAGE`] entries. The link of
 //!    a POST is followed by POST or GET.
-//! 3. Only oneself can be asked about, since the only permission is `User.Read`.
+//! 3. Who may ask about whom is judged by [`crate::graph_access`]: a user's token by its scopes, an application's by its
+//!    roles. `me` is nobody to an application (400).
+//! 4. Users are found by object id or user principal name, service principals by object id or as
+//!    `servicePrincipals(appId='…')`; an id of the other kind is not found (404), nor is a client id in place of an object id.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use gangplank_jose::{Algorithm, Claims, Leeway, Purpose, Rules, Unverified};
+use gangplank_jose::{Algorithm, Leeway, Purpose, Rules, Unverified};
 use http::{Method, Response, StatusCode, header};
 use serde_json::{Value, json};
 
-use crate::claims::Version;
-use crate::directory::User;
+use crate::claims::{Subject, Version};
+use crate::directory::{Application, User};
+use crate::graph_access::Caller;
 use crate::guid;
 use crate::params::Params;
 use crate::reply;
@@ -27,11 +31,26 @@ const PAGE: usize = 100;
 const LARGEST_PAGE: usize = 999;
 
 /// A failure in Graph's form.
-struct GraphError(StatusCode, &'static str, &'static str);
+pub(crate) struct GraphError(pub(crate) StatusCode, pub(crate) &'static str, pub(crate) &'static str);
+
+/// Whom a path is about.
+pub(crate) enum Object {
+    User(Arc<User>),
+    Application(Arc<Application>),
+}
+
+impl Object {
+    pub(crate) fn subject(&self) -> Subject<'_> {
+        match self {
+            Object::User(user) => Subject::User(user),
+            Object::Application(application) => Subject::Application(application),
+        }
+    }
+}
 
 /// `/graph/v1.0/…`
 pub(crate) fn graph(tenant: &Tenant, call: &Call<'_>, path: &[&str]) -> Response<Bytes> {
-    match authorized(tenant, call).and_then(|(user, _)| answer(tenant, call, path, &user)) {
+    match authorized(tenant, call).and_then(|caller| answer(tenant, call, path, &caller)) {
         Ok(body) => reply::json(StatusCode::OK, &body),
         Err(error) => error.response(),
     }
@@ -39,25 +58,24 @@ pub(crate) fn graph(tenant: &Tenant, call: &Call<'_>, path: &[&str]) -> Response
 
 /// `/graph/oidc/userinfo`
 pub(crate) fn userinfo(tenant: &Tenant, call: &Call<'_>) -> Response<Bytes> {
-    let (user, claims) = match authorized(tenant, call) {
+    let caller = match authorized(tenant, call) {
         Ok(found) => found,
         Err(error) => return error.response(),
     };
-    let scopes: Vec<&str> = claims.str("scp").unwrap_or_default().split(' ').collect();
-    if !scopes.contains(&"openid") {
+    let has = |scope| caller.has(scope);
+    let Some(user) = caller.user().filter(|_| has("openid")) else {
         return GraphError(StatusCode::FORBIDDEN, "Authorization_RequestDenied", "The token lacks the scope openid.")
             .response();
-    }
+    };
     // The subject is pairwise for the client, as in its ID token.
-    let client = claims.str("appid").unwrap_or_default();
-    let mut body = json!({ "sub": crate::claims::subject(&tenant.settings.id, &user, client) });
-    if scopes.contains(&"profile") {
+    let mut body = json!({ "sub": crate::claims::pairwise(&tenant.settings.id, user, caller.client()) });
+    if has("profile") {
         let (given, family) = user.name.split_once(' ').unwrap_or((&user.name, ""));
         body["name"] = json!(user.name);
         body["given_name"] = json!(given);
         body["family_name"] = json!(family);
     }
-    if scopes.contains(&"email") {
+    if has("email") {
         body["email"] = json!(user.email);
     }
     reply::json(StatusCode::OK, &body)
@@ -74,7 +92,7 @@ pub(crate) fn retired(tenant: &Tenant) -> Response<Bytes> {
 }
 
 /// Rule 1.
-fn authorized(tenant: &Tenant, call: &Call<'_>) -> Result<(Arc<User>, Claims), GraphError> {
+fn authorized(tenant: &Tenant, call: &Call<'_>) -> Result<Caller, GraphError> {
     let refuse = |message| GraphError(StatusCode::UNAUTHORIZED, "InvalidAuthenticationToken", message);
     let header = call.parts.headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok());
     let token = header.and_then(|v| v.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
@@ -89,47 +107,88 @@ fn authorized(tenant: &Tenant, call: &Call<'_>) -> Result<(Arc<User>, Claims), G
     let keys = tenant.state.keys().key_set();
     let verified = Unverified::parse(token.trim()).and_then(|token| token.verify(&keys, &rules, call.now));
     let claims = verified.map_err(|_| refuse("Access token validation failure."))?.into_inner();
-    let user = claims.str("oid").and_then(|id| tenant.directory.user(id)).map(Arc::clone);
-    Ok((user.ok_or_else(|| refuse("The user of the token does not exist."))?, claims))
+    Caller::of(&tenant.directory, &claims).ok_or_else(|| refuse("The user of the token does not exist."))
 }
 
-fn answer(tenant: &Tenant, call: &Call<'_>, path: &[&str], user: &User) -> Result<Value, GraphError> {
-    let rest = match path {
-        ["me", rest @ ..] => rest,
-        // Rule 3.
-        ["users", id, rest @ ..] if *id == user.id || id.eq_ignore_ascii_case(&user.username) => rest,
-        ["users", ..] => {
-            let message = "Insufficient privileges to complete the operation.";
-            return Err(GraphError(StatusCode::FORBIDDEN, "Authorization_RequestDenied", message));
-        }
-        _ => return Err(not_found()),
-    };
+fn answer(tenant: &Tenant, call: &Call<'_>, path: &[&str], caller: &Caller) -> Result<Value, GraphError> {
+    let (object, rest) = find(tenant, path, caller)?;
+    let subject = object.subject();
+    let groups = subject.groups();
     let (get, post) = (call.parts.method == Method::GET, call.parts.method == Method::POST);
+    let strings = |ids| paged(tenant, call, "Collection(Edm.String)", ids, |id| json!(id));
     match rest {
-        [] if get => Ok(profile(tenant, user)),
+        [] if get => Ok(profile(tenant, subject)),
         ["getMemberObjects" | "getMemberGroups"] if post => {
             body(call)?;
-            paged(tenant, call, "Collection(Edm.String)", &user.groups, |id| json!(id))
+            caller.may_read_groups_of(subject)?;
+            strings(groups)
         }
         ["getMemberObjects" | "getMemberGroups"] if get && query(call).get("$skiptoken").is_some() => {
-            paged(tenant, call, "Collection(Edm.String)", &user.groups, |id| json!(id))
+            caller.may_read_groups_of(subject)?;
+            strings(groups)
         }
-        ["checkMemberGroups"] if post => check(call, user),
+        ["checkMemberGroups"] if post => {
+            caller.may_read_groups_of(subject)?;
+            check(call, groups)
+        }
         ["transitiveMemberOf" | "memberOf"] | ["transitiveMemberOf" | "memberOf", "microsoft.graph.group"] if get => {
-            paged(tenant, call, "directoryObjects", &user.groups, |id| group(tenant, id))
+            caller.may_read_groups_of(subject)?;
+            paged(tenant, call, "directoryObjects", groups, |id| group(tenant, id))
         }
         _ => Err(not_found()),
     }
 }
 
-fn profile(tenant: &Tenant, user: &User) -> Value {
-    json!({
-        "@odata.context": format!("{}/v1.0/$metadata#users/$entity", tenant.graph_url()),
-        "id": user.id,
-        "displayName": user.name,
-        "userPrincipalName": user.username,
-        "mail": user.email,
-    })
+/// Rules 3 and 4: whom a path is about, and what it asks about them.
+fn find<'p>(tenant: &Tenant, path: &'p [&'p str], caller: &Caller) -> Result<(Object, &'p [&'p str]), GraphError> {
+    let directory = &tenant.directory;
+    let absent = || {
+        let message = "Resource does not exist or one of its queried reference-property objects are not present.";
+        GraphError(StatusCode::NOT_FOUND, "Request_ResourceNotFound", message)
+    };
+    let (object, rest) = match path {
+        ["me", rest @ ..] => {
+            let message = "/me request is only valid with delegated authentication flow.";
+            let user = caller.user().ok_or(GraphError(StatusCode::BAD_REQUEST, "BadRequest", message))?;
+            return Ok((Object::User(Arc::clone(user)), rest));
+        }
+        ["users", name, rest @ ..] => {
+            let found = directory.users.iter().find(|u| u.id == *name || u.username.eq_ignore_ascii_case(name));
+            (found.map(|user| Object::User(Arc::clone(user))), rest)
+        }
+        ["servicePrincipals", id, rest @ ..] => {
+            (directory.service_principal(id).map(|a| Object::Application(Arc::clone(a))), rest)
+        }
+        [collection, rest @ ..] => {
+            let id = collection.strip_prefix("servicePrincipals(appId='").and_then(|id| id.strip_suffix("')"));
+            let id = id.ok_or_else(not_found)?;
+            (directory.application(id).map(|a| Object::Application(Arc::clone(a))), rest)
+        }
+        [] => return Err(not_found()),
+    };
+    // Who may see nobody of this kind is not told who exists.
+    caller.may_see(object.as_ref(), path.first().is_some_and(|first| *first == "users"))?;
+    Ok((object.ok_or_else(absent)?, rest))
+}
+
+fn profile(tenant: &Tenant, subject: Subject<'_>) -> Value {
+    let context = format!("{}/v1.0/$metadata#{}/$entity", tenant.graph_url(), subject.collection());
+    match subject {
+        Subject::User(user) => json!({
+            "@odata.context": context,
+            "id": user.id,
+            "displayName": user.name,
+            "userPrincipalName": user.username,
+            "mail": user.email,
+        }),
+        Subject::Application(application) => json!({
+            "@odata.context": context,
+            "id": application.object_id,
+            "appId": application.id,
+            "displayName": application.name,
+            "servicePrincipalType": "Application",
+        }),
+    }
 }
 
 fn group(tenant: &Tenant, id: &str) -> Value {
@@ -137,16 +196,15 @@ fn group(tenant: &Tenant, id: &str) -> Value {
     json!({ "@odata.type": "#microsoft.graph.group", "id": id, "displayName": name, "securityEnabled": true })
 }
 
-/// Which of the given groups the user is in; at most twenty are asked about.
-fn check(call: &Call<'_>, user: &User) -> Result<Value, GraphError> {
+/// Which of the given groups are among `groups`; at most twenty are asked about.
+fn check(call: &Call<'_>, groups: &[String]) -> Result<Value, GraphError> {
     let bad = |message| GraphError(StatusCode::BAD_REQUEST, "Request_BadRequest", message);
     let body = body(call)?;
     let asked = body["groupIds"].as_array().ok_or_else(|| bad("groupIds must be a list."))?;
     if asked.len() > 20 {
         return Err(bad("At most 20 groups can be asked about at once."));
     }
-    let found: Vec<&str> =
-        asked.iter().filter_map(Value::as_str).filter(|id| user.groups.iter().any(|g| g == id)).collect();
+    let found: Vec<&str> = asked.iter().filter_map(Value::as_str).filter(|id| groups.iter().any(|g| g == id)).collect();
     Ok(json!({ "value": found }))
 }
 

@@ -4,26 +4,33 @@
 //! Microsoft's client libraries look, it looks like Entra ID; where Entra ID is lenient in ways that hide mistakes
 //! (refresh tokens used twice), it is strict unless told otherwise.
 
+mod app_only;
+mod assertion;
 mod authorize;
 mod bounded;
 mod built_in;
+mod certificate;
 mod claims;
 mod client;
 mod codes;
 mod config;
 mod control;
+mod device;
 mod directory;
 mod discovery;
 mod errors;
 mod faults;
 mod graph;
+mod graph_access;
 mod guid;
 mod in_process;
 mod keys;
 mod logout;
 mod mint;
+mod on_behalf_of;
 mod pages;
 mod params;
+mod password;
 mod random;
 mod refresh;
 mod registration;
@@ -32,16 +39,21 @@ mod route;
 mod scopes;
 mod sessions;
 mod state;
+mod step_up;
 mod target;
 mod tenant;
 mod tls;
 mod token;
 
 pub use built_in::{
-    API_ID, API_V1_ID, DEMO_GROUP_ID, DOMAIN, OUTSIDERS_GROUP_ID, PUBLIC_CLIENT_ID, TENANT_ID, WEB_APP_ID,
+    API_ID, API_V1_ID, BATCH_ID, DEMO_GROUP_ID, DOMAIN, OUTSIDERS_GROUP_ID, PUBLIC_CLIENT_ID, TENANT_ID, WEB_APP_ID,
+    WORKER_ID,
 };
+pub use certificate::{CertificateKey, ClientCertificate};
 pub use claims::MOST_GROUPS;
-pub use config::{ApplicationConfig, GroupClaims, GroupConfig, RefreshReuse, TenantConfig, UserConfig};
+pub use config::{
+    ApplicationConfig, FederatedCredentialConfig, GroupClaims, GroupConfig, RefreshReuse, TenantConfig, UserConfig,
+};
 pub use faults::{Counts, Endpoint, Fault, FaultKind};
 pub use in_process::InProcess;
 pub use keys::Rotation;

@@ -30,6 +30,18 @@ pub(crate) struct SignIn<'a> {
     pub(crate) choices: Vec<Choice<'a>>,
 }
 
+/// Enter a device's code and pick a user.
+#[derive(Template)]
+#[template(path = "device.html")]
+pub(crate) struct Device<'a> {
+    pub(crate) tenant: &'a str,
+    /// Whose device waits, if that is known yet.
+    pub(crate) application: &'a str,
+    pub(crate) user_code: &'a str,
+    pub(crate) problem: &'a str,
+    pub(crate) choices: Vec<Choice<'a>>,
+}
+
 /// `response_mode=form_post`.
 #[derive(Template)]
 #[template(path = "form_post.html")]

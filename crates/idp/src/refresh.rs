@@ -29,6 +29,8 @@ pub(crate) struct Grant {
     pub(crate) granted: Granted,
     pub(crate) endpoint: Version,
     pub(crate) session: String,
+    /// Whether the sign-in had a second factor.
+    pub(crate) mfa: bool,
 }
 
 struct Family {

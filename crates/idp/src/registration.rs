@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
+use gangplank_jose::KeySet;
 use gangplank_oauth::config::ConfigError;
 use secrecy::SecretString;
 use url::Url;
 
-use crate::config::{ApplicationConfig, TenantConfig, UserConfig};
-use crate::directory::{Application, Directory, User};
+use crate::certificate::Certificate;
+use crate::config::{ApplicationConfig, FederatedCredentialConfig, TenantConfig, UserConfig};
+use crate::directory::{Application, Directory, Federated, Mfa, User};
 use crate::{guid, random};
 
 /// Checks a document.
@@ -16,7 +18,7 @@ pub(crate) fn register(config: &TenantConfig) -> Result<Directory, Vec<ConfigErr
     let mut building = Building { config, errors: Vec::new() };
     let groups = building.groups();
     let users = building.users(&groups);
-    let applications = building.applications(&users);
+    let applications = building.applications(&users, &groups);
     if building.errors.is_empty() {
         let group_names = groups.into_iter().map(|(name, id)| (id, name)).collect();
         Ok(Directory { users, applications, group_names })
@@ -80,8 +82,26 @@ impl Building<'_> {
             true => user.username.clone(),
             false => format!("{}@{}", user.username, self.config.domain),
         };
+        User {
+            id: self.id(path, user.id.as_deref(), "user", &username),
+            name: user.name.clone().unwrap_or_else(|| first.to_owned()),
+            email: user.email.clone().unwrap_or_else(|| username.clone()),
+            groups: self.member_of(path, &user.groups, user.more_groups, &username, groups),
+            username,
+        }
+    }
+
+    /// Object ids of groups that are named, and of those that are made up for `member`.
+    fn member_of(
+        &mut self,
+        path: &str,
+        names: &[String],
+        more: usize,
+        member: &str,
+        groups: &BTreeMap<String, String>,
+    ) -> Vec<String> {
         let mut member_of = Vec::new();
-        for (j, name) in user.groups.iter().enumerate() {
+        for (j, name) in names.iter().enumerate() {
             match groups.get(name) {
                 Some(id) => member_of.push(id.clone()),
                 None if guid::is_guid(name) => member_of.push(name.clone()),
@@ -91,42 +111,48 @@ impl Building<'_> {
                 }
             }
         }
-        if user.more_groups > 5_000 {
+        if more > 5_000 {
             self.refuse(&format!("{path}.more_groups"), "too many", "at most 5000");
         }
-        let more = user.more_groups.min(5_000);
-        member_of.extend((0..more).map(|n| guid::derived(&format!("{} group {username} {n}", self.config.id))));
-        User {
-            id: self.id(path, user.id.as_deref(), "user", &username),
-            name: user.name.clone().unwrap_or_else(|| first.to_owned()),
-            email: user.email.clone().unwrap_or_else(|| username.clone()),
-            groups: member_of,
-            username,
-        }
+        member_of
+            .extend((0..more.min(5_000)).map(|n| guid::derived(&format!("{} group {member} {n}", self.config.id))));
+        member_of
     }
 
-    fn applications(&mut self, users: &[Arc<User>]) -> Vec<Arc<Application>> {
-        let mut seen = HashSet::new();
+    fn applications(&mut self, users: &[Arc<User>], groups: &BTreeMap<String, String>) -> Vec<Arc<Application>> {
+        let mut seen: HashSet<String> = users.iter().map(|user| user.id.clone()).collect();
         let mut applications = Vec::new();
         for (i, application) in self.config.applications.iter().enumerate() {
             let path = format!("applications[{i}]");
-            let application = self.application(&path, application, users);
+            let application = self.application(&path, application, users, groups);
             if !seen.insert(application.id.clone())
                 || application.identifier_uris.iter().any(|uri| !seen.insert(uri.clone()))
             {
                 self.refuse(&path, "another application has this id or identifier URI", "");
+            } else if !seen.insert(application.object_id.clone()) {
+                self.refuse(&format!("{path}.object_id"), "another user or application has this object id", "");
             }
             applications.push(Arc::new(application));
         }
         applications
     }
 
-    fn application(&mut self, path: &str, config: &ApplicationConfig, users: &[Arc<User>]) -> Application {
-        if !config.secrets.is_empty() {
+    fn application(
+        &mut self,
+        path: &str,
+        config: &ApplicationConfig,
+        users: &[Arc<User>],
+        groups: &BTreeMap<String, String>,
+    ) -> Application {
+        if !config.secrets.is_empty() || !config.certificates.is_empty() {
             self.refuse(&format!("{path}.secrets"), "not read yet", "a defect: read_secrets comes before building");
         }
+        let asserts = !config.known_certificates.is_empty() || !config.federated_credentials.is_empty();
         if config.public && !config.known_secrets.is_empty() {
             self.refuse(&format!("{path}.secrets"), "a public client has no secret", "take them away, or `public`");
+        }
+        if config.public && asserts {
+            self.refuse(path, "a public client has no credential", "take certificates away, or `public`");
         }
         if !matches!(config.requested_access_token_version, None | Some(1 | 2)) {
             self.refuse(&format!("{path}.requested_access_token_version"), "there is no such version", "1 or 2");
@@ -140,10 +166,20 @@ impl Building<'_> {
                 );
             }
         }
-        let made_up = || vec![SecretString::from(random::token())];
-        let secrets = if config.known_secrets.is_empty() { made_up() } else { config.known_secrets.clone() };
+        let secrets = match config.known_secrets.is_empty() && !asserts {
+            true => vec![SecretString::from(random::token())],
+            false => config.known_secrets.clone(),
+        };
+        let id = self.client_id(path, config);
         Application {
-            id: self.id(path, config.id.as_deref(), "application", &config.name),
+            object_id: self.id(path, config.object_id.as_deref(), "service principal", &id),
+            groups: self.member_of(path, &config.groups, config.more_groups, &id, groups),
+            certificates: self.certificates(path, &config.known_certificates),
+            federated: self.federated(path, &config.federated_credentials),
+            graph_permissions: config.graph_permissions.clone(),
+            consent_missing: config.consent_missing.clone(),
+            mfa: self.mfa(path, &config.mfa, users),
+            id,
             name: config.name.clone(),
             secrets: (!config.public).then_some(secrets),
             redirect_uris: self.redirect_uris(path, &config.redirect_uris),
@@ -173,6 +209,61 @@ impl Building<'_> {
         parsed
     }
 
+    fn certificates(&mut self, path: &str, texts: &[String]) -> Vec<Certificate> {
+        let mut certificates = Vec::new();
+        for (j, text) in texts.iter().enumerate() {
+            match Certificate::from_pem(text) {
+                Ok(certificate) => certificates.push(certificate),
+                Err(problem) => self.refuse(
+                    &format!("{path}.certificates[{j}]"),
+                    problem,
+                    "the text of a PEM file with a certificate of an RSA, P-256 or P-384 key",
+                ),
+            }
+        }
+        certificates
+    }
+
+    fn federated(&mut self, path: &str, configs: &[FederatedCredentialConfig]) -> Vec<Federated> {
+        let mut federated = Vec::new();
+        for (j, config) in configs.iter().enumerate() {
+            let keys = KeySet::parse(config.jwks.as_bytes()).map_err(|e| e.to_string());
+            match keys.and_then(|keys| if keys.is_empty() { Err("it has no usable key".to_owned()) } else { Ok(keys) })
+            {
+                Ok(keys) => federated.push(Federated {
+                    issuer: config.issuer.clone(),
+                    subject: config.subject.clone(),
+                    audience: config.audience.clone(),
+                    keys,
+                }),
+                Err(problem) => self.refuse(
+                    &format!("{path}.federated_credentials[{j}].jwks"),
+                    &problem,
+                    "the issuer's JWK set as one JSON text",
+                ),
+            }
+        }
+        federated
+    }
+
+    fn mfa(&mut self, path: &str, names: &[String], users: &[Arc<User>]) -> Mfa {
+        if names.iter().any(|name| name == "*") {
+            return Mfa::Everybody;
+        }
+        let mut ids = HashSet::new();
+        for (j, name) in names.iter().enumerate() {
+            match self.user_id(name, users) {
+                Some(id) => drop(ids.insert(id)),
+                None => self.refuse(
+                    &format!("{path}.mfa[{j}]"),
+                    &format!("there is no user \"{name}\""),
+                    "a user, or \"*\"",
+                ),
+            }
+        }
+        Mfa::Only(ids)
+    }
+
     fn roles(
         &mut self,
         path: &str,
@@ -183,10 +274,12 @@ impl Building<'_> {
         for (role, names) in roles {
             let mut ids = HashSet::new();
             for name in names {
-                let full = format!("{name}@{}", self.config.domain);
-                match users.iter().find(|u| u.username == *name || u.username == full || u.id == *name) {
-                    Some(user) => drop(ids.insert(user.id.clone())),
-                    None => self.refuse(&format!("{path}.roles.{role}"), &format!("there is no user \"{name}\""), ""),
+                match self.user_id(name, users).or_else(|| self.service_principal_id(name)) {
+                    Some(id) => drop(ids.insert(id)),
+                    None => {
+                        let found = format!("there is no user \"{name}\", and no application");
+                        self.refuse(&format!("{path}.roles.{role}"), &found, "");
+                    }
                 }
             }
             resolved.insert(role.clone(), ids);
@@ -194,11 +287,35 @@ impl Building<'_> {
         resolved
     }
 
+    fn user_id(&self, name: &str, users: &[Arc<User>]) -> Option<String> {
+        let full = format!("{name}@{}", self.config.domain);
+        users.iter().find(|u| u.username == name || u.username == full || u.id == name).map(|user| user.id.clone())
+    }
+
+    /// Of an application by name or client id, which need not be checked yet.
+    fn service_principal_id(&self, name: &str) -> Option<String> {
+        let config = self.config.applications.iter().find(|a| a.name == name || self.derived_client_id(a) == name)?;
+        let id = self.derived_client_id(config);
+        Some(config.object_id.clone().unwrap_or_else(|| self.derived("service principal", &id)))
+    }
+
+    fn client_id(&mut self, path: &str, config: &ApplicationConfig) -> String {
+        self.id(path, config.id.as_deref(), "application", &config.name)
+    }
+
+    fn derived_client_id(&self, config: &ApplicationConfig) -> String {
+        config.id.clone().unwrap_or_else(|| self.derived("application", &config.name))
+    }
+
+    fn derived(&self, kind: &str, name: &str) -> String {
+        guid::derived(&format!("{} {kind} {name}", self.config.id))
+    }
+
     fn id(&mut self, path: &str, given: Option<&str>, kind: &str, name: &str) -> String {
         if given.is_some_and(|id| !guid::is_guid(id)) {
             self.refuse(&format!("{path}.id"), "not a GUID", "36 characters in lower case, or leave it out");
         }
-        given.map_or_else(|| guid::derived(&format!("{} {kind} {name}", self.config.id)), str::to_owned)
+        given.map_or_else(|| self.derived(kind, name), str::to_owned)
     }
 
     fn refuse(&mut self, path: &str, message: &str, help: &str) {

@@ -25,9 +25,15 @@ pub(crate) enum Route<'p> {
         tenant: &'p str,
         version: Version,
     },
+    DeviceCode {
+        tenant: &'p str,
+        version: Version,
+    },
     Logout {
         tenant: &'p str,
     },
+    /// Where a device's code is entered.
+    DeviceLogin,
     InstanceDiscovery,
     Userinfo,
     /// What follows `/graph/v1.0/`.
@@ -47,6 +53,7 @@ impl<'p> Route<'p> {
         let segments: Vec<&str> = path.trim_start_matches('/').split('/').collect();
         match *segments {
             [""] => Route::Home,
+            ["devicelogin"] => Route::DeviceLogin,
             ["dev", "faults"] => Route::Faults,
             ["dev", "rotate"] => Route::Rotate,
             ["dev", "style.css"] => Route::Style,
@@ -70,6 +77,7 @@ impl<'p> Route<'p> {
             "authorize" => Route::Authorize { tenant, version },
             "login" => Route::Login { tenant, version },
             "token" => Route::Token { tenant, version },
+            "devicecode" => Route::DeviceCode { tenant, version },
             "logout" => Route::Logout { tenant },
             _ => Route::Unknown,
         }
@@ -83,6 +91,7 @@ impl<'p> Route<'p> {
             | Route::Authorize { tenant, .. }
             | Route::Login { tenant, .. }
             | Route::Token { tenant, .. }
+            | Route::DeviceCode { tenant, .. }
             | Route::Logout { tenant } => Some(tenant),
             _ => None,
         }
@@ -96,6 +105,8 @@ impl<'p> Route<'p> {
             Route::Authorize { .. } => Endpoint::Authorize,
             Route::Login { .. } => Endpoint::Login,
             Route::Token { .. } => Endpoint::Token,
+            Route::DeviceCode { .. } => Endpoint::DeviceCode,
+            Route::DeviceLogin => Endpoint::DeviceLogin,
             Route::Logout { .. } => Endpoint::Logout,
             Route::Userinfo => Endpoint::Userinfo,
             Route::Graph(_) | Route::RetiredGraph => Endpoint::Graph,

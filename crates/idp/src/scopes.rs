@@ -23,6 +23,7 @@ const GRAPH_SCOPES: &[&str] = &[
     "GroupMember.Read.All",
     "Group.Read.All",
     "Directory.Read.All",
+    "Application.Read.All",
 ];
 
 /// What a token is for.
@@ -32,6 +33,16 @@ pub(crate) enum Resource {
     Graph,
     /// A registered application.
     Application(Arc<Application>),
+}
+
+impl Resource {
+    /// Its client id.
+    pub(crate) fn id(&self) -> &str {
+        match self {
+            Resource::Graph => GRAPH_ID,
+            Resource::Application(application) => &application.id,
+        }
+    }
 }
 
 /// What was asked for, and is given: there is no consent to withhold.
@@ -70,7 +81,7 @@ impl Granted {
                 _ => {
                     let (found, audience, name) = find_resource(scope, directory, graph)?;
                     match &resource {
-                        Some((first, _)) if id(first) != id(&found) => return Err(several_resources(text)),
+                        Some((first, _)) if first.id() != found.id() => return Err(several_resources(text)),
                         Some(_) => {}
                         None => resource = Some((found.clone(), audience)),
                     }
@@ -167,13 +178,6 @@ fn find_resource<'s>(
         errors::RESOURCE_UNKNOWN.because(format!("The resource principal named {prefix} was not found in the tenant."))
     })?;
     Ok((found, prefix.to_owned(), name))
-}
-
-fn id(resource: &Resource) -> &str {
-    match resource {
-        Resource::Graph => GRAPH_ID,
-        Resource::Application(application) => &application.id,
-    }
 }
 
 fn several_resources(scope: &str) -> AuthError {

@@ -4,6 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::codes::Codes;
 use crate::config::TenantConfig;
+use crate::device::DeviceCodes;
 use crate::faults::{Counts, Faults};
 use crate::keys::{KeyError, Keys};
 use crate::refresh::RefreshTokens;
@@ -13,6 +14,7 @@ use crate::sessions::Sessions;
 pub(crate) struct State {
     keys: Mutex<Keys>,
     codes: Mutex<Codes>,
+    device_codes: Mutex<DeviceCodes>,
     refresh_tokens: Mutex<RefreshTokens>,
     sessions: Mutex<Sessions>,
     faults: Mutex<Faults>,
@@ -26,6 +28,7 @@ impl State {
         Ok(State {
             keys: Mutex::new(Keys::generate()?),
             codes: Mutex::new(Codes::new()),
+            device_codes: Mutex::new(DeviceCodes::new()),
             refresh_tokens: Mutex::new(refresh_tokens),
             sessions: Mutex::new(Sessions::new(config.session_lifetime.0)),
             faults: Mutex::default(),
@@ -39,6 +42,10 @@ impl State {
 
     pub(crate) fn codes(&self) -> MutexGuard<'_, Codes> {
         lock(&self.codes)
+    }
+
+    pub(crate) fn device_codes(&self) -> MutexGuard<'_, DeviceCodes> {
+        lock(&self.device_codes)
     }
 
     pub(crate) fn refresh_tokens(&self) -> MutexGuard<'_, RefreshTokens> {

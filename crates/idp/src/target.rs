@@ -14,6 +14,7 @@ use crate::pages::FormPost;
 use crate::params::Params;
 use crate::reply;
 use crate::sessions::Session;
+use crate::step_up;
 use crate::tenant::{Call, Tenant};
 
 /// Where the answer goes, known before anything else is.
@@ -79,6 +80,7 @@ impl Target {
             redirect_uri: self.redirect_uri.clone(),
             challenge: authorization.challenge,
             nonce: authorization.nonce,
+            mfa: authorization.second_factor || step_up::is_demanded(&authorization.granted, &session.user),
             user: Arc::clone(&session.user),
             granted: authorization.granted,
             session: session.sid.clone(),

@@ -23,7 +23,7 @@ use crate::pages::{Choice, Home, Message, STYLE};
 use crate::reply::{self, Reply};
 use crate::route::Route;
 use crate::state::State;
-use crate::{authorize, control, discovery, graph, logout, token};
+use crate::{authorize, control, device, discovery, graph, logout, token};
 
 /// The largest request body: no form here is near it.
 const LARGEST_BODY: usize = 64 << 10;
@@ -129,6 +129,8 @@ impl Tenant {
             Route::Authorize { tenant, version } => authorize::authorize(self, call, tenant, version),
             Route::Login { tenant, version } => authorize::login(self, call, tenant, version),
             Route::Token { version, .. } => token::token(self, call, version),
+            Route::DeviceCode { version, .. } => device::begin(self, call, version),
+            Route::DeviceLogin => device::page(self, call),
             Route::Logout { .. } => logout::logout(self, call),
             Route::Userinfo => graph::userinfo(self, call),
             Route::Graph(path) => graph::graph(self, call, &path),
@@ -197,6 +199,11 @@ impl Tenant {
     /// A secret of a confidential client, made up or configured.
     pub fn client_secret(&self, client_id: &str) -> Option<&SecretString> {
         self.directory.application(client_id)?.secrets.as_ref()?.first()
+    }
+
+    /// The object id of an application's service principal: `oid` of its own tokens.
+    pub fn service_principal(&self, client_id: &str) -> Option<&str> {
+        Some(&self.directory.application(client_id)?.object_id)
     }
 
     /// User names and display names, in the order of the document.

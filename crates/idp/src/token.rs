@@ -1,10 +1,10 @@
 //! The token endpoint.
 //!
 //! 1. A POST with a form (AADSTS900561, 9002313), in which nothing comes twice (9000411).
-//! 2. The client is registered (700016) and proves itself: a confidential one with its secret, by form or by Basic
-//!    (7000218, 7000215); a public one not at all (700025).
-//! 3. The grant is one that works here (70003): `authorization_code` ([`crate::codes`]) or `refresh_token`
-//!    ([`crate::refresh`]).
+//! 2. The client proves itself ([`crate::client`]).
+//! 3. The grant is one that works here (70003): `authorization_code` ([`crate::codes`]), `refresh_token`
+//!    ([`crate::refresh`]), `client_credentials` ([`crate::app_only`]), JWT bearer ([`crate::on_behalf_of`]), device code
+//!    ([`crate::device`]), `password` ([`crate::password`]).
 //! 4. Scopes given again replace those of the sign-in, within rule 4 of [`crate::authorize`].
 //! 5. An ID token comes with `openid`, a refresh token with `offline_access`.
 
@@ -15,15 +15,16 @@ use gangplank_jose::UnixTime;
 use http::{Method, Response, StatusCode, header};
 use serde_json::{Map, Value, json};
 
-use crate::claims::{self, Issue, Version};
-use crate::client::authenticate;
-use crate::directory::Application;
+use crate::claims::{self, Issue, Subject, Version};
+use crate::client::{Client, authenticate};
 use crate::errors::{self, AuthError};
 use crate::faults::FaultKind;
 use crate::params::Params;
 use crate::refresh::Grant;
 use crate::reply;
+use crate::scopes::Granted;
 use crate::tenant::{Call, Tenant};
+use crate::{app_only, device, on_behalf_of, password, step_up};
 
 /// `/{tenant}/oauth2/[v2.0/]token`
 pub(crate) fn token(tenant: &Tenant, call: &Call<'_>, version: Version) -> Response<Bytes> {
@@ -31,6 +32,9 @@ pub(crate) fn token(tenant: &Tenant, call: &Call<'_>, version: Version) -> Respo
         if let FaultKind::TokenError { error } = fault {
             return made_up_error(call, error);
         }
+    }
+    if call.faults.contains(&FaultKind::StepUp) {
+        return tenant.refuse(call, step_up::challenge("the resource"));
     }
     match exchange(tenant, call, version) {
         Ok(body) => reply::json(StatusCode::OK, &body),
@@ -62,6 +66,23 @@ fn exchange(tenant: &Tenant, call: &Call<'_>, version: Version) -> Result<Value,
             tenant.state.counts().refresh_grants += 1;
             refresh_grant(tenant, call, &params, &client, version)
         }
+        "client_credentials" => {
+            tenant.state.counts().client_credentials_grants += 1;
+            app_only::grant(tenant, call, &params, &client, version)
+        }
+        "urn:ietf:params:oauth:grant-type:jwt-bearer" => {
+            tenant.state.counts().on_behalf_of_grants += 1;
+            on_behalf_of::grant(tenant, call, &params, &client, version)
+        }
+        // The second is what MSAL for Node says.
+        "urn:ietf:params:oauth:grant-type:device_code" | "device_code" => {
+            tenant.state.counts().device_code_grants += 1;
+            device::grant(tenant, call, &params, &client, version)
+        }
+        "password" => {
+            tenant.state.counts().password_grants += 1;
+            password::grant(tenant, call, &params, &client, version)
+        }
         _ => Err(errors::GRANT_UNSUPPORTED.because("The app requested an unsupported grant type.")),
     }
 }
@@ -70,7 +91,7 @@ fn code_grant(
     tenant: &Tenant,
     call: &Call<'_>,
     params: &Params,
-    client: &Application,
+    client: &Client,
     version: Version,
 ) -> Result<Value, AuthError> {
     let text = params.require("code")?;
@@ -80,7 +101,7 @@ fn code_grant(
     let verifier = params.get("code_verifier");
     // Held until the family is noted down, so that a replay always finds what it has to revoke.
     let mut codes = tenant.state.codes();
-    let redeemed = codes.redeem(text, &client.id, params.get("redirect_uri"), verifier, call.now);
+    let redeemed = codes.redeem(text, &client.application.id, params.get("redirect_uri"), verifier, call.now);
     let code = match redeemed {
         Ok(code) => code,
         Err((error, family)) => {
@@ -91,8 +112,14 @@ fn code_grant(
         }
     };
     let granted = asked.map_or(code.granted.clone(), |asked| asked.with_sign_in_of(&code.granted));
-    let grant =
-        Grant { client_id: client.id.clone(), user: code.user, granted, endpoint: version, session: code.session };
+    let grant = Grant {
+        client_id: client.application.id.clone(),
+        user: code.user,
+        granted,
+        endpoint: version,
+        session: code.session,
+        mfa: code.mfa,
+    };
     let mut refresh_token = None;
     if grant.granted.offline_access {
         let mut tokens = tenant.state.refresh_tokens();
@@ -108,7 +135,7 @@ fn refresh_grant(
     tenant: &Tenant,
     call: &Call<'_>,
     params: &Params,
-    client: &Application,
+    client: &Client,
     version: Version,
 ) -> Result<Value, AuthError> {
     let text = params.require("refresh_token")?;
@@ -116,52 +143,50 @@ fn refresh_grant(
         .then(|| tenant.granted(params, version))
         .transpose()?;
     let withhold = call.faults.contains(&FaultKind::WithholdRotation);
-    let (mut grant, successor) = tenant.state.refresh_tokens().redeem(text, &client.id, withhold, call.now)?;
+    let (mut grant, successor) =
+        tenant.state.refresh_tokens().redeem(text, &client.application.id, withhold, call.now)?;
     if let Some(other) = other {
         grant.granted = other;
     }
     grant.endpoint = version;
+    step_up::require(&grant.granted, &grant.user, grant.mfa)?;
     respond(tenant, call, params, client, &grant, None, successor)
 }
 
+/// The first refresh token of a grant, if it asked for one.
+pub(crate) fn begin_family(tenant: &Tenant, call: &Call<'_>, grant: &Grant) -> Option<String> {
+    grant.granted.offline_access.then(|| {
+        let mut tokens = tenant.state.refresh_tokens();
+        let family = tokens.begin(grant.clone());
+        tokens.issue(&family, call.now)
+    })
+}
+
 /// Rule 5.
-fn respond(
+pub(crate) fn respond(
     tenant: &Tenant,
     call: &Call<'_>,
     params: &Params,
-    client: &Application,
+    client: &Client,
     grant: &Grant,
     nonce: Option<&str>,
     refresh_token: Option<String>,
 ) -> Result<Value, AuthError> {
     let issue = Issue {
-        user: &grant.user,
-        client,
+        subject: Subject::User(&grant.user),
+        client: &client.application,
+        proof: client.proof,
         granted: &grant.granted,
         endpoint: grant.endpoint,
         session: &grant.session,
         nonce,
+        mfa: grant.mfa,
         now: skewed(call),
     };
-    let lifetime = tenant.settings.access_token_lifetime.as_secs();
     let mut body = Map::new();
+    lifetimes(tenant, call, &grant.granted, grant.endpoint, &mut body);
     let mut put = |name: &str, value: Value| drop(body.insert(name.to_owned(), value));
-    put("token_type", json!("Bearer"));
     put("scope", json!(grant.granted.response_scope()));
-    match grant.endpoint {
-        Version::V2 => {
-            put("expires_in", json!(lifetime));
-            put("ext_expires_in", json!(lifetime));
-        }
-        // As text: so does the original.
-        Version::V1 => {
-            put("expires_in", json!(lifetime.to_string()));
-            put("ext_expires_in", json!(lifetime.to_string()));
-            put("expires_on", json!((call.now + tenant.settings.access_token_lifetime).as_secs().to_string()));
-            put("not_before", json!(call.now.as_secs().to_string()));
-            put("resource", json!(grant.granted.audience));
-        }
-    }
     put("access_token", json!(sign(tenant, call, claims::access_token(tenant, &issue))?));
     if grant.granted.openid {
         put("id_token", json!(sign(tenant, call, claims::id_token(tenant, &issue))?));
@@ -175,7 +200,34 @@ fn respond(
     Ok(Value::Object(body))
 }
 
-fn sign(tenant: &Tenant, call: &Call<'_>, mut claims: Value) -> Result<String, AuthError> {
+/// What every answer with an access token says of it.
+pub(crate) fn lifetimes(
+    tenant: &Tenant,
+    call: &Call<'_>,
+    granted: &Granted,
+    endpoint: Version,
+    body: &mut Map<String, Value>,
+) {
+    let lifetime = tenant.settings.access_token_lifetime.as_secs();
+    let mut put = |name: &str, value: Value| drop(body.insert(name.to_owned(), value));
+    put("token_type", json!("Bearer"));
+    match endpoint {
+        Version::V2 => {
+            put("expires_in", json!(lifetime));
+            put("ext_expires_in", json!(lifetime));
+        }
+        // As text: so does the original.
+        Version::V1 => {
+            put("expires_in", json!(lifetime.to_string()));
+            put("ext_expires_in", json!(lifetime.to_string()));
+            put("expires_on", json!((call.now + tenant.settings.access_token_lifetime).as_secs().to_string()));
+            put("not_before", json!(call.now.as_secs().to_string()));
+            put("resource", json!(granted.audience));
+        }
+    }
+}
+
+pub(crate) fn sign(tenant: &Tenant, call: &Call<'_>, mut claims: Value) -> Result<String, AuthError> {
     if call.faults.contains(&FaultKind::WrongIssuerInTokens) {
         claims["iss"] = json!(format!("{}/00000000-0000-4000-8000-00000000bad1/v2.0", tenant.settings.base));
     }
@@ -191,7 +243,7 @@ impl Tenant {
 }
 
 /// The present by the clock that tokens are issued by.
-fn skewed(call: &Call<'_>) -> UnixTime {
+pub(crate) fn skewed(call: &Call<'_>) -> UnixTime {
     call.faults.iter().fold(call.now, |now, fault| match fault {
         FaultKind::ClockSkew { seconds } if *seconds >= 0 => now + Duration::from_secs(seconds.unsigned_abs()),
         FaultKind::ClockSkew { seconds } => now - Duration::from_secs(seconds.unsigned_abs()),

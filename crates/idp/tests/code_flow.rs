@@ -66,7 +66,9 @@ fn a_code_is_for_one_use_one_client_one_uri_and_one_verifier() {
     assert_eq!(refused(&[("client_secret", "")], NOW), 7000218);
     assert_eq!(refused(&[("client_id", "nobody")], NOW), 700016);
     assert_eq!(refused(&[("code", "made-up")], NOW), 70000);
-    assert_eq!(refused(&[("grant_type", "password")], NOW), 70003);
+    // True to the original: there is no RFC 8693 here.
+    let exchange = "urn:ietf:params:oauth:grant-type:token-exchange";
+    assert_eq!(refused(&[("grant_type", exchange)], NOW), 70003);
     assert_eq!(refused(&[], after(601)), 70008);
     let once = code(&tenant, "alice", &[]);
     let tokens = body(&redeem(&tenant, &once));

@@ -78,6 +78,11 @@ impl Claims {
         self.members.has(name)
     }
 
+    /// The names of all members, in the token's order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.members.names()
+    }
+
     /// A member if it is a string.
     pub fn str(&self, name: &str) -> Option<&str> {
         self.members.str(name)

@@ -17,6 +17,10 @@ pub enum Purpose {
     /// What kube-apiserver takes as a bearer credential: an ID token or an access token, and `sub` may be absent, since
     /// its configuration says which claim is the name. To be chosen by name only, where Kubernetes itself would take
     /// the token: everywhere else an ID token is a proof to the application that asked for it, and no credential.
+    ///
+    /// Stricter than kube-apiserver: dates are numbers, never text; at `exp` itself it is too late; `iat` must not lie
+    /// ahead; `jti` is text; a `kid` that the set does not have is no reason to try other keys; no member is there twice,
+    /// and none in another case is taken for it; `cnf` is not passed over.
     KubernetesToken,
     /// A SPIFFE JWT-SVID: `typ` absent, `JWT` or `JOSE`; `kid` is required; `sub` is the SPIFFE ID of a workload in one
     /// of the rules' trust domains, and `iss` is not read. The keys come from

@@ -20,6 +20,7 @@ use tokio::net::TcpStream;
 use tokio::sync::OnceCell;
 use tokio_rustls::TlsConnector;
 
+use crate::client_certificate::ClientCertificate;
 use crate::roots::{PreparedRoots, RootsError};
 
 /// Why there is no connection.
@@ -54,6 +55,9 @@ pub(crate) struct Dialer {
 struct ClientTls {
     roots: PreparedRoots,
     offer: Offer,
+    own: Option<ClientCertificate>,
+    /// Who the other end must be, if not the host that is dialed.
+    expected: Option<ServerName<'static>>,
     config: OnceCell<Arc<ClientConfig>>,
 }
 
@@ -65,7 +69,14 @@ impl Dialer {
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         tcp.set_keepalive(Some(Duration::from_secs(60)));
-        Dialer { tcp, tls: Arc::new(ClientTls { roots, offer, config: OnceCell::new() }), limit }
+        let tls = ClientTls { roots, offer, own: None, expected: None, config: OnceCell::new() };
+        Dialer { tcp, tls: Arc::new(tls), limit }
+    }
+
+    /// The same, showing a certificate of its own and expecting another name than the host's.
+    pub(crate) fn known_as(self, own: Option<ClientCertificate>, expected: Option<ServerName<'static>>) -> Self {
+        let (roots, offer) = (self.tls.roots.clone(), self.tls.offer);
+        Dialer { tls: Arc::new(ClientTls { roots, offer, own, expected, config: OnceCell::new() }), ..self }
     }
 }
 
@@ -81,7 +92,7 @@ impl tower_service::Service<Uri> for Dialer {
     fn call(&mut self, to: Uri) -> Self::Future {
         let (tls, limit) = (self.tls.clone(), self.limit);
         let secure = to.scheme() == Some(&Scheme::HTTPS);
-        let name = secure.then(|| server_name(&to));
+        let name = secure.then(|| tls.expected.clone().map_or_else(|| server_name(&to), Ok));
         let tcp = self.tcp.call(to);
         Box::pin(async move {
             let dialed = tokio::time::timeout(limit, async move {
@@ -111,11 +122,14 @@ impl ClientTls {
             .await
             .map_err(|e| DialError::Tls(format!("reading the certificate authorities was broken off: {e}")))??;
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let mut config = ClientConfig::builder_with_provider(provider)
+        let builder = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .map_err(|e| DialError::Tls(e.to_string()))?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+            .with_root_certificates(roots);
+        let mut config = match &self.own {
+            None => builder.with_no_client_auth(),
+            Some(own) => builder.with_client_cert_resolver(own.resolver()),
+        };
         config.alpn_protocols = match self.offer {
             Offer::Http1 => vec![b"http/1.1".to_vec()],
             Offer::Http2AndHttp1 => vec![b"h2".to_vec(), b"http/1.1".to_vec()],

@@ -17,7 +17,9 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper_util::client::legacy::{Client, Error};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use rustls_pki_types::ServerName;
 
+use crate::client_certificate::ClientCertificate;
 use crate::dial::{DialError, Dialer, Offer, dial_error, host_of, innermost};
 use crate::roots::{Roots, RootsError};
 
@@ -37,13 +39,33 @@ impl HttpClient {
     /// # Errors
     /// The file named in `roots` cannot be read or holds no certificate.
     pub fn new(roots: &Roots) -> Result<Self, RootsError> {
+        Ok(Self::over(Dialer::new(roots.prepare()?, Offer::Http2AndHttp1, CONNECT)))
+    }
+
+    /// A client that trusts `roots`, shows a certificate of its own, and expects the servers it asks to be
+    /// `server_name` instead of the host in the URL.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new); or `server_name` is none.
+    pub fn known_as(
+        roots: &Roots,
+        own: Option<ClientCertificate>,
+        server_name: Option<&str>,
+    ) -> Result<Self, RootsError> {
+        let expected = server_name.map(|name| {
+            ServerName::try_from(name.to_owned()).map_err(|_| RootsError::NotAName { name: name.to_owned() })
+        });
         let dialer = Dialer::new(roots.prepare()?, Offer::Http2AndHttp1, CONNECT);
+        Ok(Self::over(dialer.known_as(own, expected.transpose()?)))
+    }
+
+    fn over(dialer: Dialer) -> Self {
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE)
             .pool_max_idle_per_host(IDLE_PER_HOST)
             .build(dialer);
-        Ok(HttpClient { client })
+        HttpClient { client }
     }
 
     async fn exchange(&self, request: Request<Bytes>, limit: usize) -> Result<Response<Bytes>, TransportError> {

@@ -12,6 +12,8 @@
 //! [`watch_files`] tells when certificates or configuration changed on disk.
 
 mod bind;
+mod client_authority;
+mod client_certificate;
 mod clock;
 mod descriptors;
 mod dial;
@@ -27,6 +29,7 @@ mod upstream;
 mod watch;
 
 pub use bind::{BindError, bind};
+pub use client_certificate::{ClientCertificate, ClientCertificateError};
 pub use clock::SystemClock;
 pub use descriptors::raise_descriptor_limit;
 pub use http_client::HttpClient;

@@ -16,6 +16,8 @@ pub enum Roots {
     System,
     /// A PEM file, and nobody else. Read when the client is built.
     File(PathBuf),
+    /// PEM text, and nobody else.
+    Pem(Vec<u8>),
 }
 
 /// Why there are no trusted certificate authorities.
@@ -29,11 +31,23 @@ pub enum RootsError {
         /// What the system or the parser said.
         cause: String,
     },
+    /// The PEM text is none, or holds no certificate.
+    #[error("cannot read the certificate authorities: {cause}")]
+    Inline {
+        /// What the parser said.
+        cause: String,
+    },
     /// The file holds no certificate.
     #[error("{} holds no certificate (expected PEM blocks that say BEGIN CERTIFICATE)", path.display())]
     Empty {
         /// The file.
         path: PathBuf,
+    },
+    /// The name that a server should have is none.
+    #[error("{name:?} is no name that a certificate could be for")]
+    NotAName {
+        /// What was given.
+        name: String,
     },
     /// The system has none.
     #[error("the system has no certificate authorities ({cause}): install ca-certificates or set SSL_CERT_FILE")]
@@ -55,7 +69,13 @@ impl Roots {
     pub(crate) fn prepare(&self) -> Result<PreparedRoots, RootsError> {
         match self {
             Roots::System => Ok(PreparedRoots::System),
-            Roots::File(path) => read(path).map(|store| PreparedRoots::Read(Arc::new(store))),
+            Roots::File(path) => read(path).map(|(store, _)| PreparedRoots::Read(Arc::new(store))),
+            Roots::Pem(pem) => {
+                let (store, _) = collect(CertificateDer::pem_slice_iter(pem)).map_err(|cause| RootsError::Inline {
+                    cause: if cause.is_empty() { "there is none".to_owned() } else { cause },
+                })?;
+                Ok(PreparedRoots::Read(Arc::new(store)))
+            }
         }
     }
 }
@@ -70,14 +90,26 @@ impl PreparedRoots {
     }
 }
 
-fn read(path: &Path) -> Result<RootCertStore, RootsError> {
+/// The authorities in a PEM file, as a store and one by one.
+pub(crate) fn read(path: &Path) -> Result<(RootCertStore, Vec<CertificateDer<'static>>), RootsError> {
     let unreadable = |cause: String| RootsError::Unreadable { path: path.to_path_buf(), cause };
-    let mut store = RootCertStore::empty();
-    for certificate in CertificateDer::pem_file_iter(path).map_err(|e| unreadable(e.to_string()))? {
-        let certificate = certificate.map_err(|e| unreadable(e.to_string()))?;
-        store.add(certificate).map_err(|e| unreadable(e.to_string()))?;
+    let certificates = CertificateDer::pem_file_iter(path).map_err(|e| unreadable(e.to_string()))?;
+    match collect(certificates) {
+        Err(cause) if cause.is_empty() => Err(RootsError::Empty { path: path.to_path_buf() }),
+        read => read.map_err(unreadable),
     }
-    if store.is_empty() { Err(RootsError::Empty { path: path.to_path_buf() }) } else { Ok(store) }
+}
+
+/// The error is empty if there is no certificate at all.
+fn collect<E: ToString>(
+    found: impl Iterator<Item = Result<CertificateDer<'static>, E>>,
+) -> Result<(RootCertStore, Vec<CertificateDer<'static>>), String> {
+    let certificates = found.collect::<Result<Vec<_>, _>>().map_err(|e| e.to_string())?;
+    let mut store = RootCertStore::empty();
+    for certificate in &certificates {
+        store.add(certificate.clone()).map_err(|e| e.to_string())?;
+    }
+    if store.is_empty() { Err(String::new()) } else { Ok((store, certificates)) }
 }
 
 fn system() -> Result<Arc<RootCertStore>, RootsError> {

@@ -2,7 +2,8 @@
 //!
 //! 1. Chain and key are PEM files; the key (PKCS#8, PKCS#1 or SEC1) must be the one of the first certificate.
 //! 2. TLS 1.2 and 1.3; ALPN offers `h2`, then `http/1.1`.
-//! 3. A reload that fails keeps what was there and says why. Connections already open keep what they shook hands with.
+//! 3. With an [authority of clients](ReloadingTls::requiring) only clients with its certificates are shaken hands with.
+//! 4. A reload that fails keeps what was there and says why. Connections already open keep what they shook hands with.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,10 +12,12 @@ use arc_swap::ArcSwap;
 use gangplank_jose::UnixTime;
 use rustls::ServerConfig;
 use rustls::crypto::CryptoProvider;
-use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+
+use crate::client_authority::ClientAuthority;
 
 /// Why a certificate cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -49,6 +52,14 @@ pub enum TlsError {
         /// The key's file.
         key: PathBuf,
     },
+    /// The authorities of clients can't be used.
+    #[error("cannot use {} to judge clients: {cause}", path.display())]
+    ClientAuthority {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        cause: String,
+    },
     /// The TLS library refuses its own settings.
     #[error("TLS cannot be set up: {cause}")]
     Setup {
@@ -63,6 +74,7 @@ pub struct ReloadingTls {
     certificate: PathBuf,
     key: PathBuf,
     current: Arc<Current>,
+    clients: Option<Arc<ClientAuthority>>,
     config: Arc<ServerConfig>,
     provider: Arc<CryptoProvider>,
 }
@@ -78,24 +90,37 @@ impl ReloadingTls {
     pub fn load(certificate: &Path, key: &Path) -> Result<Self, TlsError> {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let current = Arc::new(Current(ArcSwap::from_pointee(read(certificate, key, &provider)?)));
-        let config = Arc::new(configure(provider.clone(), current.clone())?);
-        Ok(ReloadingTls { certificate: certificate.to_path_buf(), key: key.to_path_buf(), current, config, provider })
+        let config = Arc::new(configure(provider.clone(), current.clone(), None)?);
+        let (certificate, key) = (certificate.to_path_buf(), key.to_path_buf());
+        Ok(ReloadingTls { certificate, key, current, clients: None, config, provider })
     }
 
-    /// Reads both files again. `Ok(true)` if what they hold differs from before; on an error nothing changes.
+    /// The same, for clients only that have a certificate of an authority in the PEM file `authorities`.
     ///
     /// # Errors
-    /// As [`load`](Self::load).
+    /// The file cannot be read or understood.
+    pub fn requiring(mut self, authorities: &Path) -> Result<Self, TlsError> {
+        let clients = Arc::new(ClientAuthority::load(authorities, self.provider.clone())?);
+        self.config = Arc::new(configure(self.provider.clone(), self.current.clone(), Some(clients.clone()))?);
+        self.clients = Some(clients);
+        Ok(self)
+    }
+
+    /// Reads all files again. `Ok(true)` if what they hold differs from before; a file with an error changes nothing.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load) and [`requiring`](Self::requiring).
     pub fn reload(&self) -> Result<bool, TlsError> {
+        let clients = self.clients.as_ref().map_or(Ok(false), |clients| clients.reload());
         let fresh = read(&self.certificate, &self.key, &self.provider)?;
         let changed = self.current.0.load().cert != fresh.cert;
         self.current.0.store(Arc::new(fresh));
-        Ok(changed)
+        clients.map(|clients| clients || changed)
     }
 
     /// The files that [`reload`](Self::reload) reads, to be watched.
-    pub fn files(&self) -> [&Path; 2] {
-        [&self.certificate, &self.key]
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        [&*self.certificate, &self.key].into_iter().chain(self.clients.as_ref().map(|clients| clients.file()))
     }
 
     /// When the present certificate expires; `None` if it cannot be read out.
@@ -116,15 +141,28 @@ impl ResolvesServerCert for Current {
     }
 }
 
-fn configure(provider: Arc<CryptoProvider>, current: Arc<Current>) -> Result<ServerConfig, TlsError> {
+fn configure(
+    provider: Arc<CryptoProvider>,
+    current: Arc<Current>,
+    clients: Option<Arc<ClientAuthority>>,
+) -> Result<ServerConfig, TlsError> {
     let setup = |e: rustls::Error| TlsError::Setup { cause: e.to_string() };
-    let mut config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(setup)?
-        .with_no_client_auth()
-        .with_cert_resolver(current);
+    let builder = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().map_err(setup)?;
+    let mut config = match clients {
+        None => {
+            let mut config = builder.with_no_client_auth().with_cert_resolver(current);
+            config.ticketer = rustls::crypto::aws_lc_rs::Ticketer::new().map_err(setup)?;
+            config
+        }
+        Some(clients) => {
+            let mut config = builder.with_client_cert_verifier(clients).with_cert_resolver(current);
+            // A resumed handshake would not be judged by the authorities that there are now.
+            config.session_storage = Arc::new(NoServerSessionStorage {});
+            config.send_tls13_tickets = 0;
+            config
+        }
+    };
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    config.ticketer = rustls::crypto::aws_lc_rs::Ticketer::new().map_err(setup)?;
     Ok(config)
 }
 

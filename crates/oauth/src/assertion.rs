@@ -1,31 +1,39 @@
 //! A client assertion signed with the key of a certificate (RFC 7523 §3; Entra ID's certificate credentials).
 //!
-//! 1. The key is that of the certificate, or nothing is made.
-//! 2. `alg` follows the key: PS256 for RSA unless told otherwise, ES256 and ES384 for their curves.
-//! 3. The header names the certificate: `x5t#S256` always, `x5t` (SHA-1) and `kid` where a provider wants them.
-//! 4. `aud` is the token endpoint, `iss` and `sub` are the client id, `jti` is fresh, and it lasts ten minutes.
+//! 1. The key is that of the first certificate, or nothing is made.
+//! 2. `alg` follows the key: PS256 for RSA unless told otherwise, ES256 and ES384 for their curves. There are no others.
+//! 3. The header names the certificate: `x5t#S256` always, `x5t` (SHA-1) and `kid` where a provider wants them, and `x5c`,
+//!    the certificates themselves, where it trusts an authority instead of a certificate.
+//! 4. `aud` is the token endpoint, `iss` and `sub` are the client id, `jti` is fresh every time, and it lasts ten minutes
+//!    unless told otherwise: from ten seconds to an hour.
 
 use std::fmt;
+use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, SHA256, digest};
 use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use gangplank_jose::{Algorithm, SigningKey, UnixTime};
 use secrecy::SecretString;
 use serde_json::{Map, Value, json};
-use x509_parser::pem::parse_x509_pem;
+use x509_parser::pem::Pem;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 use x509_parser::public_key::PublicKey;
 
 use crate::{CredentialError, random_token};
 
-const LIFE_SECONDS: u64 = 600;
+const LIFETIME: Duration = Duration::from_secs(600);
+const SHORTEST: Duration = Duration::from_secs(10);
+const LONGEST: Duration = Duration::from_secs(3600);
+/// No chain needs more, and the header travels with every request.
+const MAX_CHAIN: usize = 8;
 
 /// A certificate with its key.
 pub struct PrivateKeyJwt {
     key: SigningKey,
     header: Map<String, Value>,
-    not_after: UnixTime,
+    lifetime: Duration,
+    expires: UnixTime,
 }
 
 /// What may differ from the default.
@@ -37,36 +45,44 @@ pub struct AssertionOptions {
     pub x5t: bool,
     /// Also send this `kid`.
     pub kid: Option<String>,
+    /// Also send `x5c`, all certificates of the PEM text, for subject name and issuer authentication.
+    pub x5c: bool,
+    /// How long an assertion lasts; ten minutes if nothing is said.
+    pub lifetime: Option<Duration>,
 }
 
 impl PrivateKeyJwt {
-    /// Takes the first certificate of a PEM text, and its key.
+    /// Takes the first certificate of a PEM text, and its key. Those that follow are its chain.
     pub fn from_pem(certificate: &str, key: &str, options: AssertionOptions) -> Result<Self, CredentialError> {
-        let unusable = |problem: &str| CredentialError::Certificate(problem.to_owned());
-        let (_, pem) = parse_x509_pem(certificate.as_bytes()).map_err(|_| unusable("it is not PEM"))?;
-        if pem.label != "CERTIFICATE" {
-            return Err(unusable("its first PEM block is not a CERTIFICATE"));
+        let lifetime = options.lifetime.unwrap_or(LIFETIME);
+        if !(SHORTEST..=LONGEST).contains(&lifetime) {
+            return Err(CredentialError::Lifetime(lifetime));
         }
+        let chain = chain(certificate)?;
+        let unusable = |problem: &str| CredentialError::Certificate(problem.to_owned());
         let (rest, parsed) =
-            X509Certificate::from_der(&pem.contents).map_err(|_| unusable("it is not an X.509 certificate"))?;
+            X509Certificate::from_der(&chain[0]).map_err(|_| unusable("it is not an X.509 certificate"))?;
         if !rest.is_empty() {
             return Err(unusable("it has bytes after its end"));
         }
-        let algorithm = match options.algorithm {
-            Some(algorithm) => algorithm,
-            None => default_algorithm(&parsed).ok_or_else(|| unusable("its key is neither RSA nor P-256 nor P-384"))?,
-        };
+        let fitting = algorithms(&parsed);
+        let algorithm = options.algorithm.or(fitting.first().copied());
+        let algorithm = algorithm.ok_or_else(|| unusable("its key is neither RSA nor P-256 nor P-384"))?;
+        if !fitting.contains(&algorithm) {
+            let fitting: Vec<_> = fitting.iter().map(|a| a.name()).collect();
+            return Err(unusable(&format!("its key signs {}, not {}", fitting.join(" or "), algorithm.name())));
+        }
         let key = SigningKey::from_pem(key, algorithm)?;
         if key.public_key_der() != parsed.public_key().raw {
             return Err(CredentialError::Mismatch);
         }
-        let not_after = u64::try_from(parsed.validity().not_after.timestamp()).unwrap_or(0);
-        Ok(PrivateKeyJwt { key, header: header(&pem.contents, options), not_after: UnixTime::from_secs(not_after) })
+        let expires = u64::try_from(parsed.validity().not_after.timestamp()).unwrap_or(0);
+        Ok(PrivateKeyJwt { key, header: header(&chain, options), lifetime, expires: UnixTime::from_secs(expires) })
     }
 
-    /// When the certificate ends.
-    pub fn not_after(&self) -> UnixTime {
-        self.not_after
+    /// When the certificate ends. It is refused by the provider then, not by us: whoever made this can warn before.
+    pub fn expires(&self) -> UnixTime {
+        self.expires
     }
 
     /// A fresh assertion for a token endpoint.
@@ -78,31 +94,50 @@ impl PrivateKeyJwt {
             "jti": random_token(16),
             "iat": now.as_secs(),
             "nbf": now.as_secs(),
-            "exp": now.as_secs().saturating_add(LIFE_SECONDS),
+            "exp": (now + self.lifetime).as_secs(),
         });
         Ok(SecretString::from(self.key.sign(&self.header, &claims)?))
     }
 }
 
+/// Names the certificate by its thumbprint; nothing here is a secret but the key.
 impl fmt::Debug for PrivateKeyJwt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PrivateKeyJwt").field("header", &self.header).finish_non_exhaustive()
+        let thumbprint = self.header.get("x5t#S256");
+        f.debug_struct("PrivateKeyJwt").field("key", &self.key).field("x5t#S256", &thumbprint).finish_non_exhaustive()
     }
 }
 
-fn default_algorithm(certificate: &X509Certificate<'_>) -> Option<Algorithm> {
-    match certificate.public_key().parsed().ok()? {
-        PublicKey::RSA(_) => Some(Algorithm::PS256),
-        PublicKey::EC(point) => match point.key_size() {
-            256 => Some(Algorithm::ES256),
-            384 => Some(Algorithm::ES384),
-            _ => None,
-        },
-        _ => None,
+/// The DER of all certificates of a PEM text, at least one.
+fn chain(text: &str) -> Result<Vec<Vec<u8>>, CredentialError> {
+    let unusable = |problem: &str| CredentialError::Certificate(problem.to_owned());
+    let mut chain = Vec::new();
+    for block in Pem::iter_from_buffer(text.as_bytes()) {
+        let block = block.map_err(|_| unusable("it is not PEM"))?;
+        match block.label.as_str() {
+            "CERTIFICATE" if chain.len() == MAX_CHAIN => return Err(unusable("more than 8 certificates in one file")),
+            "CERTIFICATE" => chain.push(block.contents),
+            _ if chain.is_empty() => return Err(unusable("its first PEM block is not a CERTIFICATE")),
+            // A key that stands in the same file.
+            _ => {}
+        }
+    }
+    if chain.is_empty() { Err(unusable("it is not PEM")) } else { Ok(chain) }
+}
+
+/// What a certificate's key may sign, the default first.
+fn algorithms(certificate: &X509Certificate<'_>) -> &'static [Algorithm] {
+    match certificate.public_key().parsed() {
+        Ok(PublicKey::RSA(_)) => &[Algorithm::PS256, Algorithm::RS256],
+        Ok(PublicKey::EC(point)) if point.key_size() == 256 => &[Algorithm::ES256],
+        Ok(PublicKey::EC(point)) if point.key_size() == 384 => &[Algorithm::ES384],
+        _ => &[],
     }
 }
 
-fn header(der: &[u8], options: AssertionOptions) -> Map<String, Value> {
+/// Rule 3.
+fn header(chain: &[Vec<u8>], options: AssertionOptions) -> Map<String, Value> {
+    let der = &chain[0];
     let mut header = Map::new();
     header.insert("typ".into(), "JWT".into());
     header.insert("x5t#S256".into(), URL_SAFE_NO_PAD.encode(digest(&SHA256, der)).into());
@@ -111,6 +146,10 @@ fn header(der: &[u8], options: AssertionOptions) -> Map<String, Value> {
     }
     if let Some(kid) = options.kid {
         header.insert("kid".into(), kid.into());
+    }
+    if options.x5c {
+        // RFC 7515 §4.1.6: base64 with padding, not base64url.
+        header.insert("x5c".into(), chain.iter().map(|der| STANDARD.encode(der)).collect());
     }
     header
 }
@@ -158,12 +197,13 @@ mod tests {
     #[test]
     fn header_and_claims_are_what_entra_id_asks_for() {
         let (der, certificate, key) = pair(&PKCS_ECDSA_P256_SHA256);
-        let options = AssertionOptions { x5t: true, kid: Some("k".into()), ..AssertionOptions::default() };
+        let options = AssertionOptions { x5t: true, kid: Some("k".into()), x5c: true, ..AssertionOptions::default() };
         let made = PrivateKeyJwt::from_pem(&certificate, &key, options).unwrap();
         let now = UnixTime::from_secs(1000);
         let (one, two) = (made.assertion("c", "https://idp/token", now), made.assertion("c", "https://idp/token", now));
         let (one, two) = (one.unwrap(), two.unwrap());
         let expected = json!({"typ": "JWT", "alg": "ES256", "kid": "k",
+            "x5c": [STANDARD.encode(&der)],
             "x5t#S256": URL_SAFE_NO_PAD.encode(digest(&SHA256, &der)),
             "x5t": URL_SAFE_NO_PAD.encode(digest(&SHA1_FOR_LEGACY_USE_ONLY, &der))});
         assert_eq!(part(&one, 0), expected);
@@ -173,6 +213,28 @@ mod tests {
         let expected = json!({"aud": "https://idp/token", "iss": "c", "sub": "c", "jti": null,
             "iat": 1000, "nbf": 1000, "exp": 1600});
         assert_eq!(claims, expected);
+    }
+
+    #[test]
+    fn the_chain_is_sent_whole_and_the_lifetime_is_bounded() {
+        let (leaf, certificate, key) = pair(&PKCS_ECDSA_P256_SHA256);
+        let (authority, authority_pem, _) = pair(&PKCS_ECDSA_P256_SHA256);
+        let file = format!("{certificate}{key}{authority_pem}");
+        let options = |seconds| AssertionOptions {
+            x5c: true,
+            lifetime: Some(Duration::from_secs(seconds)),
+            ..AssertionOptions::default()
+        };
+        let made = PrivateKeyJwt::from_pem(&file, &file, options(300)).unwrap();
+        let jwt = made.assertion("c", "a", UnixTime::from_secs(1000)).unwrap();
+        assert_eq!(part(&jwt, 0)["x5c"], json!([STANDARD.encode(leaf), STANDARD.encode(authority)]));
+        assert_eq!(part(&jwt, 1)["exp"], 1300);
+        for seconds in [0, 9, 3601] {
+            let refused = refused(&certificate, &key, options(seconds));
+            assert_eq!(refused, CredentialError::Lifetime(Duration::from_secs(seconds)));
+        }
+        let many = authority_pem.repeat(MAX_CHAIN + 1);
+        assert!(matches!(refused(&many, &key, options(300)), CredentialError::Certificate(_)));
     }
 
     #[test]
@@ -201,6 +263,9 @@ mod tests {
         assert!(matches!(refused(&ed_certificate, &ed, default()), CredentialError::Certificate(_)));
         assert!(matches!(refused(&certificate, "no key", default()), CredentialError::Key(_)));
         assert!(matches!(refused("no certificate", &key, default()), CredentialError::Certificate(_)));
+        let es384 = AssertionOptions { algorithm: Some(Algorithm::ES384), ..default() };
+        let error = refused(&certificate, &key, es384).to_string();
+        assert!(error.contains("its key signs ES256, not ES384"), "{error}");
         assert!(matches!(refused(&key, &key, default()), CredentialError::Certificate(_)));
     }
 
@@ -210,6 +275,8 @@ mod tests {
         let made = PrivateKeyJwt::from_pem(&certificate, &key, AssertionOptions::default()).unwrap();
         let shown = format!("{made:?}");
         assert!(shown.contains("x5t#S256") && !shown.contains(key.lines().nth(1).unwrap()));
-        assert!(made.not_after() > UnixTime::EPOCH);
+        assert!(made.expires() > UnixTime::EPOCH);
+        let by = crate::ClientAuthentication::PrivateKeyJwt(std::sync::Arc::new(made));
+        assert!(by.expires().is_some() && crate::ClientAuthentication::None.expires().is_none());
     }
 }

@@ -8,6 +8,7 @@ use url::Url;
 
 use crate::end_session::{self, EndSessionParams};
 use crate::form::Form;
+use crate::token::Wanted;
 use crate::{
     AuthorizationParams, Budget, ClientAuthentication, ExchangeError, Metadata, Provider, TokenResponse, Transport,
     authorize, token,
@@ -43,6 +44,11 @@ impl Client {
     /// `client_id`.
     pub fn id(&self) -> &str {
         &self.settings.id
+    }
+
+    /// How we prove that it is us.
+    pub fn authentication(&self) -> &ClientAuthentication {
+        &self.settings.authentication
     }
 
     /// Whose client this is.
@@ -84,22 +90,23 @@ impl Client {
             .plain("redirect_uri", redirect_uri)
             .secret("code", SecretString::from(code))
             .secret("code_verifier", SecretString::from(verifier));
-        self.exchange(form, now).await
+        self.ask(form, &Wanted::AccessToken, now).await
     }
 
     /// Redeems a refresh token (RFC 6749 §6), for the scopes that it was given for. Providers that rotate take each
     /// one once: never call this twice with the same token.
     pub async fn refresh(&self, refresh_token: &SecretString, now: UnixTime) -> Result<TokenResponse, ExchangeError> {
         let form = Form::default().plain("grant_type", "refresh_token").secret("refresh_token", refresh_token.clone());
-        self.exchange(form, now).await
+        self.ask(form, &Wanted::AccessToken, now).await
     }
 
-    async fn exchange(&self, form: Form, now: UnixTime) -> Result<TokenResponse, ExchangeError> {
+    /// Sends a form with our credential, and reads the answer.
+    pub(crate) async fn ask(&self, form: Form, wanted: &Wanted, now: UnixTime) -> Result<TokenResponse, ExchangeError> {
         let metadata = self.settings.provider.known(now).await?;
         let form = self.settings.authentication.apply(form, &metadata, &self.settings.id, now)?;
         let (request, secrets) = form.into_request(&metadata.token_endpoint)?;
         let response = self.transport.send(request, Budget::DEFAULT).await?;
-        token::parse(response, metadata.token_endpoint.authority(), &secrets, Budget::DEFAULT)
+        token::parse_as(wanted, response, metadata.token_endpoint.authority(), &secrets, Budget::DEFAULT)
     }
 }
 

@@ -47,6 +47,9 @@ pub enum CredentialError {
     /// The key is not that of the certificate.
     #[error("the client key is not the one of the client certificate")]
     Mismatch,
+    /// How long an assertion shall last.
+    #[error("a client assertion may last from 10 seconds to 1 hour, not {0:?}")]
+    Lifetime(std::time::Duration),
     /// The federated token file.
     #[error("the federated token file {path} cannot be used: {problem}")]
     TokenFile {
@@ -66,6 +69,14 @@ impl ClientAuthentication {
             ClientAuthentication::SecretBasic(_) => "client_secret_basic",
             ClientAuthentication::SecretPost(_) => "client_secret_post",
             ClientAuthentication::PrivateKeyJwt(_) | ClientAuthentication::FederatedTokenFile(_) => "private_key_jwt",
+        }
+    }
+
+    /// When the credential ends, where that can be known before: for a warning.
+    pub fn expires(&self) -> Option<UnixTime> {
+        match self {
+            ClientAuthentication::PrivateKeyJwt(key) => Some(key.expires()),
+            _ => None,
         }
     }
 

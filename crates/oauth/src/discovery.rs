@@ -53,6 +53,23 @@ pub fn request(issuer: &IssuerUrl) -> Result<Request<Bytes>, ExchangeError> {
 
 /// Reads the answer by the rules above.
 pub fn parse(issuer: &IssuerUrl, response: &Response<Bytes>, budget: Budget) -> Result<Metadata, ExchangeError> {
+    let (found, members) = document(issuer, response, budget)?;
+    read(issuer, found, &members).map_err(malformed)
+}
+
+/// Where the keys of an issuer are that nobody signs in at, such as a cluster's own: rules 2 to 5, and of rule 6 only
+/// `jwks_uri`.
+pub fn parse_jwks_uri(issuer: &IssuerUrl, response: &Response<Bytes>, budget: Budget) -> Result<Url, ExchangeError> {
+    let (_, members) = document(issuer, response, budget)?;
+    required(issuer, &members, "jwks_uri").map_err(malformed)
+}
+
+/// Rules 2 to 4: the issuer as the document spells it, and its other members.
+fn document(
+    issuer: &IssuerUrl,
+    response: &Response<Bytes>,
+    budget: Budget,
+) -> Result<(String, Map<String, Value>), ExchangeError> {
     if response.status() != StatusCode::OK {
         return Err(ExchangeError::Status { endpoint: Endpoint::Discovery, status: response.status().as_u16() });
     }
@@ -69,7 +86,7 @@ pub fn parse(issuer: &IssuerUrl, response: &Response<Bytes>, budget: Budget) -> 
             found: escaped(&found, 256),
         });
     }
-    read(issuer, found, &members).map_err(malformed)
+    Ok((found, members))
 }
 
 /// Rule 4. The one place where a provider for many tenants (Entra ID's `common` and `organizations`, whose metadata
@@ -79,11 +96,10 @@ fn is_issuer(expected: &IssuerUrl, found: &str) -> bool {
 }
 
 fn read(of: &IssuerUrl, issuer: String, members: &Map<String, Value>) -> Result<Metadata, String> {
-    let required = |name: &str| endpoint(of, members, name)?.ok_or_else(|| format!("no `{name}`"));
     Ok(Metadata {
-        authorization_endpoint: required("authorization_endpoint")?,
-        token_endpoint: required("token_endpoint")?,
-        jwks_uri: required("jwks_uri")?,
+        authorization_endpoint: required(of, members, "authorization_endpoint")?,
+        token_endpoint: required(of, members, "token_endpoint")?,
+        jwks_uri: required(of, members, "jwks_uri")?,
         end_session_endpoint: endpoint(of, members, "end_session_endpoint")?,
         userinfo_endpoint: endpoint(of, members, "userinfo_endpoint")?,
         token_endpoint_auth_methods_supported: strings(members, "token_endpoint_auth_methods_supported")?,
@@ -95,6 +111,10 @@ fn read(of: &IssuerUrl, issuer: String, members: &Map<String, Value>) -> Result<
         )?,
         issuer,
     })
+}
+
+fn required(of: &IssuerUrl, members: &Map<String, Value>, name: &str) -> Result<Url, String> {
+    endpoint(of, members, name)?.ok_or_else(|| format!("no `{name}`"))
 }
 
 fn endpoint(of: &IssuerUrl, members: &Map<String, Value>, name: &str) -> Result<Option<Url>, String> {
@@ -185,6 +205,27 @@ mod tests {
         assert!(!metadata.authorization_response_iss_parameter_supported);
         let said = with("authorization_response_iss_parameter_supported", json!(true)).unwrap();
         assert!(said.authorization_response_iss_parameter_supported);
+    }
+
+    #[test]
+    fn the_keys_of_an_issuer_without_sign_in_are_found_by_the_same_rules() {
+        let issuer = IssuerUrl::parse(ISSUER).unwrap();
+        let uri = |document: Value| {
+            let response = Response::new(Bytes::from(document.to_string()));
+            parse_jwks_uri(&issuer, &response, Budget::DEFAULT).map(String::from)
+        };
+        let keys = "https://login.example.com/openid/v1/jwks";
+        assert_eq!(uri(json!({"issuer": ISSUER, "jwks_uri": keys})).as_deref(), Ok(keys));
+        for bad in [
+            json!({"issuer": "https://other.example.com", "jwks_uri": keys}),
+            json!({"issuer": ISSUER, "jwks_uri": "http://login.example.com/jwks"}),
+            json!({"issuer": ISSUER, "jwks_uri": "/jwks"}),
+            json!({"issuer": ISSUER}),
+        ] {
+            assert!(uri(bad.clone()).is_err(), "{bad}");
+        }
+        let response = Response::builder().status(302).body(Bytes::new()).unwrap();
+        assert!(parse_jwks_uri(&issuer, &response, Budget::DEFAULT).is_err());
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::fmt;
 
 use gangplank_jose::Reason;
 
-use crate::{CredentialError, TransportError, aadsts, reasons};
+use crate::{ClaimsChallenge, CredentialError, TransportError, aadsts, reasons};
 
 /// Which of the provider's endpoints was asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -38,8 +38,8 @@ pub struct ProviderError {
     pub description: Option<String>,
     /// The numbers of the `AADSTS` codes, most telling first; empty elsewhere than at Entra ID.
     pub codes: Vec<u32>,
-    /// `claims`: a challenge that belongs back to the client that asked (at most 8 KiB, else dropped).
-    pub claims: Option<String>,
+    /// `claims`, if it is a challenge: it belongs back to the client that the person uses.
+    pub claims: Option<ClaimsChallenge>,
     /// `suberror`.
     pub suberror: Option<String>,
 }
@@ -53,6 +53,14 @@ pub enum ExchangeError {
     /// The provider refused, in OAuth's terms.
     #[error("{0}")]
     Provider(Box<ProviderError>),
+    /// The provider refused until the person meets a challenge: another factor, another device.
+    #[error("{error}; it sent a claims challenge")]
+    StepUp {
+        /// To be passed back to the client that the person uses.
+        challenge: ClaimsChallenge,
+        /// The refusal as a whole.
+        error: Box<ProviderError>,
+    },
     /// A status that the endpoint may not answer with, and no OAuth error in it.
     #[error("{endpoint} answered with status {status}")]
     Status {
@@ -89,26 +97,31 @@ impl ExchangeError {
             ExchangeError::Transport(_) | ExchangeError::Malformed { .. } => true,
             ExchangeError::Status { status, .. } => is_transient(*status),
             ExchangeError::Provider(error) => error.is_transient(),
-            ExchangeError::IssuerMismatch { .. } | ExchangeError::Credential(_) => false,
+            ExchangeError::StepUp { .. } | ExchangeError::IssuerMismatch { .. } | ExchangeError::Credential(_) => false,
         }
     }
 
     /// Whether the provider says that this grant (code or refresh token) is spent, revoked, or wants the person again.
     /// The session that lives on it is over.
     pub fn is_invalid_grant(&self) -> bool {
+        self.provider().is_some_and(|error| {
+            !error.is_transient()
+                && (error.error == "invalid_grant" || aadsts::INTERACTION.contains(&error.error.as_str()))
+        })
+    }
+
+    /// What the person has to bring from the provider first, if that is why it refused.
+    pub fn challenge(&self) -> Option<&ClaimsChallenge> {
         match self {
-            ExchangeError::Provider(error) => {
-                !error.is_transient()
-                    && (error.error == "invalid_grant" || aadsts::INTERACTION.contains(&error.error.as_str()))
-            }
-            _ => false,
+            ExchangeError::StepUp { challenge, .. } => Some(challenge),
+            _ => None,
         }
     }
 
     /// The answer of the provider, if it is one.
     pub fn provider(&self) -> Option<&ProviderError> {
         match self {
-            ExchangeError::Provider(error) => Some(error),
+            ExchangeError::Provider(error) | ExchangeError::StepUp { error, .. } => Some(error),
             _ => None,
         }
     }
@@ -121,7 +134,7 @@ impl ExchangeError {
             ExchangeError::Transport(TransportError::Timeout { .. }) => &reasons::TIMEOUT,
             ExchangeError::Transport(TransportError::TooLarge { .. }) => &reasons::TOO_LARGE,
             ExchangeError::Transport(TransportError::Protocol { .. }) => &reasons::BROKE_OFF,
-            ExchangeError::Provider(error) => error.reason(),
+            ExchangeError::Provider(error) | ExchangeError::StepUp { error, .. } => error.reason(),
             ExchangeError::Status { status, .. } if is_transient(*status) => &reasons::OVERLOADED,
             ExchangeError::Status { endpoint: Endpoint::Discovery, .. } => &reasons::NO_METADATA,
             ExchangeError::Status { endpoint: Endpoint::Token, .. } => &reasons::STATUS,
@@ -158,7 +171,13 @@ impl fmt::Display for ProviderError {
 
 impl From<ProviderError> for ExchangeError {
     fn from(error: ProviderError) -> Self {
-        ExchangeError::Provider(Box::new(error))
+        match &error.claims {
+            // A provider that is down challenges nobody.
+            Some(challenge) if !error.is_transient() => {
+                ExchangeError::StepUp { challenge: challenge.clone(), error: Box::new(error) }
+            }
+            _ => ExchangeError::Provider(Box::new(error)),
+        }
     }
 }
 

@@ -42,7 +42,7 @@ catalogue! { EXCHANGE:
     CLIENT_REJECTED = "client-rejected", Operator, "The provider does not accept our client id or credential.",
         "Compare the client's id, secret and method with its registration at the provider.";
     CLIENT_UNAUTHORIZED = "client-unauthorized", Operator, "Our client may not use this grant at the provider.",
-        "Allow the authorization code and refresh token grants in the client's registration.";
+        "Allow the grant in the client's registration: authorization code and refresh token for sign-in, client credentials or token exchange for machines.";
     SCOPE = "scope-refused", Operator, "The provider does not know or grant the scopes asked for.",
         "Correct the client's scopes; Entra ID takes those of one resource only, plus openid, profile, email and offline_access.";
     DENIED = "sign-in-denied", Caller, "The provider or the person declined the sign-in.",
@@ -53,8 +53,10 @@ catalogue! { EXCHANGE:
     // Entra ID, by AADSTS code.
     REDIRECT_URI = "redirect-uri-unregistered", Operator, "Our redirect URI is not registered for the application (AADSTS50011).",
         "Add the exact redirect URI, public_url + prefix + /callback, to the application under Authentication, platform Web.";
-    ASSERTION = "assertion-invalid", Token, "The assertion that was to be exchanged is not valid (AADSTS50013).",
+    ASSERTION = "assertion-invalid", Token, "The assertion that was to be exchanged is not valid (AADSTS50013, AADSTS500131, AADSTS500133, AADSTS240002).",
         "Check that the assertion is an access token for the exchanging application, from this tenant, and unexpired.";
+    ASSERTION_APP_ONLY = "assertion-app-only", Caller, "An application's own token cannot be exchanged on behalf of anybody (AADSTS7000114).",
+        "Call with a person's token, or let the caller ask for a token of its own for the resource behind.";
     CONSENT = "consent-missing", Operator, "Nobody has consented to the permissions asked for (AADSTS65001).",
         "Grant admin consent to the application's API permissions, or consent as a user at sign-in.";
     CONSENT_DECLINED = "consent-declined", Caller, "The person declined the permissions asked for (AADSTS65004).",
@@ -69,6 +71,8 @@ catalogue! { EXCHANGE:
         "Configure secret, certificate or federated_token_file, or allow public client flows for the application.";
     CLIENT_PUBLIC = "client-is-public", Operator, "The application is public and takes no client credential (AADSTS700025).",
         "Remove the credential from the client, or register the redirect URI under the platform Web.";
+    CLIENT_ASSERTION = "client-assertion-refused", Operator, "Our client assertion is not for this client or this provider (AADSTS50027, AADSTS700021, AADSTS700023).",
+        "Compare the client id and the issuer's URL with the app registration; nothing between may change the request.";
     ASSERTION_TIME = "client-assertion-time", Operator, "Our client assertion is not within its time (AADSTS700024).",
         "Correct this machine's clock; for federation, check that the token file is being renewed.";
     FEDERATION = "federated-credential-unmatched", Operator, "No federated credential of the application matches our token (AADSTS70021).",

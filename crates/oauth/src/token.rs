@@ -6,7 +6,10 @@
 //! 4. `token_type` is there and says Bearer, in any case: we can use no other.
 //! 5. `id_token` and `refresh_token` are visible ASCII; `null` and empty count as absent. `expires_in` is a whole number
 //!    of seconds, or a string of digits, as Entra ID's v1 endpoints write it.
-//! 6. Another status with an OAuth error body is that refusal; without one it is only a status.
+//! 6. Another status with an OAuth error body is that refusal; without one it is only a status. A refusal with a claims
+//!    challenge is [`ExchangeError::StepUp`].
+//! 7. Of a token exchange (RFC 8693 §2.2.1), `issued_token_type` is there and is the type that was wanted, or, if none was,
+//!    an access token or JWT. `token_type` may then say `N_A`, but only of an ID token that was wanted.
 
 use std::time::Duration;
 
@@ -18,7 +21,7 @@ use serde_json::{Map, Value};
 use crate::answer::{content_type, object, take_string};
 use crate::escape::escaped;
 pub use crate::form::Secrets;
-use crate::{Budget, Endpoint, ExchangeError, ProviderError, TransportError, aadsts};
+use crate::{Budget, ClaimsChallenge, Endpoint, ExchangeError, ProviderError, TokenType, TransportError, aadsts};
 
 /// What a good answer holds. Its `Debug` shows no token.
 #[derive(Clone, Debug)]
@@ -33,10 +36,37 @@ pub struct TokenResponse {
     pub expires_in: Option<Duration>,
     /// The scopes that were granted, if they are not those that were asked for.
     pub scope: Option<String>,
+    /// What `access_token` is, if it came of a token exchange.
+    pub issued_token_type: Option<TokenType>,
 }
 
-/// Reads the answer of `host` by the rules above. `secrets` are those of the request.
+/// What the answer has to hold.
+#[derive(Clone, Debug)]
+pub(crate) enum Wanted {
+    /// An access token: rule 4.
+    AccessToken,
+    /// What a token exchange gives: rule 7.
+    Issued {
+        /// Of which type.
+        kind: Option<TokenType>,
+        /// Whether the answer must say so.
+        said: bool,
+    },
+}
+
+/// Reads the answer of `host` by rules 1 to 6. `secrets` are those of the request.
 pub fn parse(
+    response: Response<Bytes>,
+    host: &str,
+    secrets: &Secrets,
+    budget: Budget,
+) -> Result<TokenResponse, ExchangeError> {
+    parse_as(&Wanted::AccessToken, response, host, secrets, budget)
+}
+
+/// Reads the answer of `host` by all rules.
+pub(crate) fn parse_as(
+    wanted: &Wanted,
     response: Response<Bytes>,
     host: &str,
     secrets: &Secrets,
@@ -58,14 +88,19 @@ pub fn parse(
     let said = || escaped(content_type(&response), 64);
     members
         .map_err(|problem| format!("{problem}; it says it is {}", said()))
-        .and_then(success)
+        .and_then(|members| success(members, wanted))
         .map_err(|problem| ExchangeError::Malformed { endpoint: Endpoint::Token, problem })
 }
 
-fn success(mut members: Map<String, Value>) -> Result<TokenResponse, String> {
+fn success(mut members: Map<String, Value>, wanted: &Wanted) -> Result<TokenResponse, String> {
     let access_token = take_token(&mut members, "access_token")?.ok_or("no `access_token` in a success")?;
+    let issued_token_type = match wanted {
+        Wanted::AccessToken => None,
+        Wanted::Issued { kind, said } => issued(&mut members, kind.as_ref(), *said)?,
+    };
     match take_string(&mut members, "token_type")? {
         Some(kind) if kind.eq_ignore_ascii_case("bearer") => {}
+        Some(kind) if kind.eq_ignore_ascii_case("n_a") && issued_token_type == Some(TokenType::id_token()) => {}
         Some(kind) => return Err(format!("`token_type` is {}, not Bearer", escaped(&kind, 32))),
         None => return Err("no `token_type`".into()),
     }
@@ -75,7 +110,29 @@ fn success(mut members: Map<String, Value>) -> Result<TokenResponse, String> {
         refresh_token: take_token(&mut members, "refresh_token")?,
         expires_in: seconds(members.get("expires_in"))?,
         scope: take_string(&mut members, "scope")?,
+        issued_token_type,
     })
+}
+
+/// Rule 7.
+fn issued(
+    members: &mut Map<String, Value>,
+    wanted: Option<&TokenType>,
+    said: bool,
+) -> Result<Option<TokenType>, String> {
+    let Some(text) = take_string(members, "issued_token_type")? else {
+        return if said { Err("no `issued_token_type` in the answer to a token exchange".into()) } else { Ok(None) };
+    };
+    let found: TokenType = text.parse().map_err(|_| "`issued_token_type` names no type of token".to_owned())?;
+    let fits = match wanted {
+        Some(wanted) => found == *wanted,
+        None => found == TokenType::access_token() || found == TokenType::jwt(),
+    };
+    if fits {
+        Ok(Some(found))
+    } else {
+        Err(format!("`issued_token_type` is {}, not what was asked for", escaped(&text, 64)))
+    }
 }
 
 /// RFC 6749 appendix A.12, A.17: `1*VSCHAR`. Anything else could break out of a header.
@@ -113,7 +170,7 @@ fn refusal(status: StatusCode, error: &str, members: &Map<String, Value>, secret
         error: shown(error, 128),
         codes: aadsts::codes(members.get("error_codes"), description.unwrap_or_default()),
         description: description.map(|text| shown(text, 1024)),
-        claims: text("claims").filter(|claims| claims.len() <= 8 << 10).map(|text| secrets.redact(text.to_owned())),
+        claims: text("claims").and_then(|text| ClaimsChallenge::parse(&secrets.redact(text.to_owned()))),
         suberror: text("suberror").map(|text| shown(text, 128)),
     }
 }
@@ -210,7 +267,7 @@ mod tests {
         assert!(description.starts_with("AADSTS50076: use MFA.\\u{d}\\u{a}Trace of [redacted] xxx"), "{description}");
         assert!(description.chars().count() <= 1100);
         assert_eq!((refusal.status, refusal.suberror.as_deref()), (400, Some("basic_action")));
-        assert!(refusal.claims.as_deref().unwrap().contains("capolids"));
+        assert!(error.challenge().unwrap().as_str().contains("capolids"));
     }
 
     #[test]

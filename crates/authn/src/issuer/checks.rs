@@ -1,22 +1,10 @@
-//! What OpenID Connect demands of an ID token beyond the verifier's rules, and which of the verifier's refusals newer
-//! keys might lift.
+//! What OpenID Connect demands of an ID token beyond the verifier's rules.
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
-use gangplank_jose::{Claims, TokenRefusal};
+use gangplank_jose::Claims;
 
 use crate::Refusal;
 use crate::refusal::fact;
-
-/// Whether other keys could change the verdict.
-pub(super) fn may_be_the_keys(refusal: &TokenRefusal) -> bool {
-    matches!(
-        refusal,
-        TokenRefusal::KeyUnknown { .. }
-            | TokenRefusal::KeyUnusable { .. }
-            | TokenRefusal::AlgorithmKeyMismatch { .. }
-            | TokenRefusal::SignatureInvalid { .. }
-    )
-}
 
 pub(super) fn check_authorized_party(claims: &Claims, client_id: &str) -> Result<(), Refusal> {
     match claims.str("azp") {

@@ -71,6 +71,31 @@ fn values_that_could_forge_or_flood_are_refused() {
 }
 
 #[test]
+fn names_that_do_not_read_as_they_are_written_are_refused() {
+    for c in [
+        '\u{202e}',
+        '\u{2066}',
+        '\u{200b}',
+        '\u{200f}',
+        '\u{2028}',
+        '\u{2060}',
+        '\u{feff}',
+        '\u{ad}',
+        '\u{e0041}',
+        '\u{85}',
+    ] {
+        let name = format!("ad{c}a");
+        assert_eq!(refused(json!({ "preferred_username": name })), "claim-unusable", "{c:?}");
+        assert_eq!(refused(json!({ "groups": ["ok", name] })), "claim-unusable", "{c:?}");
+        let who = map(true, json!({ "preferred_username": "ada", "name": name })).unwrap();
+        assert_eq!(who.display_name, None, "{c:?}");
+    }
+    for name in ["Zoë Łukasz", "李小龍", "نیم\u{200c}فاصله", "👩\u{200d}🚀"] {
+        assert_eq!(map(true, json!({ "preferred_username": name })).unwrap().username, name);
+    }
+}
+
+#[test]
 fn names_of_kubernetes_are_refused_and_its_groups_dropped() {
     assert_eq!(refused(json!({ "preferred_username": "system:admin" })), "name-reserved");
     let found = map(true, json!({ "groups": ["system:masters", "g"] })).unwrap();

@@ -130,8 +130,8 @@ fn private_key_jwt(files: &TlsConfig, at: &str, deps: &Deps<'_>, errors: &mut Er
             ))
         })
         .ok()?;
-    if signer.not_after() <= deps.clock.now() {
-        let message = format!("the certificate expired at {}", signer.not_after());
+    if signer.expires() <= deps.clock.now() {
+        let message = format!("the certificate expired at {}", signer.expires());
         errors.push(ConfigError::new(format!("{at}.certificate.cert"), message, "register and configure a new one"));
     }
     Some(signer)

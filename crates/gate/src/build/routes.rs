@@ -16,7 +16,8 @@ use crate::hosts::Hosts;
 use crate::metrics::{Metrics, RouteMetrics};
 use crate::policy::Policy;
 use crate::proxy::Upstream;
-use crate::route::{HostMatch, MAX_DEPTH, RequestPath, RouteId, RouteMatch, Routes};
+use crate::request_path::RequestPath;
+use crate::route::{HostMatch, MAX_DEPTH, RouteId, RouteMatch, Routes};
 
 /// A route, ready to answer.
 pub(crate) struct Route {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
 
+use gangplank_authn::kubernetes::KubernetesRefusal;
 use gangplank_jose::{Reason, TokenRefusal};
 use gangplank_oauth::{CallbackError, ExchangeError};
 
@@ -44,6 +45,13 @@ be decided (`keys-unavailable`, `graph-unavailable`) is 503.
 
 ";
 
+const KUBERNETES: &str = "
+## Tokens judged by the API server's own file
+
+The answer is 401; what could not be decided (`kubernetes-distributed-claim-unavailable`) is 503.
+
+";
+
 const PROVIDER: &str = "
 ## Exchanges with the provider
 
@@ -62,6 +70,8 @@ fn the_page_of_refusals_is_what_the_catalogue_says() {
     with_answers(&mut page, SignInRefusal::REASONS);
     page.push_str(CREDENTIAL);
     plain(&mut page, TokenRefusal::REASONS.iter().chain(gangplank_authn::Refusal::REASONS));
+    page.push_str(KUBERNETES);
+    plain(&mut page, KubernetesRefusal::REASONS.iter());
     page.push_str(PROVIDER);
     plain(&mut page, ExchangeError::REASONS.iter().chain(CallbackError::REASONS));
 

@@ -123,6 +123,30 @@ async fn a_cookie_from_before_the_refresh_is_good_for_the_grace_and_never_refres
 }
 
 #[tokio::test]
+async fn who_only_looks_sees_the_newest_generation_until_the_grace_is_over() {
+    let world = World::new(Setup::default());
+    let mut browser = signed_in(&world).await;
+    let before = browser.clone();
+    let generation = |browser: &Browser| {
+        let record = world.sign_in.sessions().peek(&browser.headers(), world.now());
+        record.map(|record| record.generation())
+    };
+    assert_eq!(generation(&before), Some(0));
+    world.pass(HOUR);
+    assert_eq!(generation(&before), Some(0), "looking refreshes nothing");
+    live(browser.request(&world).await);
+    world.pass(10 * MINUTE);
+    assert_eq!(generation(&before), Some(1));
+    // The grace begins when the new cookie is shown, even if only to be looked at.
+    assert_eq!(generation(&browser), Some(1));
+    world.pass(MINUTE);
+    assert_eq!(generation(&before), Some(1));
+    world.pass(Duration::from_secs(1));
+    assert_eq!((generation(&before), generation(&browser)), (None, Some(1)));
+    assert_eq!(world.tenant.counts().refresh_grants, 1);
+}
+
+#[tokio::test]
 async fn a_client_that_hangs_up_does_not_lose_the_rotated_token() {
     let world = World::new(Setup::default());
     let mut browser = signed_in(&world).await;

@@ -45,3 +45,25 @@ mod shape;
 mod signatures;
 mod spiffe;
 mod support;
+
+#[test]
+fn the_map_names_tests_that_there_are() {
+    let sources = [
+        include_str!("claims.rs"),
+        include_str!("header.rs"),
+        include_str!("keys.rs"),
+        include_str!("shape.rs"),
+        include_str!("signatures.rs"),
+    ];
+    let rows = include_str!("main.rs").lines().filter_map(|line| line.strip_prefix("//! |")).skip(2);
+    let mut named = 0;
+    for (row, tests) in rows.filter_map(|row| row.rsplit_once(" | ").map(|(_, tests)| (row, tests))) {
+        // What stands in quotes and has an underscore is a test; modules have none.
+        for name in tests.split('`').skip(1).step_by(2).filter(|name| name.contains('_')) {
+            let function = format!("fn {}()", name.rsplit("::").next().unwrap_or(name));
+            assert!(sources.iter().any(|source| source.contains(&function)), "{name} in {row}");
+            named += 1;
+        }
+    }
+    assert!(named > 40, "{named}");
+}
