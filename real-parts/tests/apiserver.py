@@ -24,6 +24,9 @@ from parts import ROOT, Process, eventually, free_port
 BUILT = ROOT / "target" / "real-parts" / "kube-apiserver"
 API_SERVER, KUBECTL = BUILT / "kube-apiserver", BUILT / "kubectl" / "bin" / "kubectl"
 
+# What an API server made by kubeadm, kind or k3s calls itself.
+ITSELF = "https://kubernetes.default.svc.cluster.local"
+
 # Whoever is known may say so: the API server writes who created a request into it (SelfSubjectReview came with 1.28).
 WHO_MAY_ASK = """
 apiVersion: rbac.authorization.k8s.io/v1
@@ -138,7 +141,7 @@ def api_server(directory, authority, etcd_url, *flags):
         # Goes into objects that nobody reads here; a loopback address is refused.
         "--advertise-address=192.0.2.1", "--endpoint-reconciler-type=none",
         "--tls-cert-file", certificate, "--tls-private-key-file", key, "--client-ca-file", authority.certificate,
-        "--service-account-issuer=https://kubernetes.default.svc", "--service-account-key-file", signing_key,
+        "--service-account-issuer", ITSELF, "--service-account-key-file", signing_key,
         "--service-account-signing-key-file", signing_key, "--service-cluster-ip-range=192.0.2.0/24",
         "--authorization-mode=RBAC", *flags, cwd=directory,
     ) as process:

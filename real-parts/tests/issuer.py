@@ -26,23 +26,25 @@ def public_pem(key):
 
 
 class Issuer(contextlib.AbstractContextManager):
-    """Publishes `rsa` and `ec`; the other keys are nobody's."""
+    """Publishes `rsa`, `ec` and, not for signatures, `encryption`; the other keys are nobody's."""
+
+    UNPUBLISHED = rsa.generate_private_key(65537, 2048)
 
     def __init__(self, certificate, key):
         self.certificate, self.key = certificate, key
-        self.keys = {"rsa": rsa.generate_private_key(65537, 2048), "ec": ec.generate_private_key(ec.SECP256R1())}
-        self.unpublished = rsa.generate_private_key(65537, 2048)
+        self.keys = {"rsa": rsa.generate_private_key(65537, 2048), "ec": ec.generate_private_key(ec.SECP256R1()),
+                     "encryption": rsa.generate_private_key(65537, 2048)}
         self.ed25519 = ed25519.Ed25519PrivateKey.generate()
+        self.pages = {}  # by path, beside the documents below
 
     def __enter__(self):
         issuer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
-                answer = issuer.documents().get(self.path)
-                body = json.dumps(answer).encode()
-                self.send_response(200 if answer else 404)
-                self.send_header("Content-Type", "application/json")
+                body = issuer.pages.get(self.path) or json.dumps(issuer.documents().get(self.path)).encode()
+                self.send_response(404 if body == b"null" else 200)
+                self.send_header("Content-Type", "application/json" if body.startswith(b"{") else "application/jwt")
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
@@ -66,9 +68,9 @@ class Issuer(contextlib.AbstractContextManager):
     def documents(self):
         keys = []
         for name, key in self.keys.items():
-            algorithm = ALGORITHMS["RS256" if name == "rsa" else "ES256"]
-            keys.append({**algorithm.to_jwk(key.public_key(), as_dict=True), "kid": name, "use": "sig"})
-            keys[-1].pop("key_ops", None)
+            jwk = ALGORITHMS["ES256" if name == "ec" else "RS256"].to_jwk(key.public_key(), as_dict=True)
+            jwk.pop("key_ops", None)
+            keys.append({**jwk, "kid": name, "use": "enc" if name == "encryption" else "sig"})
         return {
             "/.well-known/openid-configuration": {
                 "issuer": self.url, "jwks_uri": f"{self.url}/keys", "authorization_endpoint": f"{self.url}/authorize",

@@ -7,11 +7,12 @@ import ssl
 import tempfile
 import types
 import urllib.request
+import uuid
 
 import msal
 import pytest
 
-from apiserver import api_server, user_of, who_am_i
+from apiserver import ITSELF, api_server, user_of, who_am_i
 from authority import Authority
 from deployments import API_APP, CREW, TENANT_ID, WEB_APP, tenant
 from issuer import AUDIENCE, Issuer
@@ -22,8 +23,6 @@ from webhook import (
 )
 
 pytestmark = pytest.mark.kube_apiserver
-
-API_SERVERS_OWN = "https://kubernetes.default.svc"
 
 CREW_READS = f"""
 apiVersion: rbac.authorization.k8s.io/v1
@@ -85,26 +84,25 @@ def providers(kubernetes):
 
 
 @contextlib.contextmanager
-def cluster(kubernetes, providers, version="v1", audiences=(API_SERVERS_OWN, API_APP, AUDIENCE)):
+def cluster(kubernetes, providers, *flags, for_the_api_server=True):
     """An API server whose only way to know a person is the webhook."""
     port, files = free_port(), guide_certificates(kubernetes.directory)
     kubeconfig = webhook_kubeconfig(files, port)
     with contextlib.ExitStack() as running:
         def start():
-            return running.enter_context(webhook(files, port, providers.configuration))
+            return running.enter_context(webhook(files, port, providers.configuration, for_the_api_server))
 
         hook = start()
         server = running.enter_context(api_server(
             kubernetes.directory, kubernetes.authority, kubernetes.etcd,
-            "--authentication-token-webhook-config-file", kubeconfig,
-            "--authentication-token-webhook-version", version, "--api-audiences", ",".join(audiences)))
+            "--authentication-token-webhook-config-file", kubeconfig, *flags))
         server.apply(CREW_READS)
         yield types.SimpleNamespace(api=server, webhook=hook, start_webhook=start, port=port, files=files)
 
 
 @pytest.fixture(scope="module", params=["v1", "v1beta1"])
 def asked(request, kubernetes, providers):
-    with cluster(kubernetes, providers, request.param) as running:
+    with cluster(kubernetes, providers, f"--authentication-token-webhook-version={request.param}") as running:
         yield running
 
 
@@ -198,29 +196,56 @@ def test_without_the_webhook_nobody_and_with_it_again_everybody(asked, providers
 
 def test_only_the_api_server_may_ask(asked, providers):
     """The webhook would tell anyone whether a token is good: it answers those with a certificate of its authority only."""
-    def ask(*certificate):
+    def ask(*certificate, audiences):
         context = ssl.create_default_context(cafile=asked.files / "ca.crt")
         if certificate:
             context.load_cert_chain(*certificate)
         review = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview",
-                  "spec": {"token": providers.issuer.token(), "audiences": [AUDIENCE]}}
+                  "spec": {"token": providers.issuer.token(), "audiences": audiences}}
         request = urllib.request.Request(f"https://127.0.0.1:{asked.port}/", json.dumps(review).encode(),
                                          {"Content-Type": "application/json"})
         with urllib.request.urlopen(request, context=context, timeout=10) as answer:
             return json.load(answer)["status"]
 
-    answer = ask(asked.files / "kube-apiserver.crt", asked.files / "kube-apiserver.key")
-    assert answer["authenticated"] is True and answer["audiences"] == [AUDIENCE]
+    its_own = asked.files / "kube-apiserver.crt", asked.files / "kube-apiserver.key"
+    answer = ask(*its_own, audiences=["elsewhere", ITSELF, AUDIENCE])
+    assert answer["authenticated"] is True and sorted(answer["audiences"]) == sorted([ITSELF, AUDIENCE])
+    assert not ask(*its_own, audiences=["elsewhere"]).get("authenticated")
     for certificate in [(), Authority(asked.files, "strangers").client("kube-apiserver")]:
         with pytest.raises(OSError):
-            ask(*certificate)
+            ask(*certificate, audiences=[ITSELF])
 
 
-def test_a_token_for_somebody_else_is_nothing_to_this_api_server(kubernetes, providers):
-    with cluster(kubernetes, providers, audiences=[API_SERVERS_OWN, AUDIENCE]) as running:
+def test_an_api_server_that_names_its_audiences(kubernetes, providers):
+    with cluster(kubernetes, providers, f"--api-audiences={ITSELF},{AUDIENCE}", for_the_api_server=False) as running:
         assert running.api.who(providers.issuer.token())["username"] == "u-1"
         assert running.api.who(providers.issuer.token(aud=["elsewhere", AUDIENCE]))["username"] == "u-1"
+        # Good by the webhook's configuration, and for somebody else.
         assert running.api.who(providers.sign_in("alice")["access_token"]) is None
+        eventually("the webhook's log says why", lambda: "audience" in running.webhook.output())
+
+
+def test_issuers_come_and_go_and_the_api_server_need_not_know(kubernetes, providers):
+    ca = kubernetes.authority.pem()
+    with Issuer(*kubernetes.authority.server("new")) as new, cluster(kubernetes, providers) as running:
+        def believe(*more):
+            both = json.loads(providers.configuration)["jwt"]
+            (running.files / "authentication.yaml").write_text(authentication_configuration(*both, *more))
+
+        def who(**claims):
+            """By a token that the API server has not seen: what it was told of a token, a refusal too, it remembers."""
+            return running.api.who(new.token(jti=str(uuid.uuid4()), **claims))
+
+        assert who(sub="ann") is None
+        believe(plain_entry(new, ca))
+        assert eventually("the new issuer counts", lambda: who(sub="ann"))["username"] == "ann"
+        # One that never answered is nobody's fault but its own; of its tokens nothing can be said.
+        gone = types.SimpleNamespace(url=f"https://localhost:{free_port()}")
+        believe(plain_entry(new, ca), plain_entry(gone, ca))
+        eventually("it is read", lambda: "issuers=4" in running.webhook.output())
+        assert who(sub="bea")["username"] == "bea"
+        assert who(sub="bea", iss=gone.url) is None
+        assert "Failed to make webhook authenticator request: the token can't be judged now" in running.api.log()
 
 
 def test_the_guides_kubectl_commands_and_manifest(kubernetes):

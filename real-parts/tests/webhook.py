@@ -5,10 +5,9 @@ import json
 import pathlib
 import re
 import subprocess
-import sys
 import tempfile
 
-from parts import HERE, ROOT, Process, eventually, listening
+from parts import BINARY, ROOT, Browser, Process, eventually, free_port, listening
 
 GUIDE = ROOT / "docs" / "guides" / "managed-cluster-webhook.md"
 KUBECONFIG = ROOT / "docs" / "guides" / "webhook-kubeconfig.yaml"
@@ -35,19 +34,24 @@ def authentication_configuration(*issuers):
 
 
 @contextlib.contextmanager
-def webhook(files, port, configuration):
-    """The guide's command, in the directory of the certificates, on a port of its own."""
-    path = files / "authentication.yaml"
-    path.write_text(configuration)
-    with Process(sys.executable, HERE / "standin_webhook.py", "token-review", "--authentication-config", path,
-                 "--listen", f"127.0.0.1:{port}", "--tls-cert", files / "webhook.crt", "--tls-key", files / "webhook.key",
-                 "--client-ca", files / "ca.crt") as process:
-        def up():
+def webhook(files, port, configuration, for_the_api_server=True):
+    """The guide's command, in the directory of the certificates, on a port of its own; without its `--audience` if tokens are
+    not `for_the_api_server` whatever their own audiences. Yields it when it is ready."""
+    (files / "authentication.yaml").write_text(configuration)
+    command = guide_block("sh", "gangplank token-review").replace("\\\n", " ").split()
+    assert command[0] == "gangplank" and command.count("127.0.0.1:8443") == 1
+    command[command.index("127.0.0.1:8443")] = f"127.0.0.1:{port}"
+    if not for_the_api_server:
+        at = command.index("--audience")
+        del command[at:at + 2]
+    metrics = free_port()
+    with Process(BINARY, *command[1:], "--metrics-listen", f"127.0.0.1:{metrics}", cwd=files) as process:
+        def ready():
             if process.child.poll() is not None:
                 raise AssertionError(f"the webhook ended:\n{process.output()}")
-            return listening(port)
+            return listening(metrics) and Browser().request(f"http://127.0.0.1:{metrics}/readyz").status == 200
 
-        eventually("the webhook listens", up)
+        eventually("the webhook is ready", ready)
         yield process
 
 
