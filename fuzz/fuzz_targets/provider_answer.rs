@@ -15,7 +15,7 @@ use bytes::Bytes;
 use gangplank_authn::{ClaimNames, Identity, Issuer, IssuerKind, IssuerSettings, Outcome, SignedIn};
 use gangplank_fuzz::{NOW, Still, is_clean, run, signing_key};
 use gangplank_jose::Algorithm;
-use gangplank_oauth::{BoxFuture, Budget, IssuerUrl, Transport, TransportError, callback, discovery, token};
+use gangplank_oauth::{BoxFuture, Budget, IssuerUrl, TokenType, Transport, TransportError, callback, discovery, token};
 use http::{Request, Response, StatusCode};
 use libfuzzer_sys::fuzz_target;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -138,8 +138,21 @@ fn is_endpoint(url: &Url, https_only: bool) {
 }
 
 fn tokens(answer: Response<Bytes>) {
-    match token::parse(answer, "login.test", &token::Secrets::default(), Budget::DEFAULT) {
+    let wanted = TokenType::id_token();
+    let (secrets, budget) = (token::Secrets::default(), Budget::DEFAULT);
+    for requested in [None, Some(&wanted)] {
+        let exchanged = token::parse_exchange(answer.clone(), "login.test", &secrets, budget, requested);
+        match exchanged.map(|tokens| tokens.issued_token_type) {
+            Ok(issued) => {
+                let issued = issued.expect("an exchange says what it gave");
+                assert!(requested.map_or(issued != wanted, |wanted| issued == *wanted), "{issued}");
+            }
+            Err(error) => is_bounded(&error.to_string()),
+        }
+    }
+    match token::parse(answer, "login.test", &secrets, budget) {
         Ok(tokens) => {
+            assert!(tokens.issued_token_type.is_none());
             let all = [Some(&tokens.access_token), tokens.id_token.as_ref(), tokens.refresh_token.as_ref()];
             for token in all.into_iter().flatten().map(SecretString::expose_secret) {
                 assert!(!token.is_empty() && token.bytes().all(|b| matches!(b, 0x20..=0x7e)));
@@ -151,6 +164,10 @@ fn tokens(answer: Response<Bytes>) {
         }
         Err(error) => {
             let _ = (error.is_unavailable(), error.is_invalid_grant(), error.reason());
+            if let Some(challenge) = error.challenge() {
+                assert!(challenge.as_str().len() <= 8 << 10 && error.provider().is_some());
+                assert!(serde_json::from_str::<serde_json::Value>(challenge.as_str()).unwrap().is_object());
+            }
             is_bounded(&error.to_string());
         }
     }

@@ -13,4 +13,5 @@ mod idp;
 mod process;
 mod serve;
 mod session;
+mod tenant_guide;
 mod why;

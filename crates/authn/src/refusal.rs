@@ -74,6 +74,9 @@ pub enum Refusal {
         /// Why they could not be got.
         cause: String,
     },
+    /// A rule of the issuer's own.
+    #[error(transparent)]
+    Issuer(#[from] crate::IssuerRefusal),
     /// No configured issuer has this `iss`.
     #[error("iss is {found:?}, accepted here: {accepted}")]
     IssuerUnknown {
@@ -175,6 +178,14 @@ pub enum Refusal {
         /// The configured tenant.
         expected: String,
     },
+    /// `iss` is that of a tenant that is not admitted, or no tenant's.
+    #[error("iss is {found:?}, admitted are {admitted}")]
+    TenantNotAdmitted {
+        /// `iss`.
+        found: String,
+        /// The configured tenants.
+        admitted: String,
+    },
     /// The verifier refused the token.
     #[error(transparent)]
     Token(#[from] TokenRefusal),
@@ -225,7 +236,7 @@ reasons! {
         "Let the client ask for the Graph scope User.Read (it is among the default scopes), or let Entra ID emit only the groups assigned to the application.";
     ISSUER_UNKNOWN = "issuer-unknown", Caller,
         "No issuer of this route has the token's `iss`.",
-        "Configure the issuer and name it in the route's `bearer`; an Entra v1 token comes from https://sts.windows.net/TENANT/ and needs an `entra` issuer of that tenant.";
+        "Configure the issuer and name it in the route's `accept`; an Entra v1 token comes from https://sts.windows.net/TENANT/ and needs an `entra` issuer of that tenant.";
     KEYS_UNAVAILABLE = "keys-unavailable", Provider,
         "The issuer's keys could not be fetched, or are too old to be trusted.",
         "Check that this process reaches the issuer's metadata and jwks_uri (proxy, DNS, ca_file).";
@@ -261,10 +272,13 @@ reasons! {
         "Name fewer groups in rules, drop pass.access_token or offline_access, whichever is the largest part.";
     TENANT_MISMATCH = "tenant-mismatch", Token,
         "The token is of another Entra tenant.",
-        "Sign in with an account of the configured tenant.";
+        "Sign in with an account of a configured tenant, or name its tenant under issuers.NAME.entra.";
+    TENANT_NOT_ADMITTED = "tenant-not-admitted", Token,
+        "The token is of an Entra tenant that is not admitted.",
+        "Sign in with an account of an admitted tenant, or add its id to issuers.NAME.entra.tenants; personal accounts are admitted by the id of their tenant only.";
     TOKEN_NOT_FOR_ACCESS = "token-not-for-access", Caller,
         "An ID token was sent where an access token belongs.",
-        "Send the access_token of the token response, asked for with a scope of this API.";
+        "Send the access_token of the token response, asked for with a scope of this API; where callers have nothing but an ID token, issuers.NAME.accept_id_tokens takes it.";
 }
 
 impl Refusal {
@@ -285,6 +299,7 @@ impl Refusal {
             Refusal::CryptoFailed { .. } => &CRYPTO_FAILED,
             Refusal::GraphUnavailable { .. } => &GRAPH_UNAVAILABLE,
             Refusal::GroupsOverageUnresolved { .. } => &GROUPS_OVERAGE_UNRESOLVED,
+            Refusal::Issuer(refusal) => refusal.reason(),
             Refusal::IssuerUnknown { .. } => &ISSUER_UNKNOWN,
             Refusal::Kubernetes(kubernetes) => kubernetes.reason(),
             Refusal::KeysUnavailable { .. } => &KEYS_UNAVAILABLE,
@@ -299,6 +314,7 @@ impl Refusal {
             Refusal::SessionSubjectChanged { .. } => &SESSION_SUBJECT_CHANGED,
             Refusal::SessionTooLarge { .. } => &SESSION_TOO_LARGE,
             Refusal::TenantMismatch { .. } => &TENANT_MISMATCH,
+            Refusal::TenantNotAdmitted { .. } => &TENANT_NOT_ADMITTED,
             Refusal::Token(token) => token.reason(),
             Refusal::TokenNotForAccess => &TOKEN_NOT_FOR_ACCESS,
         }
@@ -330,6 +346,12 @@ impl From<Refusal> for Denial {
     }
 }
 
+impl From<crate::IssuerRefusal> for Denial {
+    fn from(refusal: crate::IssuerRefusal) -> Self {
+        Denial::Rejected(Refusal::Issuer(refusal))
+    }
+}
+
 impl From<TokenRefusal> for Denial {
     fn from(refusal: TokenRefusal) -> Self {
         Denial::Rejected(Refusal::Token(refusal))
@@ -358,7 +380,8 @@ mod tests {
     #[test]
     fn the_table_is_complete_and_its_names_are_unique() {
         let below = [TokenRefusal::REASONS, ExchangeError::REASONS, CallbackError::REASONS, KubernetesRefusal::REASONS];
-        let all: Vec<&Reason> = below.into_iter().flatten().chain(Refusal::REASONS).copied().collect();
+        let own = [crate::IssuerRefusal::REASONS, Refusal::REASONS];
+        let all: Vec<&Reason> = below.into_iter().chain(own).flatten().copied().collect();
         let names: BTreeSet<&str> = all.iter().map(|r| r.name).collect();
         assert_eq!(names.len(), all.len(), "two entries share a name");
         for reason in &all {

@@ -11,7 +11,7 @@ use gangplank_oauth::{BoxFuture, Budget, Clock, Transport, TransportError};
 use http::{Request, Response, header};
 use serde_json::{Value, json};
 
-use crate::{ClaimNames, Issuer, IssuerKind, IssuerSettings};
+use crate::{Issuer, IssuerKind, IssuerSettings};
 
 pub(crate) const TENANT: &str = "dca11c8d-0000-4000-8000-00000000000a";
 pub(crate) const AUTHORITY: &str = "https://login.microsoftonline.com";
@@ -108,22 +108,17 @@ pub(crate) fn new_key() -> SigningKey {
 impl World {
     /// With one key, `one`.
     pub(crate) fn new() -> World {
-        Self::with(
-            IssuerKind::Entra { tenant: TENANT.into(), authority: None, graph: None },
-            &["api://podinfo", "22222222-0000-4000-8000-000000000002"],
-        )
+        Self::with(IssuerKind::tenant(TENANT), &["api://podinfo", "22222222-0000-4000-8000-000000000002"])
     }
 
     pub(crate) fn with(kind: IssuerKind, audiences: &[&str]) -> World {
+        let audiences = audiences.iter().map(|a| (*a).to_owned()).collect();
+        Self::of(IssuerSettings { audiences, ..IssuerSettings::new("corp", kind) })
+    }
+
+    pub(crate) fn of(settings: IssuerSettings) -> World {
         let web = Arc::new(FakeWeb::default());
         let clock = Arc::new(FakeClock(AtomicU64::new(NOW.as_secs())));
-        let settings = IssuerSettings {
-            name: "corp".into(),
-            kind,
-            audiences: audiences.iter().map(|a| (*a).to_owned()).collect(),
-            algorithms: Vec::new(),
-            claims: ClaimNames::default(),
-        };
         let issuer = Issuer::new(settings, web.clone(), clock).unwrap();
         let key = new_key();
         let metadata = json!({

@@ -1,5 +1,7 @@
 //! The gate's part of the configuration document, as it is written. Meaning is given to it in `build`.
 
+mod issuer;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -7,6 +9,8 @@ use std::path::PathBuf;
 use gangplank_oauth::config::{ByteLimit, SecretSource, Span};
 use ipnet::IpNet;
 use serde::Deserialize;
+
+pub use self::issuer::{ClaimsConfig, EntraConfig, IssuerConfig, KeysConfig, SpiffeConfig};
 
 /// `[gate]`: where it listens, how it is reached, whom it believes.
 #[derive(Clone, Debug, Deserialize)]
@@ -116,50 +120,6 @@ pub struct SessionConfig {
     pub refresh_every: Option<Span>,
     /// How long a cookie from before a refresh is still good. Default `"60s"`: pages load in parallel.
     pub grace: Option<Span>,
-}
-
-/// `[issuers.NAME]`: whose tokens are believed. Exactly one of `entra` and `url`.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct IssuerConfig {
-    /// A tenant of Microsoft Entra ID: its v1 and v2 tokens, and no other tenant's.
-    pub entra: Option<EntraConfig>,
-    /// Any OpenID Connect issuer, exactly as it spells itself.
-    pub url: Option<String>,
-    /// Audiences accepted on bearer tokens, any of them. None: this issuer's bearer tokens are not accepted.
-    #[serde(default)]
-    pub audiences: Vec<String>,
-    /// Accepted signature algorithms. Default `["RS256", "PS256", "ES256", "ES384", "EdDSA"]`.
-    pub algorithms: Option<Vec<String>>,
-    /// A PEM file of authorities to trust for this issuer's endpoints instead of the system's.
-    pub ca_file: Option<PathBuf>,
-    /// Which claim says what.
-    #[serde(default)]
-    pub claims: ClaimsConfig,
-}
-
-/// `entra = { … }`.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct EntraConfig {
-    /// The tenant's id (a GUID).
-    pub tenant: String,
-    /// The login host. Default `https://login.microsoftonline.com`; sovereign clouds and the dev tenant differ.
-    pub authority: Option<String>,
-    /// Microsoft Graph. Default: the one that belongs to the authority.
-    pub graph: Option<String>,
-}
-
-/// `claims = { … }`: names of claims.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ClaimsConfig {
-    /// Default: `preferred_username`, then `upn`, `unique_name`, `email`, `sub`.
-    pub username: Option<String>,
-    /// Default `groups`.
-    pub groups: Option<String>,
-    /// Default `email`.
-    pub email: Option<String>,
 }
 
 /// `[authenticators.NAME]`: who else may say who a caller is. Exactly one key says which kind it is.

@@ -234,6 +234,17 @@ impl Gate {
         Background(tasks)
     }
 
+    /// Asks every issuer for its metadata and keys, and says what came, or why nothing did.
+    pub async fn reach_issuers(&self) -> Vec<(String, Result<String, String>)> {
+        let mut all = Vec::new();
+        for issuer in &self.issuers {
+            let what = if issuer.provider().is_some() { "metadata, and " } else { "" };
+            let reached = issuer.fetch().await.map(|keys| format!("{what}{keys} keys"));
+            all.push((issuer.name().to_owned(), reached));
+        }
+        all
+    }
+
     /// What some route needs and was never reached or read. Empty: it can do its work.
     pub fn readiness(&self) -> Vec<NotReady> {
         let waiting = self.needed.iter().filter(|issuer| !issuer.ready()).map(|issuer| issuer.name().to_owned());

@@ -220,9 +220,10 @@ pub(crate) fn grant(
     let device_code = params.require("device_code")?;
     let application = &client.application;
     let (user, granted) = tenant.state.device_codes().redeem(device_code, &application.id, call.now)?;
-    step_up::require(&granted, &user, false)?;
+    // The page is where a second factor is brought.
+    let mfa = step_up::is_demanded(&granted, &user);
     let client_id = application.id.clone();
-    let grant = Grant { client_id, user, granted, endpoint: version, session: guid::random(), mfa: false };
+    let grant = Grant { client_id, user, granted, endpoint: version, session: guid::random(), mfa };
     let refresh_token = token::begin_family(tenant, call, &grant);
     token::respond(tenant, call, params, client, &grant, None, refresh_token)
 }

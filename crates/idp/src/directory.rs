@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-use gangplank_jose::KeySet;
 use gangplank_oauth::config::ConfigError;
 use secrecy::SecretString;
 use url::Url;
 
 use crate::certificate::Certificate;
 use crate::config::TenantConfig;
+use crate::credentials::Federated;
 use crate::registration;
 
 /// A user.
@@ -55,23 +55,6 @@ pub(crate) enum Mfa {
     Everybody,
     /// By object id; most often nobody.
     Only(HashSet<String>),
-}
-
-/// An issuer that vouches for an application.
-pub(crate) struct Federated {
-    pub(crate) issuer: String,
-    pub(crate) subject: String,
-    pub(crate) audience: String,
-    pub(crate) keys: KeySet,
-}
-
-impl std::fmt::Debug for Federated {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Federated")
-            .field("issuer", &self.issuer)
-            .field("subject", &self.subject)
-            .finish_non_exhaustive()
-    }
 }
 
 /// Everyone and everything that is registered.

@@ -15,6 +15,7 @@ mod client;
 mod codes;
 mod config;
 mod control;
+mod credentials;
 mod device;
 mod directory;
 mod discovery;

@@ -71,6 +71,12 @@ impl RefreshTokens {
         token
     }
 
+    /// What a token of this client stands for, whether it is still good or not.
+    pub(crate) fn peek(&self, token: &str, client_id: &str) -> Option<&Grant> {
+        let family = self.families.get(&self.tokens.get(token)?.family)?;
+        (family.grant.client_id == client_id).then_some(&family.grant)
+    }
+
     /// Rules 1 to 4. Gives the grant and the successor, if there is one.
     pub(crate) fn redeem(
         &mut self,

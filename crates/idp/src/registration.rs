@@ -3,15 +3,13 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-use gangplank_jose::KeySet;
 use gangplank_oauth::config::ConfigError;
 use secrecy::SecretString;
 use url::Url;
 
-use crate::certificate::Certificate;
-use crate::config::{ApplicationConfig, FederatedCredentialConfig, TenantConfig, UserConfig};
-use crate::directory::{Application, Directory, Federated, Mfa, User};
-use crate::{guid, random};
+use crate::config::{ApplicationConfig, TenantConfig, UserConfig};
+use crate::directory::{Application, Directory, Mfa, User};
+use crate::{credentials, guid, random};
 
 /// Checks a document.
 pub(crate) fn register(config: &TenantConfig) -> Result<Directory, Vec<ConfigError>> {
@@ -174,8 +172,8 @@ impl Building<'_> {
         Application {
             object_id: self.id(path, config.object_id.as_deref(), "service principal", &id),
             groups: self.member_of(path, &config.groups, config.more_groups, &id, groups),
-            certificates: self.certificates(path, &config.known_certificates),
-            federated: self.federated(path, &config.federated_credentials),
+            certificates: credentials::certificates(path, &config.known_certificates, &mut self.errors),
+            federated: credentials::federated(path, &config.federated_credentials, &mut self.errors),
             graph_permissions: config.graph_permissions.clone(),
             consent_missing: config.consent_missing.clone(),
             mfa: self.mfa(path, &config.mfa, users),
@@ -207,43 +205,6 @@ impl Building<'_> {
             }
         }
         parsed
-    }
-
-    fn certificates(&mut self, path: &str, texts: &[String]) -> Vec<Certificate> {
-        let mut certificates = Vec::new();
-        for (j, text) in texts.iter().enumerate() {
-            match Certificate::from_pem(text) {
-                Ok(certificate) => certificates.push(certificate),
-                Err(problem) => self.refuse(
-                    &format!("{path}.certificates[{j}]"),
-                    problem,
-                    "the text of a PEM file with a certificate of an RSA, P-256 or P-384 key",
-                ),
-            }
-        }
-        certificates
-    }
-
-    fn federated(&mut self, path: &str, configs: &[FederatedCredentialConfig]) -> Vec<Federated> {
-        let mut federated = Vec::new();
-        for (j, config) in configs.iter().enumerate() {
-            let keys = KeySet::parse(config.jwks.as_bytes()).map_err(|e| e.to_string());
-            match keys.and_then(|keys| if keys.is_empty() { Err("it has no usable key".to_owned()) } else { Ok(keys) })
-            {
-                Ok(keys) => federated.push(Federated {
-                    issuer: config.issuer.clone(),
-                    subject: config.subject.clone(),
-                    audience: config.audience.clone(),
-                    keys,
-                }),
-                Err(problem) => self.refuse(
-                    &format!("{path}.federated_credentials[{j}].jwks"),
-                    &problem,
-                    "the issuer's JWK set as one JSON text",
-                ),
-            }
-        }
-        federated
     }
 
     fn mfa(&mut self, path: &str, names: &[String], users: &[Arc<User>]) -> Mfa {

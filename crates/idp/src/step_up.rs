@@ -1,7 +1,8 @@
 //! A second factor, where an application's registration demands one of a user (`mfa`), as conditional access would.
 //!
-//! 1. Whoever signs in for such an application on the page brings it there: the page asks for nothing anyway.
-//! 2. Any other way to a token for it (refresh, on-behalf-of, device code, password) is answered with AADSTS50076 and a
+//! 1. Whoever signs in for such an application on a page, a device's included, brings it there: the page asks for nothing
+//!    anyway.
+//! 2. Any other way to a token for it (refresh, on-behalf-of, password) is answered with AADSTS50076 and a
 //!    claims challenge, unless the sign-in that it comes from had the second factor: `amr` says so.
 //! 3. A client that brings the challenge to the authorization endpoint in `claims` gets the page, whatever session there
 //!    is; that sign-in has the second factor, for whatever resource.

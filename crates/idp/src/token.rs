@@ -5,7 +5,8 @@
 //! 3. The grant is one that works here (70003): `authorization_code` ([`crate::codes`]), `refresh_token`
 //!    ([`crate::refresh`]), `client_credentials` ([`crate::app_only`]), JWT bearer ([`crate::on_behalf_of`]), device code
 //!    ([`crate::device`]), `password` ([`crate::password`]).
-//! 4. Scopes given again replace those of the sign-in, within rule 4 of [`crate::authorize`].
+//! 4. Scopes given again replace those of the sign-in, within rule 4 of [`crate::authorize`]; for a refresh, consent is not
+//!    missing (65001), and a second factor that is demanded was brought (50076).
 //! 5. An ID token comes with `openid`, a refresh token with `offline_access`.
 
 use std::time::Duration;
@@ -142,6 +143,12 @@ fn refresh_grant(
     let other = (params.get("scope").is_some() || params.get("resource").is_some())
         .then(|| tenant.granted(params, version))
         .transpose()?;
+    // Before the token is redeemed: a refusal that the client can do something about does not cost it.
+    if let Some(grant) = tenant.state.refresh_tokens().peek(text, &client.application.id) {
+        let granted = other.as_ref().unwrap_or(&grant.granted);
+        tenant.check_consent(&client.application, granted)?;
+        step_up::require(granted, &grant.user, grant.mfa)?;
+    }
     let withhold = call.faults.contains(&FaultKind::WithholdRotation);
     let (mut grant, successor) =
         tenant.state.refresh_tokens().redeem(text, &client.application.id, withhold, call.now)?;
@@ -149,7 +156,6 @@ fn refresh_grant(
         grant.granted = other;
     }
     grant.endpoint = version;
-    step_up::require(&grant.granted, &grant.user, grant.mfa)?;
     respond(tenant, call, params, client, &grant, None, successor)
 }
 

@@ -91,4 +91,9 @@ fn a_password_is_the_users_first_name_and_one_factor_only() {
     assert_eq!(sign_in("alice@dev.test", "", SCOPE)["error_codes"], json!([900_144]));
     assert_eq!(sign_in("alice@dev.test", "alice", "api://podinfo-v1/read")["error_codes"], json!([50_076]));
     assert_eq!(tenant.counts().password_grants, 5);
+    let fields = form(&[("client_id", PUBLIC_CLIENT_ID), ("scope", "api://podinfo-v1/read")]);
+    let begun = body(&post(&tenant, &format!("/{TENANT_ID}/oauth2/v2.0/devicecode"), &[], fields, NOW));
+    tenant.approve_device(begun["user_code"].as_str().unwrap(), "alice", NOW).unwrap();
+    let tokens = poll(&tenant, URN, &begun["device_code"], NOW);
+    assert!(tokens["access_token"].is_string(), "on the page there are two: {tokens}");
 }

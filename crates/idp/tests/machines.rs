@@ -294,6 +294,36 @@ fn a_federated_token_is_one_that_the_registration_describes() {
     assert_eq!(code_of(&answer(&stranger, json!({}))), 50_013);
 }
 
+#[tokio::test]
+async fn our_client_sends_a_token_file_as_it_is_at_that_moment() {
+    let key = SigningKey::generate(Algorithm::EdDSA).unwrap();
+    let token = |seconds: u64| {
+        let claims = json!({"iss": "https://k8s", "sub": "pod", "aud": "exchange", "exp": NOW.as_secs() + seconds});
+        key.sign(&Map::from_iter([("kid".to_owned(), json!("k"))]), &claims).unwrap()
+    };
+    let tenant = Arc::new(tenant_with(|config| {
+        let credential = FederatedCredentialConfig {
+            issuer: "https://k8s".to_owned(),
+            subject: "pod".to_owned(),
+            audience: "exchange".to_owned(),
+            jwks: json!({"keys": [key.public_jwk("k")]}).to_string(),
+        };
+        assert!(config.trust_federation(WORKER_ID, credential));
+    }));
+    let file = std::env::temp_dir().join(format!("gangplank-idp-{}", gangplank_oauth::random_token(8)));
+    let authentication = ClientAuthentication::FederatedTokenFile(file.clone());
+    let client = client(&tenant, &tenant.issuer(), WORKER_ID, authentication);
+    std::fs::write(&file, token(60)).unwrap();
+    assert!(client.client_credentials(&[SCOPE], NOW).await.is_ok());
+    std::fs::write(&file, token(0).replace('.', "!")).unwrap();
+    let refused = client.client_credentials(&[SCOPE], NOW).await.unwrap_err();
+    std::fs::remove_file(&file).unwrap();
+    assert_eq!(refused.reason().name, "client-assertion-refused");
+    let gone = client.client_credentials(&[SCOPE], NOW).await.unwrap_err();
+    assert_eq!(gone.reason().name, "client-credential-unusable");
+    assert_eq!(tenant.counts().token, 2, "without a token nothing is asked");
+}
+
 #[test]
 fn mistakes_in_credentials_are_all_told_at_once() {
     let mut config = gangplank_idp::TenantConfig::built_in();

@@ -110,6 +110,14 @@ fn consent_can_be_missing() {
     assert_eq!(by_id["error_codes"], json!([65_001]));
     let graph = exchange(&tenant, &assertion(&tenant), &[("scope", "User.Read")]);
     assert!(graph["access_token"].is_string(), "{graph}");
+    let tenant = tenant_with(|config| {
+        config.application_mut(WEB_APP_ID).unwrap().consent_missing = vec!["api://podinfo-v1".to_owned()];
+    });
+    let scope = "offline_access api://podinfo/read";
+    let signed_in = body(&redeem(&tenant, &code(&tenant, "alice", &[("scope", scope)])));
+    let token = signed_in["refresh_token"].as_str().unwrap();
+    assert_eq!(body(&refresh(&tenant, token, &[("scope", DOWNSTREAM)], NOW))["error_codes"], json!([65_001]));
+    assert_eq!(refresh(&tenant, token, &[], NOW).status(), StatusCode::OK);
 }
 
 /// From the refusal to the sign-in that meets it, and back.
@@ -138,6 +146,8 @@ fn a_second_factor_is_demanded_brought_and_then_enough() {
         body(&refresh(&tenant, tokens["refresh_token"].as_str().unwrap(), &[("scope", DOWNSTREAM)], NOW))
     };
     assert_eq!(refreshed(&plain)["error_codes"], json!([50_076]), "a refresh does not get around it");
+    let own = body(&refresh(&tenant, plain["refresh_token"].as_str().unwrap(), &[], NOW));
+    assert!(own["access_token"].is_string(), "nor does that cost the token: {own}");
     assert!(refreshed(&signed_in)["access_token"].is_string());
     let direct = body(&redeem(&tenant, &code(&tenant, "alice", &[("scope", DOWNSTREAM)])));
     assert_eq!(claims(&direct).strings("amr"), Some(vec!["pwd", "mfa"]), "the page asks for it by itself");

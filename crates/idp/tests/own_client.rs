@@ -5,11 +5,12 @@ mod support;
 
 use std::sync::Arc;
 
-use gangplank_idp::{Fault, FaultKind, InProcess, PUBLIC_CLIENT_ID, Tenant, WEB_APP_ID};
+use gangplank_idp::{API_ID, BATCH_ID, Fault, FaultKind, InProcess, PUBLIC_CLIENT_ID, Tenant, WEB_APP_ID};
 use gangplank_jose::{Purpose, UnixTime};
 use gangplank_oauth::callback::{self, Callback};
 use gangplank_oauth::{
-    AuthorizationParams, Client, ClientAuthentication, ClientSettings, Clock, IssuerUrl, Pkce, Provider,
+    AuthorizationParams, Client, ClientAuthentication, ClientSettings, Clock, ExchangeError, IssuerUrl, Pkce, Provider,
+    TokenExchange,
 };
 use http::header;
 use secrecy::{ExposeSecret, SecretString};
@@ -94,4 +95,36 @@ async fn the_client_tells_the_tenants_bad_days_apart() {
     let refused = client.refresh(&SecretString::from("x"), NOW).await.unwrap_err();
     assert_eq!(refused.provider().map(|p| p.codes.clone()), Some(vec![7000215]));
     assert!(!refused.is_unavailable() && !refused.is_invalid_grant());
+}
+
+#[tokio::test]
+async fn a_caller_is_represented_and_a_challenge_passed_back() {
+    let tenant = Arc::new(tenant_with(|config| {
+        config.application_mut(gangplank_idp::API_V1_ID).unwrap().mfa = vec!["bob".to_owned()];
+    }));
+    let secret = tenant.client_secret(API_ID).unwrap().clone();
+    let client = client(&tenant, &tenant.issuer(), API_ID, ClientAuthentication::Secret(secret));
+    let scopes = ["api://podinfo-v1/.default"];
+    let called_with =
+        |user: &str| SecretString::from(tenant.mint_access_token(user, WEB_APP_ID, "api://podinfo/read", NOW).unwrap());
+    let token = client.on_behalf_of(&called_with("alice"), &scopes, NOW).await.unwrap().access_token;
+    let audience = "api://podinfo-v1";
+    verify(&tenant, token.expose_secret(), tenant.v1_issuer(), audience, Purpose::AccessToken, NOW).unwrap();
+    let refused = client.on_behalf_of(&called_with("bob"), &scopes, NOW).await.unwrap_err();
+    let ExchangeError::StepUp { challenge, .. } = &refused else { panic!("{refused:?}") };
+    assert!(challenge.as_str().contains("capolids") && refused.reason().name == "mfa-required");
+    let brought = tenant.mint_access_token_after_mfa("bob", WEB_APP_ID, "api://podinfo/read", NOW).unwrap();
+    assert!(client.on_behalf_of(&brought.into(), &scopes, NOW).await.is_ok());
+    // What the tenant says of other failures is found in the catalogue.
+    for (assertion, name) in [
+        (tenant.mint_app_token(BATCH_ID, "api://podinfo/.default", NOW).unwrap(), "assertion-app-only"),
+        (tenant.mint_id_token("alice", API_ID, None, NOW).unwrap(), "assertion-invalid"),
+        (tenant.mint_access_token("alice", WEB_APP_ID, "User.Read", NOW).unwrap(), "assertion-invalid"),
+    ] {
+        let refused = client.on_behalf_of(&assertion.into(), &scopes, NOW).await.unwrap_err();
+        assert_eq!(refused.reason().name, name, "{refused}");
+    }
+    let subject = called_with("alice");
+    let exchange = client.exchange(&TokenExchange::of(&subject), NOW).await.unwrap_err();
+    assert_eq!(exchange.provider().unwrap().codes, [70003], "the tenant has no RFC 8693, as Entra has none");
 }

@@ -22,7 +22,7 @@ mod token;
 mod verify;
 
 pub use algorithm::Algorithm;
-pub use claims::Claims;
+pub use claims::{Claim, Claims};
 pub use excerpt::Excerpt;
 pub use jwk::KeyProblem;
 pub use key_set::{KeySet, KeySetError, SkippedKey};

@@ -204,6 +204,24 @@ mod tests {
     }
 
     #[test]
+    fn only_a_provider_that_decided_challenges_anybody() {
+        for (status, error, stepped_up) in [
+            (400, "interaction_required", true),
+            (401, "invalid_grant", true),
+            (503, "interaction_required", false),
+            (429, "interaction_required", false),
+            (400, "temporarily_unavailable", false),
+        ] {
+            let ExchangeError::Provider(mut answer) = provider(status, error, &[50076]) else { unreachable!() };
+            answer.claims = ClaimsChallenge::parse("{}");
+            let error = ExchangeError::from(*answer);
+            assert_eq!(error.challenge().is_some(), stepped_up, "{error}");
+            assert_eq!(error.is_unavailable(), !stepped_up, "{error}");
+            assert!(error.provider().is_some());
+        }
+    }
+
+    #[test]
     fn unavailable_and_refused_are_told_apart() {
         let host = || "idp".to_owned();
         let (connect, timeout) = (

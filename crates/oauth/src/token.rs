@@ -64,7 +64,17 @@ pub fn parse(
     parse_as(&Wanted::AccessToken, response, host, secrets, budget)
 }
 
-/// Reads the answer of `host` by all rules.
+/// Reads the answer of `host` to a token exchange, of which `requested` was asked for, by all rules.
+pub fn parse_exchange(
+    response: Response<Bytes>,
+    host: &str,
+    secrets: &Secrets,
+    budget: Budget,
+    requested: Option<&TokenType>,
+) -> Result<TokenResponse, ExchangeError> {
+    parse_as(&Wanted::Issued { kind: requested.cloned(), said: true }, response, host, secrets, budget)
+}
+
 pub(crate) fn parse_as(
     wanted: &Wanted,
     response: Response<Bytes>,
