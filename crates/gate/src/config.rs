@@ -48,7 +48,7 @@ pub struct GateConfig {
 }
 
 /// A certificate and its key, re-read when the files change.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TlsConfig {
     /// PEM: the certificate, then its chain.
@@ -128,6 +128,20 @@ pub struct SessionConfig {
 pub struct AuthenticatorConfig {
     /// Whoever presents no credential is `anonymous`. Only `true` may be said, and only last in a route's `accept`.
     pub none: Option<bool>,
+    /// Static keys: a file with a line `KEY-ID:SHA256-HEX` for each.
+    pub keys_file: Option<PathBuf>,
+    /// User names and passwords.
+    pub htpasswd: Option<HtpasswdConfig>,
+}
+
+/// `htpasswd = { … }`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HtpasswdConfig {
+    /// A line `USER:HASH` for each user: bcrypt, apr1 or {SHA}.
+    pub file: PathBuf,
+    /// What browsers show when they ask for the password. Default: the name of the table.
+    pub realm: Option<String>,
 }
 
 /// `[clients.NAME]`: how we ourselves authenticate to an issuer. At most one of `secret`, `certificate` and

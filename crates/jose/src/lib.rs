@@ -31,6 +31,6 @@ pub use refusal::TokenRefusal;
 pub use rules::{Leeway, Purpose, Rules};
 pub use sign::{SigningError, SigningKey};
 pub use spiffe::SpiffeId;
-pub use time::UnixTime;
+pub use time::{TimeUnreadable, UnixTime};
 pub use token::{Header, Unverified};
 pub use verify::Verified;

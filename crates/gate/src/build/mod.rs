@@ -6,6 +6,7 @@ mod claims;
 mod clients;
 mod issuer;
 mod issuers;
+mod local;
 mod routes;
 mod server;
 mod upstreams;
@@ -64,7 +65,7 @@ impl Gate {
         let rule_groups =
             || RuleGroups::new(config.routes.iter().flat_map(|r| r.allow.iter().flat_map(|a| a.groups.clone())));
         let metrics = deps.shared.metrics();
-        let authenticators = authenticators::read(config, &mut errors);
+        let authenticators = authenticators::read(config, &deps, &mut errors);
         let mut chains = authenticators::Chains::new(&issuers, &authenticators);
         let routes = routes::read(config, &server.prefix, &mut chains, metrics, &mut errors);
 
@@ -102,6 +103,7 @@ impl Gate {
             allowed_status: server.allowed_status,
             redirect_from_auth: config.gate.redirect_from_auth,
             needed: issuers::needed(config, &issuers),
+            challenges: routes::challenges(routes.any_chain.as_deref()),
             chain: routes.any_chain,
             authenticators: authenticators::judges(&authenticators),
             issuers: issuers.into_values().collect(),
@@ -165,6 +167,7 @@ impl Gate {
         files.extend(pairs.flat_map(|tls| [tls.cert.clone(), tls.key.clone()]));
         files.extend(config.issuers.values().flat_map(issuer::files));
         files.extend(config.routes.iter().filter_map(|r| r.upstream_ca_file.clone()));
+        files.extend(config.authenticators.values().flat_map(local::files));
         files.extend(config.pages.logo.clone());
         files.sort();
         files.dedup();
