@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use gangplank::document;
+use gangplank_authn::kubernetes::AuthenticationConfiguration;
 use gangplank_gate::config::Config;
 use gangplank_idp::DevCa;
 use gangplank_net::SystemClock;
@@ -120,6 +121,20 @@ fn every_configuration_in_the_documentation_is_good() {
     for expected in ["README.md", "docs/configuration.md", "docs/guides/entra-sign-in.md"] {
         assert!(tried.contains(expected), "{expected} has a configuration to copy: {tried:?}");
     }
+}
+
+#[test]
+fn every_authentication_configuration_in_the_documentation_is_good() {
+    let mut tried = BTreeSet::new();
+    for (name, page) in pages() {
+        for block in blocks(&page, "yaml").iter().filter(|block| block.contains("kind: AuthenticationConfiguration")) {
+            if let Err(errors) = AuthenticationConfiguration::parse(block.as_bytes(), &[]) {
+                panic!("{name}:\n{block}\n{errors:#?}");
+            }
+            tried.insert(name.clone());
+        }
+    }
+    assert!(tried.contains("docs/guides/managed-cluster-webhook.md"), "{tried:?}");
 }
 
 #[test]
