@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use base64::Engine;
 use bytes::Bytes;
-use gangplank_idp::{API_ID, DEMO_GROUP_ID, DevCa, Tenant, TenantConfig, WEB_APP_ID};
+use gangplank_idp::{API_ID, DEMO_GROUP_ID, DevCa, TENANT_ID, Tenant, TenantConfig, WEB_APP_ID};
 use gangplank_net::{
     ClientCertificate, HttpClient, Peer, ReloadingTls, Roots, ServerLimits, Shutdown, SystemClock, bind, serve,
 };
@@ -61,6 +61,7 @@ impl Provider {
                 "username": { "claim": "preferred_username", "prefix": "corp:" },
                 "groups": { "claim": "groups", "prefix": "" },
                 "uid": { "claim": "oid" },
+                "extra": [{ "key": "example.com/tenant", "valueExpression": "claims.tid" }],
             },
         })
     }
@@ -171,6 +172,7 @@ async fn an_api_server_is_told_whose_a_token_is_in_the_version_it_asks_in() {
         assert_eq!(status["user"]["username"], "corp:alice@dev.test");
         assert!(status["user"]["groups"].as_array().expect("groups").contains(&json!(DEMO_GROUP_ID)));
         assert!(status["user"]["uid"].as_str().is_some_and(|uid| uid.len() == 36), "{status}");
+        assert_eq!(status["user"]["extra"]["example.com/tenant"], json!([TENANT_ID]));
         assert_eq!(status["audiences"], json!([API_ID]));
     }
     let nobody = json!({ "authenticated": false });
@@ -188,6 +190,10 @@ async fn an_api_server_is_told_whose_a_token_is_in_the_version_it_asks_in() {
         assert!(metrics.contains(line), "{line} in {metrics}");
     }
     assert_eq!(call(&format!("http://{}/readyz", address(&line)), &[]).await.status, StatusCode::OK);
+    let refused = webhook.process.wait_for("reason=review-audience-mismatch");
+    let id = refused.split("request_id=").nth(1).and_then(|id| id.split_whitespace().next()).expect("an id");
+    let told = call(&format!("http://{}/explain/{id}", address(&line)), &[]).await.text;
+    assert!(told.contains("--api-audiences") && told.contains("somebody else"), "{told}");
     webhook.process.signal("TERM");
     assert_eq!(webhook.process.wait().code(), Some(0));
     let said = webhook.process.said.join("\n");

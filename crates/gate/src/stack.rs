@@ -208,16 +208,6 @@ impl Gate {
         response
     }
 
-    fn explain(&self, id: &str) -> Response<Body> {
-        let told = self.shared.refusals().explain(id).and_then(|told| serde_json::to_string(&told).ok());
-        let Some(told) = told else {
-            return health::text(StatusCode::NOT_FOUND, "no refusal of this request id is remembered\n");
-        };
-        let mut response = health::text(StatusCode::OK, told);
-        response.headers_mut().insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("application/json"));
-        response
-    }
-
     /// What of the path is below the prefix: `auth`, `static/…`, or empty for the prefix itself.
     pub(crate) fn own_path<'p>(&self, path: &'p RequestPath<'_>) -> Result<Option<&'p str>, Refusal> {
         let below = |path: &'p str, prefix: &str| match path.strip_prefix(prefix) {
@@ -273,17 +263,11 @@ impl Gate {
     /// Answers on the listener for machines: `/metrics`, `/healthz`, `/readyz`; to this machine alone
     /// `/explain/REQUEST-ID`; and nothing else.
     pub fn operations<B>(&self, request: &Request<B>, peer: &Peer) -> Response<Body> {
-        if let Some(id) = request.uri().path().strip_prefix("/explain/")
-            && request.method() == http::Method::GET
-            && peer.remote.ip().to_canonical().is_loopback()
-        {
-            return self.explain(id);
-        }
         let sources = || {
             let issuers = self.issuers.iter().map(|issuer| issuer.source_health());
             issuers.chain(self.authenticators.iter().flat_map(|authenticator| authenticator.health())).collect()
         };
-        health::operations(request, &self.shared, sources, || !self.readiness().is_empty(), self.clock.now())
+        health::operations(request, peer, &self.shared, sources, || !self.readiness().is_empty(), self.clock.now())
     }
 }
 

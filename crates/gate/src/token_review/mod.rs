@@ -140,6 +140,7 @@ impl TokenReviewServer {
             }
             Err(refusal) => {
                 self.note(&id, client, refusal);
+                self.shared.refusals().remember_review(&id, self.clock.now(), client, refusal);
                 answer::refusal(version, refusal, self.error_texts.then_some(&id))
             }
         };
@@ -195,9 +196,10 @@ impl TokenReviewServer {
         !sources.is_empty() && sources.iter().all(|source| !source.ready)
     }
 
-    /// Answers on a listener for machines: `/metrics`, `/healthz`, `/readyz`, and nothing else.
-    pub fn operations<B>(&self, request: &Request<B>) -> Response<Body> {
-        health::operations(request, &self.shared, || self.known.health(), || self.not_ready(), self.clock.now())
+    /// Answers on a listener for machines: `/metrics`, `/healthz`, `/readyz`; to this machine alone
+    /// `/explain/REQUEST-ID`; and nothing else.
+    pub fn operations<B>(&self, request: &Request<B>, peer: &Peer) -> Response<Body> {
+        health::operations(request, peer, &self.shared, || self.known.health(), || self.not_ready(), self.clock.now())
     }
 
     /// Starts what keeps keys fresh.
