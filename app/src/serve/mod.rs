@@ -68,6 +68,7 @@ async fn serve(
             config: arguments.config.clone(),
             parts,
             current: current.clone(),
+            tls: listeners.tls.clone(),
             certificates: listeners.certificates(),
             telemetry: telemetry.clone(),
         }

@@ -86,6 +86,7 @@ fn etc(name: &str) -> Scratch {
         ("htpasswd", "ada:$2y$04$a3Gve9ZXQCN6rQK8WrZAoenui5VYz6RI2VguwIqksXVKFmdTQ2/cu\n"),
         ("authentication.yaml", AUTHENTICATION),
         ("kubeconfig.yaml", KUBECONFIG),
+        ("clients-ca.pem", &made.ca_pem),
         ("logo.svg", "<svg xmlns=\"http://www.w3.org/2000/svg\"/>"),
     ] {
         scratch.write(file, text);

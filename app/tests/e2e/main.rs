@@ -5,6 +5,7 @@
 #![expect(clippy::expect_used, clippy::panic, reason = "a test that can't go on ends")]
 
 mod browser;
+mod certificates;
 mod check;
 mod dev;
 mod docs;

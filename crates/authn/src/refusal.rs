@@ -41,12 +41,12 @@ pub enum Refusal {
         /// What is wrong with it.
         problem: &'static str,
     },
-    /// A cluster's word on a token, or that there is none.
-    #[error(transparent)]
-    Cluster(#[from] ClusterRefusal),
     /// A client certificate was refused.
     #[error(transparent)]
     Certificate(#[from] CertificateRefusal),
+    /// A cluster's word on a token, or that there is none.
+    #[error(transparent)]
+    Cluster(#[from] ClusterRefusal),
     /// None of the claims that can name the caller is there.
     #[error("none of {wanted} is in the token")]
     ClaimMissing {
@@ -309,10 +309,10 @@ impl Refusal {
         OWN,
         IssuerRefusal::REASONS,
         KubernetesRefusal::REASONS,
+        ClusterRefusal::REASONS,
         KeyRefusal::REASONS,
         PasswordRefusal::REASONS,
         CertificateRefusal::REASONS,
-        ClusterRefusal::REASONS,
     ];
 
     /// The catalogue entry.
@@ -322,8 +322,8 @@ impl Refusal {
             Refusal::AuthorizationRepeated { .. } => &AUTHORIZATION_REPEATED,
             Refusal::AuthorizedPartyMismatch { .. } => &AUTHORIZED_PARTY_MISMATCH,
             Refusal::BearerMalformed { .. } => &BEARER_MALFORMED,
-            Refusal::Cluster(cluster) => cluster.reason(),
             Refusal::Certificate(certificate) => certificate.reason(),
+            Refusal::Cluster(cluster) => cluster.reason(),
             Refusal::ClaimMissing { .. } => &CLAIM_MISSING,
             Refusal::ClaimUnusable { .. } => &CLAIM_UNUSABLE,
             Refusal::CredentialUnknown { .. } => &CREDENTIAL_UNKNOWN,

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use gangplank_authn::kubernetes::KubernetesAuthenticator;
+use gangplank_authn::x509::ClientCertificates;
 use gangplank_authn::{Authenticator, BearerAuthenticator, Chain, Issuer};
 use gangplank_oauth::config::ConfigError;
 
 use super::{Deps, Errors, clusters, local};
 use crate::Shared;
-use crate::config::{AuthenticatorConfig, Config};
+use crate::config::{AuthenticatorConfig, Config, GateConfig};
 
 /// What an entry of `[authenticators]` is.
 #[derive(Clone)]
@@ -18,6 +19,8 @@ pub(super) enum Known {
     Judge(Arc<dyn Authenticator>),
     /// The same, by the API server's file: it hands its keys on to the next one.
     Kubernetes(Arc<KubernetesAuthenticator>),
+    /// Judges certificates, of the listener's peers perhaps: then they are to be asked for.
+    Certificates(Arc<ClientCertificates>),
     /// Lets in whoever presents none.
     Anonymous,
 }
@@ -31,7 +34,7 @@ pub(super) fn read(config: &Config, deps: &Deps<'_>, errors: &mut Errors) -> BTr
             let help = "a name of its own: a route's accept names both";
             errors.push(ConfigError::new(&at, format!("issuers.{name} has the same name"), help));
         }
-        if let Some(known) = one(name, authenticator, &at, deps, errors) {
+        if let Some(known) = one(name, authenticator, &at, &config.gate, deps, errors) {
             all.insert(name.clone(), known);
         }
     }
@@ -57,15 +60,32 @@ impl Known {
         match self {
             Known::Judge(judge) => Some(judge.clone()),
             Known::Kubernetes(judge) => Some(judge.clone()),
+            Known::Certificates(judge) => Some(judge.clone()),
             Known::Anonymous => None,
         }
     }
+}
+
+/// The authorities of client certificates that our own listener is to ask for; `None` if nobody reads any.
+pub(super) fn client_authorities(all: &BTreeMap<String, Known>) -> Option<Vec<Vec<u8>>> {
+    let of_peers = all.values().filter_map(|known| match known {
+        Known::Certificates(judge) if judge.reads_certificates() => Some(judge.authority_names()),
+        _ => None,
+    });
+    let mut names = of_peers.reduce(|mut all, more| {
+        all.extend(more);
+        all
+    })?;
+    names.sort();
+    names.dedup();
+    Some(names)
 }
 
 fn one(
     name: &str,
     authenticator: &AuthenticatorConfig,
     at: &str,
+    gate: &GateConfig,
     deps: &Deps<'_>,
     errors: &mut Errors,
 ) -> Option<Known> {
@@ -75,6 +95,7 @@ fn one(
         ("authentication_config", authenticator.authentication_config.is_some()),
         ("token_review", authenticator.token_review.is_some()),
         ("htpasswd", authenticator.htpasswd.is_some()),
+        ("client_certificates", authenticator.client_certificates.is_some()),
     ];
     let given: Vec<&str> = kinds.iter().filter(|(_, set)| *set).map(|(kind, _)| *kind).collect();
     let accepted = kinds.map(|(kind, _)| kind).join(", ");
@@ -105,6 +126,10 @@ fn one(
     }
     if let Some(htpasswd) = &authenticator.htpasswd {
         return local::htpasswd(name, htpasswd, &format!("{at}.htpasswd"), deps.clock.now(), errors).map(Known::Judge);
+    }
+    if let Some(certificates) = &authenticator.client_certificates {
+        let at = format!("{at}.client_certificates");
+        return local::certificates(name, certificates, &at, gate, deps.clock.now(), errors).map(Known::Certificates);
     }
     Some(Known::Anonymous)
 }

@@ -105,7 +105,8 @@ fn the_page_of_refusals_is_what_the_catalogue_says() {
     page.push_str(REVIEW);
     plain(&mut page, TokenReviewRefusal::REASONS.iter());
     page.push_str(LOCAL);
-    plain(&mut page, KeyRefusal::REASONS.iter().chain(PasswordRefusal::REASONS).chain(CertificateRefusal::REASONS));
+    let local = [KeyRefusal::REASONS, PasswordRefusal::REASONS, CertificateRefusal::REASONS];
+    plain(&mut page, local.into_iter().flatten());
     page.push_str(PROVIDER);
     plain(&mut page, ExchangeError::REASONS.iter().chain(CallbackError::REASONS));
 
