@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use gangplank_gate::config::{AllowConfig, ClientConfig, Config, IssuerConfig, RouteConfig};
+use gangplank_gate::config::{AllowConfig, ClientConfig, Config, EntraConfig, IssuerConfig, RouteConfig};
 
 /// The whole of it.
 pub(super) fn text(config: &Config) -> String {
@@ -25,13 +25,22 @@ pub(super) fn text(config: &Config) -> String {
 }
 
 fn issuer(issuer: &IssuerConfig) -> String {
-    let who = match (&issuer.entra, &issuer.url) {
-        (Some(entra), _) => format!("Entra tenant {}", entra.tenant),
-        (None, url) => url.clone().unwrap_or_default(),
+    let who = match (&issuer.entra, &issuer.spiffe, &issuer.url) {
+        (Some(entra), ..) => tenants(entra),
+        (None, Some(spiffe), _) => format!("SPIFFE trust domain {}", spiffe.trust_domain),
+        (None, None, url) => url.clone().unwrap_or_default(),
     };
     match issuer.audiences.as_slice() {
         [] => format!("{who}; no bearer tokens"),
         audiences => format!("{who}; bearer tokens for {}", audiences.join(" or ")),
+    }
+}
+
+fn tenants(entra: &EntraConfig) -> String {
+    match (&entra.tenant, &entra.tenants) {
+        (Some(one), _) => format!("Entra tenant {one}"),
+        (None, Some(several)) => format!("Entra tenants {}", several.join(", ")),
+        (None, None) => "ANY Entra tenant".to_owned(),
     }
 }
 

@@ -65,6 +65,8 @@ fn etc(name: &str) -> Scratch {
         ("app.key", &made.key_pem),
         ("partner-ca.pem", &made.ca_pem),
         ("internal-ca.pem", &made.ca_pem),
+        ("api-keys", "ci:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad; groups=deployers\n"),
+        ("htpasswd", "ada:$2y$04$a3Gve9ZXQCN6rQK8WrZAoenui5VYz6RI2VguwIqksXVKFmdTQ2/cu\n"),
         ("logo.svg", "<svg xmlns=\"http://www.w3.org/2000/svg\"/>"),
     ] {
         scratch.write(file, text);

@@ -1,19 +1,22 @@
 //! Bearer tokens that are JWTs of configured issuers.
 //!
 //! 1. No bearer token is presented: none of ours.
-//! 2. What is no JWT, and a JWT whose `iss` is no issuer's, is known to nobody here. `iss` is believed only to choose
-//!    the judge. Of several issuers with the same `iss`, the first that has one of the token's audiences judges.
+//! 2. What is no JWT, and a JWT that is no issuer's, is known to nobody here. Whose it is says `iss`, byte for byte; an
+//!    Entra `iss` with any tenant's id in it, for an issuer of any tenant; or else the trust domain of a SPIFFE ID in `sub`.
+//!    All of it is believed only to choose the judge. Of several issuers with the same `iss`, the first that has one of the
+//!    token's audiences judges.
 //! 3. The issuer's verdict is the last word.
 //!
-//! Any number of issuers costs one look-up.
+//! Any number of issuers costs one look-up, or three for a token that is of none by its `iss`.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use gangplank_jose::{Claims, UnixTime, Unverified};
+use gangplank_jose::{Claims, SpiffeId, UnixTime, Unverified};
 use gangplank_oauth::BoxFuture;
 
 use crate::chain::together;
+use crate::entra;
 use crate::refusal::fact;
 use crate::{Authenticator, BearerToken, Credentials, Issuer, Outcome, Refusal, SourceHealth};
 
@@ -53,9 +56,19 @@ impl BearerAuthenticator {
     }
 
     fn judge_of(&self, claims: &Claims) -> Result<&Arc<Issuer>, Refusal> {
-        let candidates = claims.issuer().and_then(|iss| self.by_iss.get(iss)).map_or(&[][..], Vec::as_slice);
+        let by_iss = claims.issuer().and_then(|iss| self.by_iss.get(iss));
+        let candidates = by_iss.or_else(|| self.by_other_names(claims)).map_or(&[][..], Vec::as_slice);
         let fits = |issuer: &&Arc<Issuer>| claims.audiences().iter().any(|aud| issuer.audiences().contains(aud));
         candidates.iter().find(fits).or(candidates.first()).ok_or_else(|| self.unknown(claims.issuer()))
+    }
+
+    /// A tenant's of any, or a workload's.
+    fn by_other_names(&self, claims: &Claims) -> Option<&Vec<Arc<Issuer>>> {
+        let of_any_tenant = claims.issuer().and_then(entra::template).and_then(|template| self.by_iss.get(&template));
+        of_any_tenant.or_else(|| {
+            let id = claims.subject().and_then(SpiffeId::parse)?;
+            self.by_iss.get(id.trust_domain_id())
+        })
     }
 
     fn unknown(&self, iss: Option<&str>) -> Refusal {

@@ -83,7 +83,8 @@ impl Expression {
         &self.inner.source
     }
 
-    /// What it is known to give before it is run.
+    /// What it is known to give before it is run, as far as the types of the language go: `([true] + claims.x)[1]` is
+    /// `bool` to them. So a result that is not what was known is still to be refused.
     pub fn kind(&self) -> &Kind {
         &self.inner.kind
     }

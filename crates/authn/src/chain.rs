@@ -13,7 +13,7 @@ use gangplank_jose::UnixTime;
 use gangplank_oauth::BoxFuture;
 use http::header::{AUTHORIZATION, HeaderName};
 
-use crate::{Anonymous, Authenticator, Credentials, NotMine, Outcome, Refusal, SourceHealth};
+use crate::{Anonymous, Authenticator, Challenge, Credentials, NotMine, Outcome, Refusal, SourceHealth};
 
 /// See the module. An empty one knows nobody.
 pub struct Chain {
@@ -145,6 +145,16 @@ impl Authenticator for Chain {
 
     fn reads_certificates(&self) -> bool {
         self.reads_certificates
+    }
+
+    fn challenges(&self) -> Vec<Challenge> {
+        let mut challenges: Vec<Challenge> = Vec::new();
+        for challenge in self.links.iter().flat_map(|link| link.challenges()) {
+            if !challenges.contains(&challenge) {
+                challenges.push(challenge);
+            }
+        }
+        challenges
     }
 
     fn health(&self) -> Vec<SourceHealth> {

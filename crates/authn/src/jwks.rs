@@ -9,7 +9,9 @@
 //!    provider's own words unreadable after a rotation.
 //! 4. One fetch is in flight at a time; whoever needs it waits for that one. It goes on if they go away.
 //! 5. A fetched set replaces the old one whole: a key that the issuer withdrew is gone, and with it what was
-//!    verified with the set before: evidence rests on the [generation](JwksCache::basis) of the set.
+//!    verified with the set before: evidence rests on the [generation](JwksCache::basis) of the set. Sets are fetched
+//!    [ahead of need](JwksCache::REFRESH_EVERY), so that a withdrawn key is good for a quarter of an hour at the most
+//!    while the issuer can be asked, give or take a tenth, whether or not anybody presents a new one.
 //! 6. In an outage the last good set is used until it is [`TRUSTED`] old; then the answer is "unavailable". So it is
 //!    for an unknown key whose fetch failed: it may well be a good one.
 //! 7. How long `Cache-Control` would keep the set is not looked at: it is the issuer's idea of load, not of trust.
@@ -27,6 +29,8 @@ use gangplank_jose::{KeySet, UnixTime};
 use gangplank_oauth::BoxFuture;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
+pub(crate) use self::verify::Expected;
+use crate::entra::{KeyOwners, Pattern};
 use crate::generation::{Basis, Generation};
 use crate::refusal::fact;
 
@@ -43,6 +47,35 @@ pub(crate) trait KeySource: Send + Sync + 'static {
     fn fetch(&self, ahead: bool) -> BoxFuture<'_, Result<Bytes, String>>;
 }
 
+/// What kind of document a source has.
+#[derive(Clone, Debug)]
+pub(crate) enum Reads {
+    /// A JWK set.
+    Jwks,
+    /// The bundle of a SPIFFE trust domain.
+    SpiffeBundle,
+    /// A JWK set of Entra ID, whose keys may say for whose v2 issuer they are.
+    Entra(Pattern),
+}
+
+impl Reads {
+    fn read(&self, json: &[u8]) -> Result<(KeySet, KeyOwners), String> {
+        let keys = match self {
+            Reads::Jwks | Reads::Entra(_) => KeySet::parse(json),
+            Reads::SpiffeBundle => KeySet::parse_spiffe_bundle(json),
+        };
+        let keys = keys.map_err(|e| fact(&e.to_string()))?;
+        if keys.is_empty() {
+            return Err("the key set has no usable key".to_owned());
+        }
+        let owners = match self {
+            Reads::Entra(v2) => KeyOwners::parse(json, v2)?,
+            Reads::Jwks | Reads::SpiffeBundle => KeyOwners::default(),
+        };
+        Ok((keys, owners))
+    }
+}
+
 /// How the keys of an issuer are, for metrics and readiness.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct JwksHealth {
@@ -54,15 +87,22 @@ pub struct JwksHealth {
     pub last_error: Option<String>,
     /// How many fetches there were, failed ones included.
     pub fetches: u64,
+    /// How many of them got no answer, or not the one that was asked for.
+    pub unanswered: u64,
+    /// How many got an answer that is no set of usable keys.
+    pub unusable: u64,
 }
 
 /// The keys of one issuer.
 pub(crate) struct JwksCache {
     issuer: String,
+    reads: Reads,
     source: Box<dyn KeySource>,
     held: ArcSwapOption<Held>,
     last_error: ArcSwapOption<String>,
     fetches: AtomicU64,
+    unanswered: AtomicU64,
+    unusable: AtomicU64,
     demands: Arc<Mutex<Demands>>,
     generation: Generation,
 }
@@ -70,6 +110,7 @@ pub(crate) struct JwksCache {
 /// A good set.
 pub(crate) struct Held {
     pub(crate) keys: KeySet,
+    owners: Arc<KeyOwners>,
     fetched_at: UnixTime,
     pub(crate) generation: u64,
     json: Bytes,
@@ -107,12 +148,20 @@ pub(crate) enum Refetched {
 impl JwksCache {
     /// For the issuer that the configuration calls `issuer`. Nothing is fetched yet.
     pub(crate) fn new(issuer: &str, source: Box<dyn KeySource>) -> Self {
+        Self::reading(Reads::Jwks, issuer, source)
+    }
+
+    /// The same, where the source has another kind of document.
+    pub(crate) fn reading(reads: Reads, issuer: &str, source: Box<dyn KeySource>) -> Self {
         JwksCache {
             issuer: issuer.to_owned(),
+            reads,
             source,
             held: ArcSwapOption::empty(),
             last_error: ArcSwapOption::empty(),
             fetches: AtomicU64::new(0),
+            unanswered: AtomicU64::new(0),
+            unusable: AtomicU64::new(0),
             demands: Arc::default(),
             generation: Generation::default(),
         }
@@ -136,7 +185,16 @@ impl JwksCache {
             fetched_at: held.as_ref().map(|held| held.fetched_at),
             last_error: self.last_error.load().as_deref().cloned(),
             fetches: self.fetches.load(Relaxed),
+            unanswered: self.unanswered.load(Relaxed),
+            unusable: self.unusable.load(Relaxed),
         }
+    }
+
+    /// A document that was read elsewhere becomes the set: of a file, say. It is not fetched again until it is due.
+    pub(crate) fn preset(&self, json: Bytes, now: UnixTime) -> Result<(), String> {
+        let (keys, owners) = self.reads.read(&json)?;
+        self.hold(keys, owners, json, now);
+        Ok(())
     }
 
     /// A set other than `seen`, which lacks what a token needs. Fetches at most once per interval.
@@ -177,32 +235,42 @@ impl JwksCache {
 
     async fn fetch_holding(&self, _one: OwnedMutexGuard<Demands>, ahead: bool, now: UnixTime) -> Result<(), String> {
         self.fetches.fetch_add(1, Relaxed);
-        let fetched = self.source.fetch(ahead).await.and_then(|json| {
-            let keys = KeySet::parse(&json).map_err(|e| fact(&e.to_string()))?;
-            if keys.is_empty() { Err("the key set has no usable key".to_owned()) } else { Ok((keys, json)) }
-        });
-        match fetched {
-            Ok((keys, json)) => {
-                let held = match &*self.held.load() {
-                    Some(old) if old.json == json => {
-                        Held { keys: old.keys.clone(), generation: old.generation, fetched_at: now, json }
-                    }
-                    _ => Held { keys, generation: self.generation.current() + 1, fetched_at: now, json },
-                };
-                let changed = held.generation != self.generation.current();
-                self.held.store(Some(Arc::new(held)));
-                // After the set: nobody verifies with the old one and takes it for the new one's word.
-                if changed {
-                    self.generation.advance();
-                }
+        let fetched = self.source.fetch(ahead).await;
+        let counter = if fetched.is_ok() { &self.unusable } else { &self.unanswered };
+        match fetched.and_then(|json| self.reads.read(&json).map(|(keys, owners)| (keys, owners, json))) {
+            Ok((keys, owners, json)) => {
+                self.hold(keys, owners, json, now);
                 self.last_error.store(None);
                 Ok(())
             }
             Err(error) => {
+                counter.fetch_add(1, Relaxed);
                 tracing::warn!(issuer = self.issuer, %error, "the issuer's keys could not be fetched");
                 self.last_error.store(Some(Arc::new(error.clone())));
                 Err(error)
             }
+        }
+    }
+
+    fn hold(&self, keys: KeySet, owners: KeyOwners, json: Bytes, now: UnixTime) {
+        let held = match &*self.held.load() {
+            Some(old) if old.json == json => Held {
+                keys: old.keys.clone(),
+                owners: old.owners.clone(),
+                generation: old.generation,
+                fetched_at: now,
+                json,
+            },
+            _ => {
+                let generation = self.generation.current() + 1;
+                Held { keys, owners: Arc::new(owners), generation, fetched_at: now, json }
+            }
+        };
+        let changed = held.generation != self.generation.current();
+        self.held.store(Some(Arc::new(held)));
+        // After the set: nobody verifies with the old one and takes it for the new one's word.
+        if changed {
+            self.generation.advance();
         }
     }
 

@@ -46,7 +46,7 @@ mod anonymous;
 mod authenticator;
 mod compiled;
 mod distributed;
-mod document;
+pub(crate) mod document;
 mod entry;
 mod field;
 mod file;

@@ -6,7 +6,7 @@
 //! | evidence | made by |
 //! |---|---|
 //! | [`SignedIn`] | [`Issuer::verify_id_token`]: a sign-in or its refresh |
-//! | [`Authenticated`] | a verified token ([`BearerAuthenticator`], [`kubernetes::KubernetesAuthenticator`]), a session, or [`Anonymous`] |
+//! | [`Authenticated`] | a verified token ([`BearerAuthenticator`], [`kubernetes`]), a static key ([`static_keys`]), a password ([`basic`]), a session, or [`Anonymous`] |
 //! | [`session::SessionRecord`] | a [`SignedIn`], or the seal ([`seal::KeyRing`]) that only we can make |
 //!
 //! An [`Authenticator`] answers with an [`Outcome`]; a [`Chain`] asks several. Every "no" is a [`Refusal`] with an
@@ -14,15 +14,19 @@
 
 mod anonymous;
 mod authenticator;
+pub mod basic;
 mod bearer;
 mod bearer_token;
 pub mod cel;
 mod chain;
+mod challenge;
 mod entra;
+mod file;
 mod generation;
 mod identity;
 mod issuer;
 mod jwks;
+pub mod kubeconfig;
 pub mod kubernetes;
 mod layer;
 mod mapping;
@@ -33,6 +37,7 @@ pub mod seal;
 pub mod session;
 mod signed_in;
 mod source;
+pub mod static_keys;
 #[cfg(test)]
 mod testing;
 pub mod token_review;
@@ -43,12 +48,14 @@ pub use authenticator::{Authenticator, Credentials, NotMine, Outcome, SourceHeal
 pub use bearer::BearerAuthenticator;
 pub use bearer_token::BearerToken;
 pub use chain::{Chain, Fingerprint};
+pub use challenge::{Challenge, Realm};
+pub use file::FileError;
 pub use generation::Generation;
 pub use identity::{Authenticated, Identity, Method};
-pub use issuer::{Issuer, IssuerKind, IssuerSettings};
+pub use issuer::{ClaimRules, Issuer, IssuerKind, IssuerRefusal, IssuerSettings, KeysFrom, RequiredClaim, Tenants};
 pub use jwks::JwksHealth;
 pub use layer::{AuthenticationLayer, AuthenticationService, Denied, PeerCertificates};
-pub use mapping::ClaimNames;
+pub use mapping::{ClaimName, ClaimNames};
 pub use refusal::{Denial, Refusal};
 pub use remembering::Remembering;
 pub use signed_in::SignedIn;

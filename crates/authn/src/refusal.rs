@@ -5,7 +5,11 @@
 
 use gangplank_jose::{Excerpt, Fault, Reason, TokenRefusal};
 
+use crate::IssuerRefusal;
+use crate::basic::PasswordRefusal;
 use crate::kubernetes::KubernetesRefusal;
+use crate::static_keys::KeyRefusal;
+use crate::token_review::ClusterRefusal;
 
 /// A refusal of this crate, or of the verifier below it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -36,6 +40,9 @@ pub enum Refusal {
         /// What is wrong with it.
         problem: &'static str,
     },
+    /// A cluster's word on a token, or that there is none.
+    #[error(transparent)]
+    Cluster(#[from] ClusterRefusal),
     /// None of the claims that can name the caller is there.
     #[error("none of {wanted} is in the token")]
     ClaimMissing {
@@ -74,6 +81,12 @@ pub enum Refusal {
         /// Why they could not be got.
         cause: String,
     },
+    /// A rule of the issuer's own.
+    #[error(transparent)]
+    Issuer(#[from] IssuerRefusal),
+    /// A static key was refused.
+    #[error(transparent)]
+    Key(#[from] KeyRefusal),
     /// No configured issuer has this `iss`.
     #[error("iss is {found:?}, accepted here: {accepted}")]
     IssuerUnknown {
@@ -167,6 +180,9 @@ pub enum Refusal {
         /// Its size before compression.
         largest_size: usize,
     },
+    /// A user name and password were refused.
+    #[error(transparent)]
+    Password(#[from] PasswordRefusal),
     /// `tid` is not the configured tenant.
     #[error("tid is {found:?}, the tenant is {expected:?}")]
     TenantMismatch {
@@ -174,6 +190,14 @@ pub enum Refusal {
         found: Option<String>,
         /// The configured tenant.
         expected: String,
+    },
+    /// `iss` is that of a tenant that is not admitted, or no tenant's.
+    #[error("iss is {found:?}, admitted are {admitted}")]
+    TenantNotAdmitted {
+        /// `iss`.
+        found: String,
+        /// The configured tenants.
+        admitted: String,
     },
     /// The verifier refused the token.
     #[error(transparent)]
@@ -187,10 +211,11 @@ macro_rules! reasons {
     ($($const:ident = $name:literal, $fault:ident, $summary:literal, $remedy:literal;)+) => {
         $(static $const: Reason =
             Reason { name: $name, fault: Fault::$fault, summary: $summary, remedy: $remedy };)+
-        /// Every entry of this crate's own, without those of the verifier.
+        /// Every entry of this table.
         static OWN: &[&Reason] = &[$(&$const),+];
     };
 }
+pub(crate) use reasons;
 
 reasons! {
     AUDIENCE_NONE_CONFIGURED = "audience-none-configured", Operator,
@@ -225,7 +250,7 @@ reasons! {
         "Let the client ask for the Graph scope User.Read (it is among the default scopes), or let Entra ID emit only the groups assigned to the application.";
     ISSUER_UNKNOWN = "issuer-unknown", Caller,
         "No issuer of this route has the token's `iss`.",
-        "Configure the issuer and name it in the route's `bearer`; an Entra v1 token comes from https://sts.windows.net/TENANT/ and needs an `entra` issuer of that tenant.";
+        "Configure the issuer and name it in the route's `accept`; an Entra v1 token comes from https://sts.windows.net/TENANT/ and needs an `entra` issuer of that tenant.";
     KEYS_UNAVAILABLE = "keys-unavailable", Provider,
         "The issuer's keys could not be fetched, or are too old to be trusted.",
         "Check that this process reaches the issuer's metadata and jwks_uri (proxy, DNS, ca_file).";
@@ -261,16 +286,23 @@ reasons! {
         "Name fewer groups in rules, drop pass.access_token or offline_access, whichever is the largest part.";
     TENANT_MISMATCH = "tenant-mismatch", Token,
         "The token is of another Entra tenant.",
-        "Sign in with an account of the configured tenant.";
+        "Sign in with an account of a configured tenant, or name its tenant under issuers.NAME.entra.";
+    TENANT_NOT_ADMITTED = "tenant-not-admitted", Token,
+        "The token is of an Entra tenant that is not admitted.",
+        "Sign in with an account of an admitted tenant, or add its id to issuers.NAME.entra.tenants; personal accounts are admitted by the id of their tenant only.";
     TOKEN_NOT_FOR_ACCESS = "token-not-for-access", Caller,
         "An ID token was sent where an access token belongs.",
-        "Send the access_token of the token response, asked for with a scope of this API.";
+        "Send the access_token of the token response, asked for with a scope of this API; where callers have nothing but an ID token, issuers.NAME.accept_id_tokens takes it.";
 }
 
 impl Refusal {
-    /// The catalogue entries of this crate, without those of the verifier
-    /// ([`TokenRefusal::REASONS`] has them).
+    /// The catalogue entries of this crate's common ground. Those of the verifier ([`TokenRefusal::REASONS`]) and of
+    /// single authenticators ([`KeyRefusal::REASONS`]) are with them.
     pub const REASONS: &'static [&'static Reason] = OWN;
+
+    /// The same, and those of the rooms whose refusals are among this crate's.
+    pub const TABLES: &'static [&'static [&'static Reason]] =
+        &[OWN, IssuerRefusal::REASONS, KubernetesRefusal::REASONS, KeyRefusal::REASONS, PasswordRefusal::REASONS];
 
     /// The catalogue entry.
     pub fn reason(&self) -> &'static Reason {
@@ -279,14 +311,17 @@ impl Refusal {
             Refusal::AuthorizationRepeated { .. } => &AUTHORIZATION_REPEATED,
             Refusal::AuthorizedPartyMismatch { .. } => &AUTHORIZED_PARTY_MISMATCH,
             Refusal::BearerMalformed { .. } => &BEARER_MALFORMED,
+            Refusal::Cluster(cluster) => cluster.reason(),
             Refusal::ClaimMissing { .. } => &CLAIM_MISSING,
             Refusal::ClaimUnusable { .. } => &CLAIM_UNUSABLE,
             Refusal::CredentialUnknown { .. } => &CREDENTIAL_UNKNOWN,
             Refusal::CryptoFailed { .. } => &CRYPTO_FAILED,
             Refusal::GraphUnavailable { .. } => &GRAPH_UNAVAILABLE,
             Refusal::GroupsOverageUnresolved { .. } => &GROUPS_OVERAGE_UNRESOLVED,
+            Refusal::Issuer(refusal) => refusal.reason(),
             Refusal::IssuerUnknown { .. } => &ISSUER_UNKNOWN,
             Refusal::Kubernetes(kubernetes) => kubernetes.reason(),
+            Refusal::Key(key) => key.reason(),
             Refusal::KeysUnavailable { .. } => &KEYS_UNAVAILABLE,
             Refusal::NameReserved { .. } => &NAME_RESERVED,
             Refusal::NonceMismatch { .. } => &NONCE_MISMATCH,
@@ -298,7 +333,9 @@ impl Refusal {
             Refusal::SessionNotYetValid { .. } => &SESSION_NOT_YET_VALID,
             Refusal::SessionSubjectChanged { .. } => &SESSION_SUBJECT_CHANGED,
             Refusal::SessionTooLarge { .. } => &SESSION_TOO_LARGE,
+            Refusal::Password(password) => password.reason(),
             Refusal::TenantMismatch { .. } => &TENANT_MISMATCH,
+            Refusal::TenantNotAdmitted { .. } => &TENANT_NOT_ADMITTED,
             Refusal::Token(token) => token.reason(),
             Refusal::TokenNotForAccess => &TOKEN_NOT_FOR_ACCESS,
         }
@@ -330,6 +367,12 @@ impl From<Refusal> for Denial {
     }
 }
 
+impl From<crate::IssuerRefusal> for Denial {
+    fn from(refusal: IssuerRefusal) -> Self {
+        Denial::Rejected(Refusal::Issuer(refusal))
+    }
+}
+
 impl From<TokenRefusal> for Denial {
     fn from(refusal: TokenRefusal) -> Self {
         Denial::Rejected(Refusal::Token(refusal))
@@ -357,8 +400,8 @@ mod tests {
 
     #[test]
     fn the_table_is_complete_and_its_names_are_unique() {
-        let below = [TokenRefusal::REASONS, ExchangeError::REASONS, CallbackError::REASONS, KubernetesRefusal::REASONS];
-        let all: Vec<&Reason> = below.into_iter().flatten().chain(Refusal::REASONS).copied().collect();
+        let below = [TokenRefusal::REASONS, ExchangeError::REASONS, CallbackError::REASONS];
+        let all: Vec<&Reason> = below.iter().chain(Refusal::TABLES).copied().flatten().copied().collect();
         let names: BTreeSet<&str> = all.iter().map(|r| r.name).collect();
         assert_eq!(names.len(), all.len(), "two entries share a name");
         for reason in &all {
@@ -369,7 +412,7 @@ mod tests {
             );
             assert!(!reason.summary.is_empty() && !reason.remedy.is_empty(), "{}", reason.name);
         }
-        // One line per variant of the enum in `reason()`: as many as there are entries, less the nested ones.
+        // One line per variant of the enum in `reason()`: as many as there are entries; those of others have no `&`.
         let source = include_str!("refusal.rs");
         let arms = source.lines().filter(|l| l.trim_start().starts_with("Refusal::") && l.contains("=> &")).count();
         assert_eq!(arms, Refusal::REASONS.len());

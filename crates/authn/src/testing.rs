@@ -11,7 +11,7 @@ use gangplank_oauth::{BoxFuture, Budget, Clock, Transport, TransportError};
 use http::{Request, Response, header};
 use serde_json::{Value, json};
 
-use crate::{ClaimNames, Issuer, IssuerKind, IssuerSettings};
+use crate::{Issuer, IssuerKind, IssuerSettings};
 
 pub(crate) const TENANT: &str = "dca11c8d-0000-4000-8000-00000000000a";
 pub(crate) const AUTHORITY: &str = "https://login.microsoftonline.com";
@@ -108,22 +108,17 @@ pub(crate) fn new_key() -> SigningKey {
 impl World {
     /// With one key, `one`.
     pub(crate) fn new() -> World {
-        Self::with(
-            IssuerKind::Entra { tenant: TENANT.into(), authority: None, graph: None },
-            &["api://podinfo", "22222222-0000-4000-8000-000000000002"],
-        )
+        Self::with(IssuerKind::tenant(TENANT), &["api://podinfo", "22222222-0000-4000-8000-000000000002"])
     }
 
     pub(crate) fn with(kind: IssuerKind, audiences: &[&str]) -> World {
+        let audiences = audiences.iter().map(|a| (*a).to_owned()).collect();
+        Self::of(IssuerSettings { audiences, ..IssuerSettings::new("corp", kind) })
+    }
+
+    pub(crate) fn of(settings: IssuerSettings) -> World {
         let web = Arc::new(FakeWeb::default());
         let clock = Arc::new(FakeClock(AtomicU64::new(NOW.as_secs())));
-        let settings = IssuerSettings {
-            name: "corp".into(),
-            kind,
-            audiences: audiences.iter().map(|a| (*a).to_owned()).collect(),
-            algorithms: Vec::new(),
-            claims: ClaimNames::default(),
-        };
         let issuer = Issuer::new(settings, web.clone(), clock).unwrap();
         let key = new_key();
         let metadata = json!({
@@ -172,4 +167,29 @@ pub(crate) fn with(mut claims: Value, member: &str, value: Value) -> Value {
         value => claims[member] = value,
     }
     claims
+}
+
+/// A directory that is gone when the test is.
+pub(crate) struct TempDir(std::path::PathBuf);
+
+impl TempDir {
+    pub(crate) fn new() -> Self {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let name = format!("gangplank-authn-{}-{}", std::process::id(), COUNT.fetch_add(1, SeqCst));
+        let path = std::env::temp_dir().join(name);
+        std::fs::create_dir(&path).unwrap();
+        TempDir(path)
+    }
+
+    pub(crate) fn write(&self, name: &str, content: &str) -> std::path::PathBuf {
+        let path = self.0.join(name);
+        std::fs::write(&path, content).unwrap();
+        path
+    }
+}
+
+impl Drop for TempDir {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
 }

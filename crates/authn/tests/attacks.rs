@@ -23,8 +23,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use gangplank_authn::{
-    Authenticator as _, BearerAuthenticator, Chain, ClaimNames, Credentials, Issuer, IssuerKind, IssuerSettings,
-    Outcome, Remembering,
+    Authenticator as _, BearerAuthenticator, Chain, Credentials, Issuer, IssuerKind, IssuerSettings, Outcome,
+    Remembering,
 };
 use gangplank_jose::{Algorithm, SigningKey, UnixTime};
 use gangplank_oauth::{BoxFuture, Budget, Clock, Transport, TransportError};
@@ -113,11 +113,8 @@ fn metadata(issuer: &str) -> String {
 
 fn issuer(web: &Arc<Web>, url: &str, audience: &str) -> Arc<Issuer> {
     let settings = IssuerSettings {
-        name: url.trim_start_matches("https://").to_owned(),
-        kind: IssuerKind::OpenId { url: url.to_owned() },
         audiences: vec![audience.to_owned()],
-        algorithms: Vec::new(),
-        claims: ClaimNames::default(),
+        ..IssuerSettings::new(url.trim_start_matches("https://"), IssuerKind::open_id(url))
     };
     Issuer::new(settings, Arc::clone(web) as Arc<dyn Transport>, Arc::new(Standing)).unwrap()
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use gangplank_authn::seal::KeyRing;
 use gangplank_authn::session::{OpenedSession, RuleGroups, SessionRecord, StartParams, TokenParams};
-use gangplank_authn::{BearerAuthenticator, ClaimNames, Denial, Issuer, IssuerKind, IssuerSettings, Outcome, SignedIn};
+use gangplank_authn::{BearerAuthenticator, Denial, Issuer, IssuerKind, IssuerSettings, Outcome, SignedIn, Tenants};
 use gangplank_idp::{
     API_ID, API_V1_ID, DEMO_GROUP_ID, InProcess, Rotation, TENANT_ID, Tenant, TenantConfig, WEB_APP_ID,
 };
@@ -41,12 +41,10 @@ fn world() -> World {
     let tenant = Arc::new(Tenant::new(TenantConfig::built_in(), Url::parse(BASE).unwrap()).unwrap());
     let clock: Arc<dyn Clock> = Arc::new(Hand(AtomicU64::new(NOW.as_secs())));
     let transport: Arc<dyn Transport> = Arc::new(InProcess::new(Arc::clone(&tenant), Arc::clone(&clock)));
+    let kind = IssuerKind::Entra { tenants: Tenants::One(TENANT_ID.into()), authority: Some(BASE.into()), graph: None };
     let settings = IssuerSettings {
-        name: "dev".into(),
-        kind: IssuerKind::Entra { tenant: TENANT_ID.into(), authority: Some(BASE.into()), graph: None },
         audiences: [API_ID, "api://podinfo-v1", API_V1_ID, WEB_APP_ID].map(str::to_owned).to_vec(),
-        algorithms: Vec::new(),
-        claims: ClaimNames::default(),
+        ..IssuerSettings::new("dev", kind)
     };
     let issuer = Issuer::new(settings, Arc::clone(&transport), clock).unwrap();
     World { tenant, transport, issuer }
@@ -56,7 +54,7 @@ impl World {
     fn client(&self) -> Client {
         let secret = self.tenant.client_secret(WEB_APP_ID).unwrap().clone();
         let settings = ClientSettings {
-            provider: Arc::clone(self.issuer.provider()),
+            provider: Arc::clone(self.issuer.provider().unwrap()),
             id: WEB_APP_ID.into(),
             authentication: ClientAuthentication::SecretPost(secret),
             scopes: self.issuer.default_scopes(),
@@ -67,7 +65,7 @@ impl World {
 
     async fn sign_in(&self, user: &str) -> (SignedIn, TokenResponse) {
         let (client, pkce) = (self.client(), Pkce::generate());
-        let metadata = self.issuer.provider().discover().await.unwrap();
+        let metadata = self.issuer.provider().unwrap().discover().await.unwrap();
         let params = AuthorizationParams {
             state: "state",
             nonce: "nonce",

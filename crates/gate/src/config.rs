@@ -1,5 +1,7 @@
 //! The gate's part of the configuration document, as it is written. Meaning is given to it in `build`.
 
+mod issuer;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -7,6 +9,8 @@ use std::path::PathBuf;
 use gangplank_oauth::config::{ByteLimit, SecretSource, Span};
 use ipnet::IpNet;
 use serde::Deserialize;
+
+pub use self::issuer::{ClaimsConfig, EntraConfig, IssuerConfig, KeysConfig, SpiffeConfig};
 
 /// `[gate]`: where it listens, how it is reached, whom it believes.
 #[derive(Clone, Debug, Deserialize)]
@@ -44,7 +48,7 @@ pub struct GateConfig {
 }
 
 /// A certificate and its key, re-read when the files change.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TlsConfig {
     /// PEM: the certificate, then its chain.
@@ -118,56 +122,26 @@ pub struct SessionConfig {
     pub grace: Option<Span>,
 }
 
-/// `[issuers.NAME]`: whose tokens are believed. Exactly one of `entra` and `url`.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct IssuerConfig {
-    /// A tenant of Microsoft Entra ID: its v1 and v2 tokens, and no other tenant's.
-    pub entra: Option<EntraConfig>,
-    /// Any OpenID Connect issuer, exactly as it spells itself.
-    pub url: Option<String>,
-    /// Audiences accepted on bearer tokens, any of them. None: this issuer's bearer tokens are not accepted.
-    #[serde(default)]
-    pub audiences: Vec<String>,
-    /// Accepted signature algorithms. Default `["RS256", "PS256", "ES256", "ES384", "EdDSA"]`.
-    pub algorithms: Option<Vec<String>>,
-    /// A PEM file of authorities to trust for this issuer's endpoints instead of the system's.
-    pub ca_file: Option<PathBuf>,
-    /// Which claim says what.
-    #[serde(default)]
-    pub claims: ClaimsConfig,
-}
-
-/// `entra = { … }`.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct EntraConfig {
-    /// The tenant's id (a GUID).
-    pub tenant: String,
-    /// The login host. Default `https://login.microsoftonline.com`; sovereign clouds and the dev tenant differ.
-    pub authority: Option<String>,
-    /// Microsoft Graph. Default: the one that belongs to the authority.
-    pub graph: Option<String>,
-}
-
-/// `claims = { … }`: names of claims.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ClaimsConfig {
-    /// Default: `preferred_username`, then `upn`, `unique_name`, `email`, `sub`.
-    pub username: Option<String>,
-    /// Default `groups`.
-    pub groups: Option<String>,
-    /// Default `email`.
-    pub email: Option<String>,
-}
-
 /// `[authenticators.NAME]`: who else may say who a caller is. Exactly one key says which kind it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AuthenticatorConfig {
     /// Whoever presents no credential is `anonymous`. Only `true` may be said, and only last in a route's `accept`.
     pub none: Option<bool>,
+    /// Static keys: a file with a line `KEY-ID:SHA256-HEX` for each.
+    pub keys_file: Option<PathBuf>,
+    /// User names and passwords.
+    pub htpasswd: Option<HtpasswdConfig>,
+}
+
+/// `htpasswd = { … }`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HtpasswdConfig {
+    /// A line `USER:HASH` for each user: bcrypt, apr1 or {SHA}.
+    pub file: PathBuf,
+    /// What browsers show when they ask for the password. Default: the name of the table.
+    pub realm: Option<String>,
 }
 
 /// `[clients.NAME]`: how we ourselves authenticate to an issuer. At most one of `secret`, `certificate` and

@@ -5,10 +5,12 @@
 //! Both are answered on every host, before any route: an application's own are not reached through the gate.
 //! Only by path and method, never by what a client calls itself (GHSA-5hvv-m4w4-gf6v).
 
+use gangplank_authn::SourceHealth;
+use gangplank_jose::UnixTime;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
-use http::{HeaderValue, Method, Response, StatusCode};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
 
-use crate::Body;
+use crate::{Body, Shared};
 
 /// A provider that was never reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +34,32 @@ pub(crate) fn answer(method: &Method, path: &str, not_ready: impl FnOnce() -> bo
         return Some(text(StatusCode::SERVICE_UNAVAILABLE, "not ready\n"));
     }
     Some(text(StatusCode::OK, "ok\n"))
+}
+
+/// Answers on a listener for machines: `/metrics`, `/healthz`, `/readyz`, and nothing else.
+pub(crate) fn operations<B>(
+    request: &Request<B>,
+    shared: &Shared,
+    sources: impl FnOnce() -> Vec<SourceHealth>,
+    not_ready: impl FnOnce() -> bool,
+    now: UnixTime,
+) -> Response<Body> {
+    let path = request.uri().path();
+    if let Some(health) = answer(request.method(), path, not_ready) {
+        return health;
+    }
+    if path != "/metrics" || request.method() != Method::GET {
+        return text(StatusCode::NOT_FOUND, "not found\n");
+    }
+    for source in sources() {
+        let up = source.ready && source.last_error.is_none();
+        shared.metrics().provider(&source.name, up, source.fetched_at.map(|at| now.since(at)));
+    }
+    shared.note_sessions();
+    let mut response = text(StatusCode::OK, shared.metrics().text());
+    let openmetrics = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(openmetrics));
+    response
 }
 
 /// A short plain answer.

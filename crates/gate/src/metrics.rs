@@ -120,6 +120,41 @@ impl RouteMetrics {
     }
 }
 
+/// What came of a TokenReview.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reviewed {
+    /// A good token, and for the audiences that were asked for.
+    Authenticated,
+    /// Not authenticated.
+    Refused,
+    /// 503.
+    Undecided,
+    /// 4xx: no review.
+    Malformed,
+}
+
+impl Reviewed {
+    const ALL: [(Reviewed, &'static str); 4] = [
+        (Reviewed::Authenticated, "authenticated"),
+        (Reviewed::Refused, "refused"),
+        (Reviewed::Undecided, "undecided"),
+        (Reviewed::Malformed, "malformed"),
+    ];
+}
+
+/// The counters of a webhook.
+#[derive(Debug)]
+pub(crate) struct ReviewMetrics([(Counter, Durations); Reviewed::ALL.len()]);
+
+impl ReviewMetrics {
+    /// Counts a review.
+    pub(crate) fn count(&self, result: Reviewed, took: Duration) {
+        let (count, durations) = &self.0[result as usize];
+        count.inc();
+        durations.observe(took);
+    }
+}
+
 /// All metrics. They survive a reload.
 #[derive(Debug)]
 pub struct Metrics {
@@ -133,6 +168,8 @@ pub struct Metrics {
     provider_up: Family<[Label; 1], Gauge>,
     key_age: Family<[Label; 1], Gauge<f64, AtomicU64>>,
     reloads: Family<[StaticLabel; 1], Counter>,
+    reviews: Family<[StaticLabel; 1], Counter>,
+    review_durations: Family<[StaticLabel; 1], Durations>,
     sessions: Family<[StaticLabel; 1], Counter>,
     sessions_remembered: Gauge,
     return_targets_refused: Gauge,
@@ -152,6 +189,8 @@ impl Metrics {
             provider_up: Family::default(),
             key_age: Family::default(),
             reloads: Family::default(),
+            reviews: Family::default(),
+            review_durations: Family::default(),
             sessions: Family::default(),
             sessions_remembered: Gauge::default(),
             return_targets_refused: Gauge::default(),
@@ -169,6 +208,8 @@ impl Metrics {
         r.register("provider_up", "Whether metadata and keys of a provider are there", m.provider_up.clone());
         r.register("keys_age_seconds", "Age of a provider's keys", m.key_age.clone());
         r.register("config_reloads", "Reloads of the configuration", m.reloads.clone());
+        r.register("token_reviews", "TokenReviews by what came of them", m.reviews.clone());
+        r.register("token_review_duration_seconds", "Time to the answer of a TokenReview", m.review_durations.clone());
         r.register("sessions", "What happened to sessions", m.sessions.clone());
         r.register(
             "sessions_remembered",
@@ -209,6 +250,14 @@ impl Metrics {
     pub(crate) fn decision_counters(&self) -> (Counter, Counter) {
         let of = |source| self.decisions.get_or_create_owned(&[("source", source)]);
         (of("remembered"), of("made"))
+    }
+
+    /// The handles for a webhook.
+    pub(crate) fn reviews(&self) -> ReviewMetrics {
+        ReviewMetrics(Reviewed::ALL.map(|(_, result)| {
+            let labels = [("result", result)];
+            (self.reviews.get_or_create_owned(&labels), self.review_durations.get_or_create_owned(&labels))
+        }))
     }
 
     /// Counts an answer without its groups.
@@ -266,6 +315,9 @@ mod tests {
     fn the_lists_are_in_the_order_of_their_words() {
         for (at, (answer, _)) in Answer::ALL.iter().enumerate() {
             assert_eq!(*answer as usize, at);
+        }
+        for (at, (reviewed, _)) in Reviewed::ALL.iter().enumerate() {
+            assert_eq!(*reviewed as usize, at);
         }
         for (at, (by, _)) in By::ALL.iter().enumerate() {
             assert_eq!(*by as usize, at);

@@ -17,7 +17,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use gangplank_authn::session::RuleGroups;
-use gangplank_authn::{Authenticator, Chain, Issuer};
+use gangplank_authn::{Authenticator, Chain, Challenge, Issuer};
 use gangplank_jose::Fault;
 use gangplank_net::Peer;
 use gangplank_oauth::Clock;
@@ -72,6 +72,8 @@ pub struct Gate {
     pub(crate) authenticators: Vec<Arc<dyn Authenticator>>,
     /// Everybody whose word some route takes, for `userinfo`.
     pub(crate) chain: Option<Arc<Chain>>,
+    /// What that chain would understand.
+    pub(crate) challenges: Vec<Challenge>,
     /// What is counted for no route.
     pub(crate) elsewhere: RouteMetrics,
 }
@@ -79,6 +81,12 @@ pub struct Gate {
 /// The tasks behind a gate. They stop when this is dropped.
 #[derive(Debug)]
 pub struct Background(#[expect(dead_code, reason = "held for its drop, which aborts")] JoinSet<()>);
+
+impl Background {
+    pub(crate) fn of(tasks: JoinSet<()>) -> Self {
+        Background(tasks)
+    }
+}
 
 /// What becomes known of a request on its way, for the counters, the audit line and the way out.
 #[derive(Default)]
@@ -191,7 +199,8 @@ impl Gate {
         if trace.by == By::Nothing && trace.bearer {
             trace.by = By::Bearer;
         }
-        let (response, answer) = self.rescue(refusal, context, trace.bearer, trace.offer.as_ref());
+        let challenges = trace.route.and_then(|id| self.routes.get(id)).map_or(&self.challenges, |r| &r.challenges);
+        let (response, answer) = self.rescue(refusal, context, trace.bearer, challenges, trace.offer.as_ref());
         trace.answer = answer;
         response
     }
@@ -234,6 +243,17 @@ impl Gate {
         Background(tasks)
     }
 
+    /// Asks every issuer for its metadata and keys, and says what came, or why nothing did.
+    pub async fn reach_issuers(&self) -> Vec<(String, Result<String, String>)> {
+        let mut all = Vec::new();
+        for issuer in &self.issuers {
+            let what = if issuer.provider().is_some() { "metadata, and " } else { "" };
+            let reached = issuer.fetch().await.map(|keys| format!("{what}{keys} keys"));
+            all.push((issuer.name().to_owned(), reached));
+        }
+        all
+    }
+
     /// What some route needs and was never reached or read. Empty: it can do its work.
     pub fn readiness(&self) -> Vec<NotReady> {
         let waiting = self.needed.iter().filter(|issuer| !issuer.ready()).map(|issuer| issuer.name().to_owned());
@@ -245,34 +265,17 @@ impl Gate {
     /// Answers on the listener for machines: `/metrics`, `/healthz`, `/readyz`; to this machine alone
     /// `/explain/REQUEST-ID`; and nothing else.
     pub fn operations<B>(&self, request: &Request<B>, peer: &Peer) -> Response<Body> {
-        let path = request.uri().path();
-        if let Some(health) = health::answer(request.method(), path, || !self.readiness().is_empty()) {
-            return health;
-        }
-        if let Some(id) = path.strip_prefix("/explain/")
+        if let Some(id) = request.uri().path().strip_prefix("/explain/")
             && request.method() == http::Method::GET
             && peer.remote.ip().to_canonical().is_loopback()
         {
             return self.explain(id);
         }
-        if path != "/metrics" || request.method() != http::Method::GET {
-            return health::text(StatusCode::NOT_FOUND, "not found\n");
-        }
-        let now = self.clock.now();
-        for issuer in &self.issuers {
-            let health = issuer.health();
-            let up = issuer.ready() && health.last_error.is_none();
-            self.shared.metrics().provider(issuer.name(), up, health.fetched_at.map(|at| now.since(at)));
-        }
-        for source in self.authenticators.iter().flat_map(|authenticator| authenticator.health()) {
-            let up = source.ready && source.last_error.is_none();
-            self.shared.metrics().provider(&source.name, up, source.fetched_at.map(|at| now.since(at)));
-        }
-        self.shared.note_sessions();
-        let mut response = health::text(StatusCode::OK, self.shared.metrics().text());
-        let openmetrics = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-        response.headers_mut().insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static(openmetrics));
-        response
+        let sources = || {
+            let issuers = self.issuers.iter().map(|issuer| issuer.source_health());
+            issuers.chain(self.authenticators.iter().flat_map(|authenticator| authenticator.health())).collect()
+        };
+        health::operations(request, &self.shared, sources, || !self.readiness().is_empty(), self.clock.now())
     }
 }
 

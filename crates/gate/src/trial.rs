@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use gangplank_authn::kubernetes::KubernetesRefusal;
 use gangplank_authn::{Authenticator as _, BearerAuthenticator, Chain, Credentials, Outcome};
 use gangplank_jose::{Reason, TokenRefusal, UnixTime};
 use gangplank_oauth::{CallbackError, ExchangeError};
@@ -67,10 +66,9 @@ pub fn reasons() -> impl Iterator<Item = &'static Reason> {
         Refusal::REASONS,
         SignInRefusal::REASONS,
         TokenRefusal::REASONS,
-        gangplank_authn::Refusal::REASONS,
-        KubernetesRefusal::REASONS,
+        crate::TokenReviewRefusal::REASONS,
         ExchangeError::REASONS,
         CallbackError::REASONS,
     ];
-    tables.into_iter().flatten().copied()
+    tables.into_iter().chain(gangplank_authn::Refusal::TABLES.iter().copied()).flatten().copied()
 }

@@ -8,7 +8,7 @@
 
 use serde_json::Value;
 
-use crate::json::Document;
+use crate::json::{Document, Member};
 use crate::{TokenRefusal, UnixTime};
 
 /// A JSON object without duplicate members whose registered claims have their proper types.
@@ -92,6 +92,39 @@ impl Claims {
     /// also inside the array.
     pub fn strings(&self, name: &str) -> Option<Vec<&str>> {
         self.members.strings(name)
+    }
+
+    /// What stands at a path: the first name is a claim's, each further one that of a member of the object before it.
+    pub fn at<S: AsRef<str>>(&self, path: &[S]) -> Option<Claim<'_>> {
+        self.members.at(path).map(Claim)
+    }
+}
+
+/// One value of a token, wherever it stands. Nothing is copied until it is asked for.
+#[derive(Clone, Copy)]
+pub struct Claim<'c>(Member<'c>);
+
+impl<'c> Claim<'c> {
+    /// If it is a string.
+    pub fn str(self) -> Option<&'c str> {
+        self.0.str()
+    }
+
+    /// If it is a string (one element) or an array of nothing but strings.
+    pub fn strings(self) -> Option<Vec<&'c str>> {
+        self.0.strings()
+    }
+
+    /// Whatever its type.
+    pub fn value(self) -> Value {
+        self.0.value()
+    }
+}
+
+/// Not its value, which is personal data.
+impl std::fmt::Debug for Claim<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Claim").finish_non_exhaustive()
     }
 }
 

@@ -27,10 +27,34 @@ pub(crate) fn object(bytes: &[u8]) -> Result<Map<String, Value>, Excerpt> {
 #[derive(Clone, Default)]
 pub(crate) struct Document {
     text: String,
-    members: Vec<Member>,
+    members: Vec<Named>,
 }
 
-type Member = (Range<usize>, Node);
+type Named = (Range<usize>, Node);
+
+/// A value of a document, wherever it stands in it.
+#[derive(Clone, Copy)]
+pub(crate) struct Member<'d> {
+    document: &'d Document,
+    node: &'d Node,
+}
+
+impl<'d> Member<'d> {
+    /// If it is a string.
+    pub(crate) fn str(self) -> Option<&'d str> {
+        self.document.text_of(self.node)
+    }
+
+    /// If it is a string (one element) or an array of nothing but strings.
+    pub(crate) fn strings(self) -> Option<Vec<&'d str>> {
+        self.document.texts_of(self.node)
+    }
+
+    /// Whatever its type.
+    pub(crate) fn value(self) -> Value {
+        self.document.value(self.node)
+    }
+}
 
 /// A value; names and strings stand in the document's text.
 #[derive(Clone)]
@@ -40,7 +64,7 @@ enum Node {
     Number(Number),
     Text(Range<usize>),
     Array(Vec<Node>),
-    Object(Vec<Member>),
+    Object(Vec<Named>),
 }
 
 impl Document {
@@ -71,11 +95,17 @@ impl Document {
 
     /// A member that is a string (one element) or an array of nothing but strings.
     pub(crate) fn strings(&self, name: &str) -> Option<Vec<&str>> {
-        match self.node(name)? {
-            Node::Text(one) => Some(vec![&self.text[one.clone()]]),
-            Node::Array(many) => many.iter().map(|node| self.text_of(node)).collect(),
+        self.node(name).and_then(|node| self.texts_of(node))
+    }
+
+    /// The value at a path: the first name is a member's, each further one that of a member of the object before it.
+    pub(crate) fn at<S: AsRef<str>>(&self, path: &[S]) -> Option<Member<'_>> {
+        let (first, below) = path.split_first()?;
+        let node = below.iter().try_fold(self.node(first.as_ref())?, |node, name| match node {
+            Node::Object(members) => self.find(members, name.as_ref()),
             _ => None,
-        }
+        })?;
+        Some(Member { document: self, node })
     }
 
     /// A member, whatever its type.
@@ -93,7 +123,19 @@ impl Document {
     }
 
     fn node(&self, name: &str) -> Option<&Node> {
-        self.members.iter().find(|(at, _)| stands_at(&self.text, at, name)).map(|(_, node)| node)
+        self.find(&self.members, name)
+    }
+
+    fn find<'d>(&'d self, members: &'d [Named], name: &str) -> Option<&'d Node> {
+        members.iter().find(|(at, _)| stands_at(&self.text, at, name)).map(|(_, node)| node)
+    }
+
+    fn texts_of(&self, node: &Node) -> Option<Vec<&str>> {
+        match node {
+            Node::Text(one) => Some(vec![&self.text[one.clone()]]),
+            Node::Array(many) => many.iter().map(|node| self.text_of(node)).collect(),
+            _ => None,
+        }
     }
 
     fn text_of(&self, node: &Node) -> Option<&str> {
@@ -111,7 +153,7 @@ impl Document {
         }
     }
 
-    fn map(&self, members: &[Member]) -> Map<String, Value> {
+    fn map(&self, members: &[Named]) -> Map<String, Value> {
         members.iter().map(|(name, node)| (self.text[name.clone()].to_owned(), self.value(node))).collect()
     }
 }
@@ -226,10 +268,10 @@ fn append(text: &mut String, more: &str) -> Range<usize> {
 const FEW: usize = 32;
 
 /// A name that is there twice.
-fn repeated<'t>(text: &'t str, members: &[Member]) -> Option<&'t str> {
-    let name = |member: &Member| &text[member.0.clone()];
+fn repeated<'t>(text: &'t str, members: &[Named]) -> Option<&'t str> {
+    let name = |member: &Named| &text[member.0.clone()];
     if members.len() <= FEW {
-        let twice = |(at, member): &(usize, &Member)| {
+        let twice = |(at, member): &(usize, &Named)| {
             let name = name(member);
             members[..*at].iter().any(|(other, _)| stands_at(text, other, name))
         };
@@ -270,6 +312,20 @@ mod tests {
         assert_eq!((document.strings("aud"), document.strings("m")), (Some(vec!["a"]), None));
         assert_eq!((document.get("n"), document.get("x")), (Some(1.into()), None));
         assert_eq!((document.has("m"), document.has("b"), document.str("")), (true, false, Some("")));
+    }
+
+    #[test]
+    fn follows_a_path_through_objects_only() {
+        let document =
+            Document::parse(r#"{"a":{"b":{"c":"x"},"b.c":"y"},"a.b":"z","l":[{"c":"x"}]}"#.as_bytes()).unwrap();
+        let at = |path: &[&str]| document.at(path).and_then(Member::str);
+        assert_eq!(at(&["a", "b", "c"]), Some("x"));
+        assert_eq!((at(&["a", "b.c"]), at(&["a.b"])), (Some("y"), Some("z")));
+        for nothing in [&["a", "b"][..], &["a", "c"], &["a.b", "c"], &["l", "c"], &["l", "0", "c"], &["b", "c"], &[]] {
+            assert_eq!(at(nothing), None, "{nothing:?}");
+        }
+        assert_eq!(document.at(&["a", "b"]).unwrap().value(), serde_json::json!({"c": "x"}));
+        assert_eq!(document.at(&["a", "b", "c"]).unwrap().strings(), Some(vec!["x"]));
     }
 
     #[test]

@@ -22,7 +22,7 @@ mod token;
 mod verify;
 
 pub use algorithm::Algorithm;
-pub use claims::Claims;
+pub use claims::{Claim, Claims};
 pub use excerpt::Excerpt;
 pub use jwk::KeyProblem;
 pub use key_set::{KeySet, KeySetError, SkippedKey};
@@ -31,6 +31,6 @@ pub use refusal::TokenRefusal;
 pub use rules::{Leeway, Purpose, Rules};
 pub use sign::{SigningError, SigningKey};
 pub use spiffe::SpiffeId;
-pub use time::UnixTime;
+pub use time::{TimeUnreadable, UnixTime};
 pub use token::{Header, Unverified};
 pub use verify::Verified;

@@ -75,7 +75,19 @@ impl<'t> Unverified<'t> {
 
     /// Judges it by the rules that the module `verify` lists.
     pub fn verify(self, keys: &KeySet, rules: &Rules, now: UnixTime) -> Result<Verified<Claims>, TokenRefusal> {
-        verify::judge(self, keys, rules, now)
+        verify::judge(self, keys, rules, None, now)
+    }
+
+    /// As [`verify`](Self::verify), where many issuers share keys and rules: `issuer` is the one that it must be from,
+    /// instead of the rules' own.
+    pub fn verify_from(
+        self,
+        issuer: &str,
+        keys: &KeySet,
+        rules: &Rules,
+        now: UnixTime,
+    ) -> Result<Verified<Claims>, TokenRefusal> {
+        verify::judge(self, keys, rules, Some(issuer), now)
     }
 }
 

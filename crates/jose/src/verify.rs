@@ -2,9 +2,10 @@
 //!
 //! 1. `alg` is among the rules' algorithms (RFC 8725 §3.1).
 //! 2. `typ` suits the purpose (RFC 8725 §3.11): compared without case, `application/` may be left out.
-//! 3. `iss` is one of the rules' issuers, byte for byte. It comes before the keys because it says whose keys they must
-//!    be (RFC 8725 §3.8), and so that a stranger's token is called that and not "unknown key". Of a JWT-SVID it is the
-//!    trust domain of `sub` that says so, which must be a workload's SPIFFE ID; its `iss` is not read.
+//! 3. `iss` is one of the rules' issuers, or the one that the caller names in their place, byte for byte. It comes before
+//!    the keys because it says whose keys they must be (RFC 8725 §3.8), and so that a stranger's token is called that and
+//!    not "unknown key". Of a JWT-SVID it is the trust domain of `sub` that says so, which must be a workload's SPIFFE ID;
+//!    its `iss` is not read.
 //! 4. The keys: those with the token's `kid`, of the algorithm's type and curve. Keys or addresses of keys inside the
 //!    token (`jwk`, `jku`, `x5c`, `x5u`) are never read (RFC 8725 §3.10). A JWT-SVID must have a `kid`.
 //! 5. The signature, over the octets as they were sent. Everything that is said below about the claims is about
@@ -42,11 +43,12 @@ pub(crate) fn judge(
     token: Unverified<'_>,
     keys: &KeySet,
     rules: &Rules,
+    from: Option<&str>,
     now: UnixTime,
 ) -> Result<Verified<Claims>, TokenRefusal> {
     algorithm(&token.header, rules)?;
     media_type(&token.header, rules.purpose)?;
-    issuer(&token.claims, rules)?;
+    issuer(&token.claims, rules, from)?;
     key_id(&token.header, keys, rules.purpose)?;
     signature(&token.header, token.signing_input.as_bytes(), &token.signature, keys)?;
     audience(&token.claims, rules)?;
@@ -74,11 +76,16 @@ fn media_type(header: &Header, purpose: Purpose) -> Result<(), TokenRefusal> {
     if fits { Ok(()) } else { Err(TokenRefusal::TypeMismatch { found: Excerpt::of(typ), purpose }) }
 }
 
-fn issuer(claims: &Claims, rules: &Rules) -> Result<(), TokenRefusal> {
+fn issuer(claims: &Claims, rules: &Rules, from: Option<&str>) -> Result<(), TokenRefusal> {
     if rules.purpose == Purpose::JwtSvid {
         return trust_domain(claims, rules);
     }
     let found = claims.issuer().ok_or(TokenRefusal::IssuerMissing)?;
+    if let Some(only) = from {
+        let accepted = || vec![Excerpt::of(only)];
+        let refusal = || TokenRefusal::IssuerMismatch { found: Excerpt::of(found), accepted: accepted() };
+        return if only == found { Ok(()) } else { Err(refusal()) };
+    }
     if rules.issuers.iter().any(|accepted| accepted == found) {
         return Ok(());
     }

@@ -44,6 +44,23 @@ fn every_algorithm_verifies_its_own_signatures() {
     }
 }
 
+#[test]
+fn an_issuer_that_the_caller_names_takes_the_place_of_the_rules() {
+    let key = SigningKey::generate(Algorithm::ES256).unwrap();
+    let keys = KeySet::parse(json!({"keys": [key.public_jwk("k")]}).to_string().as_bytes()).unwrap();
+    let token = key.sign(&Map::new(), &claims()).unwrap();
+    let from = |issuer: &str, issuers: &[&str]| {
+        let issuers = issuers.iter().map(|issuer| (*issuer).to_owned()).collect();
+        let rules = Rules { issuers, ..rules(Algorithm::ES256) };
+        Unverified::parse(&token).unwrap().verify_from(issuer, &keys, &rules, NOW).map(|_| ())
+    };
+    assert_eq!(from("https://issuer.example", &[]), Ok(()));
+    for other in ["https://issuer.example/", "https://other.example", ""] {
+        let refusal = from(other, &["https://issuer.example"]).unwrap_err();
+        assert!(matches!(refusal, TokenRefusal::IssuerMismatch { .. }), "{other}: {refusal}");
+    }
+}
+
 fn pem(label: &str, der: &[u8]) -> String {
     let text = base64::engine::general_purpose::STANDARD.encode(der);
     let lines: Vec<_> = text.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).unwrap()).collect();

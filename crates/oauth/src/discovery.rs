@@ -89,8 +89,8 @@ fn document(
     Ok((found, members))
 }
 
-/// Rule 4. The one place where a provider for many tenants (Entra ID's `common` and `organizations`, whose metadata
-/// say `https://…/{tenantid}/v2.0`) would be told apart; a single issuer has to be met exactly.
+/// Rule 4. The metadata of many tenants (Entra ID's `common` and `organizations`) have `{tenantid}` in the issuer, and so
+/// does the name that such a provider is configured with: it is compared like any other.
 fn is_issuer(expected: &IssuerUrl, found: &str) -> bool {
     expected.as_str() == found
 }

@@ -17,6 +17,8 @@ const MAX_LENGTH: usize = 2048;
 pub struct IssuerUrl {
     text: String,
     secure: bool,
+    /// Where the metadata are, if not below the name.
+    metadata: Option<String>,
 }
 
 /// Why a text cannot name an issuer.
@@ -52,7 +54,13 @@ impl IssuerUrl {
         if !is_protected(&url) {
             return Err(IssuerUrlError::Insecure);
         }
-        Ok(IssuerUrl { secure: url.scheme() == "https", text: text.to_owned() })
+        Ok(IssuerUrl { secure: url.scheme() == "https", text: text.to_owned(), metadata: None })
+    }
+
+    /// The same name, whose metadata are where `other` has its own: of many tenants' issuers there is one document.
+    #[must_use]
+    pub fn with_metadata_of(self, other: &IssuerUrl) -> Self {
+        IssuerUrl { metadata: Some(other.discovery_url()), ..self }
     }
 
     /// As it was written, to be compared byte for byte.
@@ -67,6 +75,9 @@ impl IssuerUrl {
 
     /// Where its metadata is: a slash at the end is taken off, any path stays in front.
     pub fn discovery_url(&self) -> String {
+        if let Some(url) = &self.metadata {
+            return url.clone();
+        }
         format!("{}/.well-known/openid-configuration", self.text.strip_suffix('/').unwrap_or(&self.text))
     }
 }
@@ -105,6 +116,17 @@ pub(crate) fn has_userinfo(url: &Url) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_metadata_of_many_issuers_are_at_one_place() {
+        let name = IssuerUrl::parse("https://login.example.com/{tenantid}/v2.0").unwrap();
+        let place = IssuerUrl::parse("https://login.example.com/organizations/v2.0").unwrap();
+        let url = name.with_metadata_of(&place);
+        assert_eq!(url.as_str(), "https://login.example.com/{tenantid}/v2.0");
+        let expected = "https://login.example.com/organizations/v2.0/.well-known/openid-configuration";
+        assert_eq!(url.discovery_url(), expected);
+        assert!(url.is_https());
+    }
 
     #[test]
     fn the_text_is_kept_and_the_path_stays_before_the_well_known_part() {

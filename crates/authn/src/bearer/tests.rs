@@ -46,7 +46,7 @@ async fn iss_chooses_the_judge_and_an_unknown_one_is_refused() {
 #[tokio::test]
 async fn of_two_issuers_with_one_name_the_one_with_the_audience_judges() {
     let (one, two) = (World::new(), World::new());
-    let kind = || crate::IssuerKind::OpenId { url: crate::testing::v2_issuer() };
+    let kind = || crate::IssuerKind::open_id(crate::testing::v2_issuer());
     let other = World::with(kind(), &["api://other"]);
     let bearer = BearerAuthenticator::new(vec![Arc::clone(&other.issuer), Arc::clone(&one.issuer)]);
     assert!(ask(&bearer, &[&format!("Bearer {}", one.sign(&one.access_claims()))]).await.is_ok());

@@ -74,6 +74,13 @@ pub(super) fn named(name: &str) -> &'static [Overload] {
     ALL.get(name).map_or(&[], Vec::as_slice)
 }
 
+/// All there are.
+#[cfg(test)]
+pub(super) fn every() -> Vec<Overload> {
+    let tables = TABLES.iter().chain([&versions::TABLE]).flat_map(|table| table.iter());
+    tables.filter_map(|(text, run)| overload(text, *run)).collect()
+}
+
 impl Overload {
     /// Whether these values are what it takes.
     pub(super) fn takes(&self, arguments: &[Val]) -> bool {

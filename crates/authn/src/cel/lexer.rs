@@ -293,11 +293,10 @@ mod tests {
             (r"r'\d'", Token::Text(r"\d".into())),
             (r"r'\''", Token::Text(r"\'".into())),
             ("'''a\n'b'''", Token::Text("a\n'b".into())),
-            (r"b'\xff\u0041'".trim_end_matches(r"\u0041'"), Token::Bytes(vec![255])),
+            (r"b'\xff'", Token::Bytes(vec![255])),
             ("''", Token::Text(String::new())),
             ("rubber", Token::Word("rubber".into())),
         ] {
-            let source = if source == r"b'\xff" { r"b'\xff'" } else { source };
             assert_eq!(lex(source), [wanted, Token::End], "{source}");
         }
         assert_eq!(lex("// only a comment\n"), [Token::End]);

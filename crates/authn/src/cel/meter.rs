@@ -15,7 +15,7 @@ use regex::{Regex, RegexBuilder};
 pub(super) const LIMIT: u64 = 1_000_000;
 
 /// What the making of a regular expression costs that is only known at run time.
-const MAKING_A_PATTERN: u64 = 5_000;
+const MAKING_A_PATTERN: u64 = 20_000;
 
 #[derive(Debug)]
 pub(super) enum Fault {

@@ -1,4 +1,4 @@
-//! Keys are fetched ahead of need: every hour, after a failure from 1 s doubling to 60 s.
+//! Keys are fetched ahead of need: every quarter of an hour, after a failure from 1 s doubling to 60 s.
 
 use std::time::Duration;
 
@@ -7,8 +7,8 @@ use gangplank_oauth::{Clock, random_unit};
 use super::JwksCache;
 
 impl JwksCache {
-    /// How often.
-    pub(crate) const REFRESH_EVERY: Duration = Duration::from_secs(3600);
+    /// How often. It is how long a withdrawn key is still good.
+    pub(crate) const REFRESH_EVERY: Duration = Duration::from_secs(15 * 60);
 
     /// For ever.
     pub(crate) async fn keep_fresh(&self, clock: &dyn Clock) {

@@ -23,7 +23,7 @@ const MAX_NODES: usize = 100_000;
 
 /// One value of the file.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Node {
+pub(crate) enum Node {
     Null,
     Bool(bool),
     Number,
@@ -34,7 +34,7 @@ pub(super) enum Node {
 
 impl Node {
     /// With its article, for sentences.
-    pub(super) fn kind(&self) -> &'static str {
+    pub(crate) fn kind(&self) -> &'static str {
         match self {
             Node::Null => "null",
             Node::Bool(_) => "a boolean",
@@ -47,7 +47,7 @@ impl Node {
 }
 
 /// Reads a file. The error is one sentence, without what the file holds.
-pub(super) fn parse(bytes: &[u8]) -> Result<Node, String> {
+pub(crate) fn parse(bytes: &[u8]) -> Result<Node, String> {
     if bytes.len() > MAX_OCTETS {
         return Err(format!("the file has {} bytes; at most {MAX_OCTETS} are read", bytes.len()));
     }

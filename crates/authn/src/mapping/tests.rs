@@ -23,7 +23,15 @@ fn claims(members: &Value) -> Claims {
 }
 
 fn map(entra: bool, members: Value) -> Result<Identity, Refusal> {
-    Mapping { issuer: "corp".into(), entra, names: ClaimNames::default() }.identity(&claims(&members))
+    Mapping::new("corp", entra, None, ClaimNames::default()).identity(&claims(&members))
+}
+
+fn named(spelled: &str) -> Option<ClaimName> {
+    Some(ClaimName::parse(spelled).unwrap())
+}
+
+fn map_by(names: ClaimNames, members: Value) -> Result<Identity, &'static str> {
+    Mapping::new("corp", false, None, names).identity(&claims(&members)).map_err(|refusal| refusal.reason().name)
 }
 
 fn refused(members: Value) -> &'static str {
@@ -42,8 +50,9 @@ fn the_user_name_is_the_first_claim_that_is_there() {
 
 #[test]
 fn a_configured_claim_stands_alone() {
-    let names = ClaimNames { username: Some("login".into()), groups: Some("teams".into()), email: Some("mail".into()) };
-    let mapping = Mapping { issuer: "corp".into(), entra: false, names };
+    let names =
+        ClaimNames { username: named("login"), groups: named("teams"), email: named("mail"), ..ClaimNames::default() };
+    let mapping = Mapping::new("corp", false, None, names);
     let found =
         mapping.identity(&claims(&json!({ "login": "l", "teams": "t", "mail": "m@x", "groups": ["g"] }))).unwrap();
     assert_eq!(
@@ -148,8 +157,8 @@ fn an_address_that_the_provider_calls_unverified_is_nobodys() {
         let (email, name) = if kept { (Some("a@x"), "a@x") } else { (None, "s") };
         assert_eq!((found.email.as_deref(), found.username.as_str()), (email, name), "{entra} {members}");
     }
-    let names = ClaimNames { username: Some("email".to_owned()), ..ClaimNames::default() };
-    let mapping = Mapping { issuer: "corp".into(), entra: false, names };
+    let names = ClaimNames { username: named("email"), ..ClaimNames::default() };
+    let mapping = Mapping::new("corp", false, None, names);
     let refused = mapping.identity(&claims(&json!({ "email": "a@x", "email_verified": false }))).unwrap_err();
     assert_eq!(refused.reason().name, "claim-unusable");
     assert_eq!(mapping.identity(&claims(&json!({ "email": "a@x" }))).unwrap().username, "a@x");
@@ -187,4 +196,82 @@ fn overage_is_noticed_in_both_its_forms() {
     ] {
         assert!(!map(true, members).unwrap().groups_unresolved);
     }
+}
+
+#[test]
+fn every_claim_can_be_another_and_stand_inside_one() {
+    let names = ClaimNames {
+        uid: named("employee"),
+        tenant: named("/org/id"),
+        roles: named("/realm_access/roles"),
+        scopes: named("permissions"),
+        groups: named("/org/teams"),
+        extra: [("example.com/department".to_owned(), named("dept").unwrap())].into(),
+        ..ClaimNames::default()
+    };
+    let all = json!({
+        "employee": "7", "org": { "id": "o", "teams": ["t1", "t2"] }, "realm_access": { "roles": ["r"] },
+        "permissions": ["a", "b c"], "dept": "eng", "oid": "x", "tid": "y", "roles": ["z"], "scp": "z",
+    });
+    let found = map_by(names.clone(), all.clone()).unwrap();
+    assert_eq!((found.uid.as_deref(), found.tenant.as_deref()), (Some("7"), Some("o")));
+    assert_eq!((found.roles, found.scopes), (vec!["r".to_owned()], ["a", "b", "c"].map(str::to_owned).to_vec()));
+    assert_eq!((found.groups, found.groups_unresolved), (vec!["t1".to_owned(), "t2".to_owned()], false));
+    assert_eq!(found.extra, [("example.com/department".to_owned(), vec!["eng".to_owned()])].into());
+
+    let without = |member: &str| {
+        let mut all = all.clone();
+        all.as_object_mut().unwrap().remove(member);
+        map_by(names.clone(), all)
+    };
+    assert_eq!(without("employee"), Err("claim-missing"), "a uid that was asked for is never another claim's");
+    assert_eq!(without("org"), Err("claim-missing"));
+    let found = without("dept").unwrap();
+    assert!(found.extra.is_empty());
+    assert!(without("realm_access").unwrap().roles.is_empty(), "a missing one is none, and not the default's");
+    let mut bad = all.clone();
+    bad["dept"] = json!({ "a": 1 });
+    assert_eq!(map_by(names, bad), Err("claim-unusable"));
+}
+
+#[test]
+fn a_claim_whose_name_looks_like_a_path_is_no_path() {
+    let names = ClaimNames { groups: named("realm_access.roles"), ..ClaimNames::default() };
+    let found = map_by(names.clone(), json!({ "realm_access": { "roles": ["admin"] } })).unwrap();
+    assert!(found.groups.is_empty());
+    assert_eq!(map_by(names, json!({ "realm_access.roles": ["g"] })).unwrap().groups, ["g"]);
+    let names = ClaimNames { groups: named("/realm_access/roles"), ..ClaimNames::default() };
+    assert!(map_by(names, json!({ "/realm_access/roles": ["admin"] })).unwrap().groups.is_empty());
+}
+
+#[test]
+fn prefixes_come_before_the_look_at_reserved_names() {
+    let by = |username: &str, groups: &str, allow_reserved| ClaimNames {
+        username_prefix: username.to_owned(),
+        groups_prefix: groups.to_owned(),
+        allow_reserved,
+        ..ClaimNames::default()
+    };
+    let system = json!({ "preferred_username": "system:admin", "groups": ["system:masters", "g"] });
+    let found = map_by(by("corp:", "corp:", false), system.clone()).unwrap();
+    assert_eq!(
+        (found.username.as_str(), found.groups),
+        ("corp:system:admin", vec!["corp:system:masters".to_owned(), "corp:g".to_owned()])
+    );
+    let masters = json!({ "preferred_username": "admin", "groups": ["masters"] });
+    assert_eq!(map_by(by("system:", "", false), masters.clone()), Err("name-reserved"));
+    assert!(map_by(by("", "system:", false), masters).unwrap().groups.is_empty());
+    let found = map_by(by("", "", true), system.clone()).unwrap();
+    assert_eq!((found.username.as_str(), found.groups.len()), ("system:admin", 2));
+    assert_eq!(map_by(by("", "", false), system), Err("name-reserved"));
+}
+
+#[test]
+fn a_workload_is_called_by_its_spiffe_id() {
+    let mapping = Mapping::new("mesh", false, Some("spiffe://example.org".into()), ClaimNames::default());
+    let found = mapping.identity(&claims(&json!({ "sub": "spiffe://example.org/a", "email": "root@x" }))).unwrap();
+    assert_eq!(
+        (found.username.as_str(), found.issuer_url.as_str()),
+        ("spiffe://example.org/a", "spiffe://example.org")
+    );
 }

@@ -4,23 +4,24 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use gangplank_authn::{Authenticator, BearerAuthenticator, Chain, Issuer};
+use gangplank_jose::UnixTime;
 use gangplank_oauth::config::ConfigError;
 
-use super::Errors;
+use super::{Deps, Errors, local};
 use crate::config::{AuthenticatorConfig, Config};
 
 /// What an entry of `[authenticators]` is.
 #[derive(Clone)]
 pub(super) enum Known {
     /// Judges credentials.
-    #[expect(dead_code, reason = "the first kinds of them follow")]
     Judge(Arc<dyn Authenticator>),
     /// Lets in whoever presents none.
     Anonymous,
 }
 
 /// Reads all authenticators. One that is wrong is left out, and said.
-pub(super) fn read(config: &Config, errors: &mut Errors) -> BTreeMap<String, Known> {
+pub(super) fn read(config: &Config, deps: &Deps<'_>, errors: &mut Errors) -> BTreeMap<String, Known> {
+    let now = deps.clock.now();
     let mut all = BTreeMap::new();
     for (name, authenticator) in &config.authenticators {
         let at = format!("authenticators.{name}");
@@ -28,7 +29,7 @@ pub(super) fn read(config: &Config, errors: &mut Errors) -> BTreeMap<String, Kno
             let help = "a name of its own: a route's accept names both";
             errors.push(ConfigError::new(&at, format!("issuers.{name} has the same name"), help));
         }
-        if let Some(known) = one(authenticator, &at, errors) {
+        if let Some(known) = one(name, authenticator, &at, now, errors) {
             all.insert(name.clone(), known);
         }
     }
@@ -44,8 +45,12 @@ pub(super) fn judges(all: &BTreeMap<String, Known>) -> Vec<Arc<dyn Authenticator
     all.values().filter_map(judge).collect()
 }
 
-fn one(authenticator: &AuthenticatorConfig, at: &str, errors: &mut Errors) -> Option<Known> {
-    let kinds = [("none", authenticator.none.is_some())];
+fn one(name: &str, authenticator: &AuthenticatorConfig, at: &str, now: UnixTime, errors: &mut Errors) -> Option<Known> {
+    let kinds = [
+        ("none", authenticator.none.is_some()),
+        ("keys_file", authenticator.keys_file.is_some()),
+        ("htpasswd", authenticator.htpasswd.is_some()),
+    ];
     let given: Vec<&str> = kinds.iter().filter(|(_, set)| *set).map(|(kind, _)| *kind).collect();
     let accepted = kinds.map(|(kind, _)| kind).join(", ");
     match given.as_slice() {
@@ -63,6 +68,12 @@ fn one(authenticator: &AuthenticatorConfig, at: &str, errors: &mut Errors) -> Op
     if authenticator.none == Some(false) {
         errors.push(ConfigError::new(format!("{at}.none"), "is false, and nothing else is said", "leave it out"));
         return None;
+    }
+    if let Some(file) = &authenticator.keys_file {
+        return local::keys(name, file, &format!("{at}.keys_file"), now, errors).map(Known::Judge);
+    }
+    if let Some(htpasswd) = &authenticator.htpasswd {
+        return local::htpasswd(name, htpasswd, &format!("{at}.htpasswd"), now, errors).map(Known::Judge);
     }
     Some(Known::Anonymous)
 }

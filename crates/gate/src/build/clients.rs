@@ -9,6 +9,7 @@ use gangplank_net::{HttpClient, Roots};
 use gangplank_oauth::config::{ConfigError, read_text};
 use gangplank_oauth::{AssertionOptions, Client, ClientAuthentication, ClientSettings, PrivateKeyJwt, Transport};
 
+use super::issuer::has_metadata;
 use super::{Deps, Errors};
 use crate::config::{ClientConfig, Config, SecretMethod, TlsConfig};
 use crate::sign_in::SignInClient;
@@ -28,15 +29,21 @@ pub(super) fn read(
             let message = format!("there is no issuer {:?}", client.issuer);
             errors.push(ConfigError::new(format!("{at}.issuer"), message, format!("one of [issuers]: {known}")));
         }
+        if config.issuers.get(&client.issuer).is_some_and(|issuer| !has_metadata(issuer)) {
+            let message =
+                format!("issuers.{} has no metadata, so nobody can sign in or get a token there", client.issuer);
+            let help = "an issuer with entra, or with url and without jwks";
+            errors.push(ConfigError::new(format!("{at}.issuer"), message, help));
+        }
         if client.id.trim().is_empty() {
             errors.push(ConfigError::new(format!("{at}.id"), "is empty", "the client id of the registration"));
         }
         scopes(client, &at, errors);
         let authentication = authentication(client, &at, deps, errors);
         let (Some(authentication), Some(issuer)) = (authentication, issuers.get(&client.issuer)) else { continue };
-        let Some(transport) = transport(config, client, deps) else { continue };
+        let (Some(transport), Some(provider)) = (transport(config, client, deps), issuer.provider()) else { continue };
         let settings = ClientSettings {
-            provider: issuer.provider().clone(),
+            provider: provider.clone(),
             id: client.id.clone(),
             authentication,
             scopes: client.scopes.clone().unwrap_or_else(|| issuer.default_scopes()),

@@ -1,18 +1,17 @@
 //! `[issuers.NAME]`: whose tokens are believed.
 //!
-//! An issuer whose configuration and authorities are as they were is taken over from the gate in force, with the metadata
+//! An issuer whose configuration and files (authorities, keys) are as they were is taken over from the gate in force, with the metadata
 //! and keys it has: a reload while the provider is away costs nothing.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use gangplank_authn::{ClaimNames, Issuer, IssuerKind, IssuerSettings};
-use gangplank_jose::Algorithm;
+use gangplank_authn::Issuer;
 use gangplank_net::{HttpClient, Roots};
 use gangplank_oauth::Transport;
 use gangplank_oauth::config::ConfigError;
 
+use super::issuer::{self, files};
 use super::{Deps, Errors};
 use crate::config::{Config, IssuerConfig};
 
@@ -23,7 +22,7 @@ pub(crate) struct KnownIssuers(Mutex<BTreeMap<String, Known>>);
 #[derive(Debug)]
 struct Known {
     config: IssuerConfig,
-    authorities: Option<Vec<u8>>,
+    files: Vec<Option<Vec<u8>>>,
     /// Not held: it goes with the last gate that uses it.
     issuer: Weak<Issuer>,
 }
@@ -32,23 +31,23 @@ impl KnownIssuers {
     fn find(&self, name: &str, config: &IssuerConfig) -> Option<Arc<Issuer>> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let known = known.get(name).filter(|known| known.config == *config)?;
-        (known.authorities == authorities(config)).then(|| known.issuer.upgrade()).flatten()
+        (known.files == contents(config)).then(|| known.issuer.upgrade()).flatten()
     }
 
     /// Remembers what a gate was built with. Only for one that was built whole: a wrong configuration changes nothing.
     pub(super) fn remember(&self, config: &Config, issuers: &BTreeMap<String, Arc<Issuer>>) {
         let known = issuers.iter().filter_map(|(name, issuer)| {
             let config = config.issuers.get(name)?.clone();
-            let authorities = authorities(&config);
-            Some((name.clone(), Known { config, authorities, issuer: Arc::downgrade(issuer) }))
+            let files = contents(&config);
+            Some((name.clone(), Known { config, files, issuer: Arc::downgrade(issuer) }))
         });
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = known.collect();
     }
 }
 
-/// The content of the file of authorities: the same name may hold others than before.
-fn authorities(config: &IssuerConfig) -> Option<Vec<u8>> {
-    config.ca_file.as_deref().and_then(|file: &Path| std::fs::read(file).ok())
+/// What its files hold: the same name may hold something else than before.
+fn contents(config: &IssuerConfig) -> Vec<Option<Vec<u8>>> {
+    files(config).into_iter().map(|file| std::fs::read(file).ok()).collect()
 }
 
 /// Reads all issuers. One that is wrong is left out, and said.
@@ -56,21 +55,13 @@ pub(super) fn read(config: &Config, deps: &Deps<'_>, errors: &mut Errors) -> BTr
     let mut issuers = BTreeMap::new();
     for (name, issuer) in &config.issuers {
         let at = format!("issuers.{name}");
-        let kind = kind(issuer, &at, errors);
-        let algorithms = algorithms(issuer, &at, errors);
+        let settings = issuer::settings(name, issuer, errors);
         let transport = transport(issuer, deps, &at, errors);
         if let Some(known) = deps.shared.issuers().find(name, issuer) {
             issuers.insert(name.clone(), known);
             continue;
         }
-        let (Some(kind), Some(transport)) = (kind, transport) else { continue };
-        let claims = ClaimNames {
-            username: issuer.claims.username.clone(),
-            groups: issuer.claims.groups.clone(),
-            email: issuer.claims.email.clone(),
-        };
-        let audiences = issuer.audiences.clone();
-        let settings = IssuerSettings { name: name.clone(), kind, audiences, algorithms, claims };
+        let (Some(settings), Some(transport)) = (settings, transport) else { continue };
         match Issuer::new(settings, transport, deps.clock.clone()) {
             Ok(issuer) => {
                 issuers.insert(name.clone(), issuer);
@@ -90,43 +81,6 @@ pub(super) fn needed(config: &Config, issuers: &BTreeMap<String, Arc<Issuer>>) -
         })
     };
     issuers.iter().filter(|(name, _)| needs(name)).map(|(_, issuer)| issuer.clone()).collect()
-}
-
-fn kind(issuer: &IssuerConfig, at: &str, errors: &mut Errors) -> Option<IssuerKind> {
-    match (&issuer.entra, &issuer.url) {
-        (Some(entra), None) => Some(IssuerKind::Entra {
-            tenant: entra.tenant.clone(),
-            authority: entra.authority.clone(),
-            graph: entra.graph.clone(),
-        }),
-        (None, Some(url)) => Some(IssuerKind::OpenId { url: url.clone() }),
-        (both, _) => {
-            let message = if both.is_some() { "has both entra and url" } else { "has neither entra nor url" };
-            let help = "exactly one of entra = { tenant = \"…\" } and url = \"https://…\"";
-            errors.push(ConfigError::new(at, message, help));
-            None
-        }
-    }
-}
-
-fn algorithms(issuer: &IssuerConfig, at: &str, errors: &mut Errors) -> Vec<Algorithm> {
-    let known = || Algorithm::ALL.map(Algorithm::name).join(", ");
-    let named = issuer.algorithms.as_deref();
-    if named.is_some_and(<[String]>::is_empty) {
-        errors.push(ConfigError::new(format!("{at}.algorithms"), "no algorithm is accepted", known()));
-    }
-    let mut algorithms = Vec::new();
-    for (i, name) in named.unwrap_or_default().iter().enumerate() {
-        match Algorithm::from_name(name) {
-            Some(algorithm) => algorithms.push(algorithm),
-            None => errors.push(ConfigError::new(
-                format!("{at}.algorithms[{i}]"),
-                format!("{name:?} is not an algorithm that is accepted"),
-                known(),
-            )),
-        }
-    }
-    algorithms
 }
 
 fn transport(issuer: &IssuerConfig, deps: &Deps<'_>, at: &str, errors: &mut Errors) -> Option<Arc<dyn Transport>> {

@@ -2,8 +2,11 @@
 //! once. What contradicts itself is refused here, so that nothing is decided by accident later.
 
 mod authenticators;
+mod claims;
 mod clients;
+mod issuer;
 mod issuers;
+mod local;
 mod routes;
 mod server;
 mod upstreams;
@@ -62,7 +65,7 @@ impl Gate {
         let rule_groups =
             || RuleGroups::new(config.routes.iter().flat_map(|r| r.allow.iter().flat_map(|a| a.groups.clone())));
         let metrics = deps.shared.metrics();
-        let authenticators = authenticators::read(config, &mut errors);
+        let authenticators = authenticators::read(config, &deps, &mut errors);
         let mut chains = authenticators::Chains::new(&issuers, &authenticators);
         let routes = routes::read(config, &server.prefix, &mut chains, metrics, &mut errors);
 
@@ -100,6 +103,7 @@ impl Gate {
             allowed_status: server.allowed_status,
             redirect_from_auth: config.gate.redirect_from_auth,
             needed: issuers::needed(config, &issuers),
+            challenges: routes::challenges(routes.any_chain.as_deref()),
             chain: routes.any_chain,
             authenticators: authenticators::judges(&authenticators),
             issuers: issuers.into_values().collect(),
@@ -134,6 +138,14 @@ impl Gate {
                 if places.is_empty() { "no route".to_owned() } else { places.join(" and ") }
             ));
         }
+        for (name, issuer) in &config.issuers {
+            if issuer.entra.as_ref().is_some_and(|entra| entra.any_tenant == Some(true)) {
+                warnings.push(format!(
+                    "issuers.{name} BELIEVES ANY TENANT of Entra ID, and anybody can have one: what its people may do \
+                     must be said by groups, roles, users or allowed_clients, and not by allow.signed_in"
+                ));
+            }
+        }
         for name in config.clients.keys() {
             if !config.routes.iter().any(|route| route.sign_in.0.contains(name)) {
                 warnings.push(format!("clients.{name} is not in sign_in of any route"));
@@ -153,8 +165,9 @@ impl Gate {
         config.clients.values().filter_map(|c| c.secret.as_ref()).for_each(&mut secret);
         let pairs = config.clients.values().filter_map(|c| c.certificate.as_ref()).chain(&config.gate.tls);
         files.extend(pairs.flat_map(|tls| [tls.cert.clone(), tls.key.clone()]));
-        files.extend(config.issuers.values().filter_map(|i| i.ca_file.clone()));
+        files.extend(config.issuers.values().flat_map(issuer::files));
         files.extend(config.routes.iter().filter_map(|r| r.upstream_ca_file.clone()));
+        files.extend(config.authenticators.values().flat_map(local::files));
         files.extend(config.pages.logo.clone());
         files.sort();
         files.dedup();

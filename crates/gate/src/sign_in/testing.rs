@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use gangplank_authn::seal::KeyRing;
 use gangplank_authn::session::RuleGroups;
-use gangplank_authn::{ClaimNames, Issuer, IssuerKind, IssuerSettings};
+use gangplank_authn::{Issuer, IssuerKind, IssuerSettings, Tenants};
 use gangplank_idp::{DEMO_GROUP_ID, InProcess, TENANT_ID, Tenant, TenantConfig, WEB_APP_ID};
 use gangplank_jose::UnixTime;
 use gangplank_oauth::config::Span;
@@ -174,17 +174,12 @@ fn build(
     shared: &Arc<Shared>,
     ring: &Arc<KeyRing>,
 ) -> Arc<SignIn> {
-    let settings = IssuerSettings {
-        name: "corp".to_owned(),
-        kind: IssuerKind::Entra {
-            tenant: TENANT_ID.to_owned(),
-            authority: Some(TENANT.to_owned()),
-            graph: Some(tenant.graph_url()),
-        },
-        audiences: Vec::new(),
-        algorithms: Vec::new(),
-        claims: ClaimNames::default(),
+    let kind = IssuerKind::Entra {
+        tenants: Tenants::One(TENANT_ID.to_owned()),
+        authority: Some(TENANT.to_owned()),
+        graph: Some(tenant.graph_url()),
     };
+    let settings = IssuerSettings::new("corp", kind);
     let issuer = Issuer::new(settings, transport.clone(), clock.clone()).unwrap();
     let mut clients = BTreeMap::new();
     for name in &setup.clients {
@@ -193,7 +188,7 @@ fn build(
             None => issuer.default_scopes(),
         };
         let settings = ClientSettings {
-            provider: issuer.provider().clone(),
+            provider: issuer.provider().unwrap().clone(),
             id: WEB_APP_ID.to_owned(),
             authentication: ClientAuthentication::SecretBasic(tenant.client_secret(WEB_APP_ID).unwrap().clone()),
             scopes,

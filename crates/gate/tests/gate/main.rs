@@ -8,6 +8,7 @@ mod chain;
 mod configuration;
 mod forward_auth;
 mod leaks;
+mod local;
 mod provider;
 mod proxy;
 mod routes;

@@ -5,7 +5,7 @@ use super::{over_claims, over_user};
 fn what_is_refused_before_it_runs() {
     over_claims(&[
         ("user.username", "! 1:1: undeclared reference to 'user' (in container ''); the variable here is 'claims'"),
-        ("foo", "! undeclared reference to 'foo'".trim_end()),
+        ("foo", "! undeclared reference to 'foo'"),
         ("claims.foo(1)", "! undeclared reference to 'foo'"),
         ("foo(1)", "! no such function or macro"),
         ("sets.foo([])", "! undeclared reference to 'foo'"),
@@ -58,7 +58,7 @@ fn what_is_refused_before_it_runs() {
         ("claims.", "! expected a name"),
         ("1 2", "! found a number, expected an operator or the end"),
         ("a.in", "! found 'in', expected a name"),
-        ("claims.sub ==\n  'a' &&& true", "! 2:7: Syntax error: unexpected character '&'".replace("2:7", "2:9").leak()),
+        ("claims.sub ==\n  'a' &&& true", "! 2:9: Syntax error: unexpected character '&'"),
     ]);
     over_user(&[
         ("user.unknown", "! undefined field 'unknown'; 'user' has username, uid, groups, extra"),
