@@ -6,7 +6,7 @@
 //! | evidence | made by |
 //! |---|---|
 //! | [`SignedIn`] | [`Issuer::verify_id_token`]: a sign-in or its refresh |
-//! | [`Authenticated`] | a verified token ([`BearerAuthenticator`], [`kubernetes`]), a static key ([`static_keys`]), a password ([`basic`]), a session, or [`Anonymous`] |
+//! | [`Authenticated`] | a verified token ([`BearerAuthenticator`], [`kubernetes::KubernetesAuthenticator`]), a static key ([`static_keys`]), a password ([`basic`]), a cluster's word ([`token_review`]), a session, or [`Anonymous`] |
 //! | [`session::SessionRecord`] | a [`SignedIn`], or the seal ([`seal::KeyRing`]) that only we can make |
 //!
 //! An [`Authenticator`] answers with an [`Outcome`]; a [`Chain`] asks several. Every "no" is a [`Refusal`] with an
