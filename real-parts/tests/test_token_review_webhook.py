@@ -170,15 +170,6 @@ def test_a_provider_does_not_hand_out_what_kubernetes_reserves(asked, providers,
     eventually("the webhook's log says why", lambda: "reserved" in "\n".join(asked.webhook.lines[before:]))
 
 
-def robot_token(api):
-    """That of a service account, which the API server signs and knows itself."""
-    api.apply("{apiVersion: v1, kind: ServiceAccount, metadata: {name: robot, namespace: default}}")
-    request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": 3600}}
-    status, answer = api.call("/api/v1/namespaces/default/serviceaccounts/robot/token", request)
-    assert status == 201, answer
-    return json.loads(answer)["status"]["token"]
-
-
 def test_without_the_webhook_nobody_and_with_it_again_everybody(asked, providers):
     token = providers.sign_in("alice")["access_token"]
     before = len(asked.api.log())
@@ -188,7 +179,7 @@ def test_without_the_webhook_nobody_and_with_it_again_everybody(asked, providers
         assert "Failed to make webhook authenticator request" in asked.api.log()[before:]
         # Whom the API server knows by itself is not touched by that.
         assert asked.api.kubectl("get", "configmaps").returncode == 0
-        assert asked.api.who(robot_token(asked.api))["username"] == "system:serviceaccount:default:robot"
+        assert asked.api.who(asked.api.service_account_token("default", "robot"))["username"] == "system:serviceaccount:default:robot"
     finally:
         asked.webhook = asked.start_webhook()
     assert asked.api.kubectl("get", "configmaps", token=token).returncode == 0
