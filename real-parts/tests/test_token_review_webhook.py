@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import shutil
 import ssl
 import tempfile
@@ -145,6 +146,7 @@ def test_what_is_no_good_token_is_nobody(asked, providers):
         "an issuer that nobody configured": providers.issuer.token(iss="https://localhost:1"),
     }.items():
         assert unauthorized(asked.api.kubectl("get", "configmaps", token=token)), what
+    assert "invalid bearer token" in asked.api.log()
     assert asked.api.who(good)["username"] == "corp:alice@dev.test"
 
 
@@ -205,6 +207,18 @@ def test_only_the_api_server_may_ask(asked, providers):
     for certificate in [(), Authority(asked.files, "strangers").client("kube-apiserver")]:
         with pytest.raises(OSError):
             ask(*certificate, audiences=[ITSELF])
+
+
+def test_an_api_server_with_a_certificate_of_somebody_else(kubernetes, providers):
+    with cluster(kubernetes, providers) as running:
+        strange = Authority(running.files, "strangers").client("kube-apiserver")
+        for name, file in zip(("crt", "key"), strange):
+            shutil.copy(file, running.files / f"kube-apiserver.{name}")
+        with api_server(kubernetes.directory, kubernetes.authority, kubernetes.etcd,
+                        "--authentication-token-webhook-config-file", running.files / "webhook-kubeconfig.yaml") as strangers:
+            assert strangers.who(providers.issuer.token()) is None
+            said = strangers.log()
+            assert re.search(r"Failed to make webhook authenticator request: .*tls: .*certificate", said), said[-2000:]
 
 
 def test_an_api_server_that_names_its_audiences(kubernetes, providers):
