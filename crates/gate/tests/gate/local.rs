@@ -221,9 +221,10 @@ async fn a_peers_certificate_counts_and_a_header_then_does_not() {
         (Some(&ada), &[][..], Some("ada")),
         (Some(&eve), &[], None),
         (None, &[("ssl-client-cert", header.as_str())], None),
-        // The chain's order decides between two good ones, and a bad one is final.
+        // The chain's order decides between two good ones, and a bad token is final.
         (Some(&ada), &[("authorization", token.as_str())], Some("alice@dev.test")),
-        (Some(&ada), &[("authorization", "Bearer a.b.c")], Some("ada")),
+        (Some(&ada), &[("authorization", "Bearer a.b.c")], None),
+        (Some(&eve), &[("authorization", token.as_str())], Some("alice@dev.test")),
     ] {
         for _ in 0..2 {
             let answer = ask(&world, certificate, headers).await;
