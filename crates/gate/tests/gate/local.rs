@@ -238,6 +238,37 @@ async fn a_peers_certificate_counts_and_a_header_then_does_not() {
     assert_eq!(ask(&world, Some(&ada), &[]).await.status, StatusCode::UNAUTHORIZED);
 }
 
+#[tokio::test]
+async fn a_token_that_nobody_looks_at_is_refused_with_and_without_a_certificate() {
+    let (dir, ca) = (Dir::new(), authority());
+    let ada = client(&ca, "ada");
+    let config = with_certificates(&dir, &ca, "tls", "");
+    let nobody = "[authenticators.nobody]\nnone = true\n[[routes]]";
+    let session = config.replace("accept = [\"corp\", \"certs\"]", "sign_in = \"corp\"\naccept = [\"certs\"]");
+    let open = config.replace("[\"corp\", \"certs\"]", "[\"certs\", \"nobody\"]").replace("[[routes]]", nobody);
+    let open = open.replace("allow.signed_in", "allow.anonymous");
+    let alone = config.replace("[\"corp\", \"certs\"]", "[\"certs\"]");
+    for (config, without) in
+        [(&session, StatusCode::UNAUTHORIZED), (&open, StatusCode::ACCEPTED), (&alone, StatusCode::UNAUTHORIZED)]
+    {
+        let world = World::new(config);
+        let alice = world.sign_in("https://app.example.com", "alice").await;
+        for certificate in [None, Some(&ada)] {
+            let ask = async |headers: &[(&str, &str)]| {
+                let certificates = certificate.map(|certificate| vec![certificate.der().clone()].into());
+                let peer = Peer { certificates, ..peer_of(STRANGER) };
+                Answer::read(world.gate.handle(request("GET", CHECK, headers), peer).await).await.status
+            };
+            let expected = if certificate.is_some() { StatusCode::ACCEPTED } else { without };
+            assert_eq!(ask(&[]).await, expected);
+            for token in ["Bearer forged", "bearer a.b.c", "Bearer"] {
+                let headers = [("authorization", token), ("cookie", alice.as_str())];
+                assert_eq!(ask(&headers).await, StatusCode::UNAUTHORIZED, "{token} {certificate:?}");
+            }
+        }
+    }
+}
+
 #[test]
 fn certificates_from_where_none_can_come_are_refused() {
     let (dir, ca) = (Dir::new(), authority());
