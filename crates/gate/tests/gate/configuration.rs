@@ -188,7 +188,7 @@ fn contradictions_of_issuers_and_clients_are_refused() {
     let with = |text: &str| head("") + text + &demo("/", "");
     let client = |text: &str| with(&format!("\n[clients.x]\nissuer = \"corp\"\nid = \"x\"\n{text}\n"));
     for (what, config, expected) in [
-        ("neither", with("\n[issuers.x]\n"), "issuers.x: has neither entra nor url"),
+        ("neither", with("\n[issuers.x]\n"), "issuers.x: has none of entra, url and spiffe"),
         (
             "both",
             with(
