@@ -10,7 +10,9 @@ use gangplank_oauth::config::{ByteLimit, SecretSource, Span};
 use ipnet::IpNet;
 use serde::Deserialize;
 
-pub use self::issuer::{ClaimsConfig, EntraConfig, IssuerConfig, KeysConfig, SpiffeConfig};
+pub use self::issuer::{
+    ClaimsConfig, EntraConfig, GroupsFrom, GroupsFromConfig, IssuerConfig, KeysConfig, SpiffeConfig,
+};
 
 /// `[gate]`: where it listens, how it is reached, whom it believes.
 #[derive(Clone, Debug, Deserialize)]

@@ -4,6 +4,7 @@
 mod authenticators;
 mod claims;
 mod clients;
+mod groups;
 mod issuer;
 mod issuers;
 mod local;
@@ -21,6 +22,7 @@ use gangplank_authn::session::RuleGroups;
 use gangplank_oauth::config::{ConfigError, Environment, SecretSource, Span};
 use gangplank_oauth::{Clock, Transport};
 
+pub(crate) use self::groups::Resolvers;
 pub(crate) use self::issuers::KnownIssuers;
 pub(crate) use self::routes::Route;
 use crate::config::{Config, SessionConfig};
@@ -66,7 +68,10 @@ impl Gate {
             || RuleGroups::new(config.routes.iter().flat_map(|r| r.allow.iter().flat_map(|a| a.groups.clone())));
         let metrics = deps.shared.metrics();
         let authenticators = authenticators::read(config, &deps, &mut errors);
-        let mut chains = authenticators::Chains::new(&issuers, &authenticators);
+        let groups = groups::read(config, &issuers, &clients, &mut errors);
+        // Nobody is kept waiting or out for groups that no rule asks for.
+        let groups = if rule_groups().is_empty() { Resolvers::new() } else { groups };
+        let mut chains = authenticators::Chains::new(&issuers, &authenticators, &groups);
         let routes = routes::read(config, &server.prefix, &mut chains, metrics, &mut errors);
 
         let (true, Some(hosts), Some(pages), Some(cookie), Some(ring)) =
@@ -89,6 +94,7 @@ impl Gate {
                 cookie,
                 ring,
                 clients,
+                groups,
                 rule_groups: rule_groups(),
                 times,
                 shared: deps.shared.clone(),
