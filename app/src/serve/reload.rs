@@ -6,7 +6,8 @@
 //!    counters are shared by both.
 //! 3. The keys that changed are named, their values are not. Keys of the sockets (`gate.listen`, …) are read at the
 //!    start only, and it is said so.
-//! 4. A certificate that changed is taken over by itself.
+//! 4. A certificate that changed is taken over by itself. Clients that connect from then on are asked for the certificates
+//!    that the new gate reads.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -78,10 +79,19 @@ impl Reloader {
         self.telemetry.apply(&wired.loaded.log);
         wired.warn();
         self.current.replace(wired, PATIENCE).await;
+        self.ask_for_certificates();
         self.parts.shared().metrics().reload("applied");
         let changed = if rest.is_empty() { "none".to_owned() } else { rest.join(" ") };
         tracing::info!(why, changed, "configuration reloaded");
         others
+    }
+
+    /// Whose client certificates the gate in force reads, the listener asks for.
+    fn ask_for_certificates(&self) {
+        let authorities = self.current.gate().client_authorities();
+        if let Some(Err(error)) = self.tls.as_ref().map(|tls| tls.ask_for_certificates(authorities)) {
+            tracing::error!("clients are not asked for other certificates than before: {error}");
+        }
     }
 
     fn reload_certificate(&self) {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use gangplank_gate::config::Config;
+use gangplank_gate::config::{Config, TlsConfig};
 use gangplank_gate::{Deps, Gate, Shared};
 use gangplank_net::{ReloadingTls, SystemClock};
 use gangplank_oauth::config::ConfigError;
@@ -49,7 +49,12 @@ impl Parts {
         let gate = built.map_err(|errors| loaded.add(errors)).ok();
         // The gate's builder has tried it and told what is wrong with it; this one is kept.
         let pair = loaded.value.gate.tls.as_ref().filter(|_| gate.is_some());
-        let tls = pair.map(|tls| ReloadingTls::load(&tls.cert, &tls.key)).transpose();
+        let authorities = gate.as_ref().and_then(|gate| gate.client_authorities());
+        let listener = |tls: &TlsConfig| {
+            let tls = ReloadingTls::load(&tls.cert, &tls.key)?;
+            tls.ask_for_certificates(authorities.clone()).map(|()| tls)
+        };
+        let tls = pair.map(listener).transpose();
         let tls = tls.map_err(|e| loaded.add(vec![ConfigError::new("gate.tls", e.to_string(), "")]));
         let report = loaded.report();
         match (gate, tls) {

@@ -77,6 +77,7 @@ fn etc(name: &str) -> Scratch {
         ("bundle.json", &keys("jwt-svid")),
         ("api-keys", "ci:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad; groups=deployers\n"),
         ("htpasswd", "ada:$2y$04$a3Gve9ZXQCN6rQK8WrZAoenui5VYz6RI2VguwIqksXVKFmdTQ2/cu\n"),
+        ("clients-ca.pem", &made.ca_pem),
         ("logo.svg", "<svg xmlns=\"http://www.w3.org/2000/svg\"/>"),
     ] {
         scratch.write(file, text);

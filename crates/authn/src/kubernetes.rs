@@ -70,6 +70,21 @@ pub use self::refusal::KubernetesRefusal;
 pub use self::rules::ReservedNames;
 
 /// A file that was read, found good and compiled.
+///
+/// ```
+/// use gangplank_authn::kubernetes::AuthenticationConfiguration;
+///
+/// let file = "
+/// apiVersion: apiserver.config.k8s.io/v1
+/// kind: AuthenticationConfiguration
+/// jwt:
+/// - issuer: {url: 'https://login.example.com', audiences: [kubernetes]}
+///   claimMappings: {username: {claim: sub}}
+/// ";
+/// let mistakes = AuthenticationConfiguration::parse(file.as_bytes(), &[]).unwrap_err();
+/// assert_eq!(mistakes[0].path, "jwt[0].claimMappings.username.prefix");
+/// assert!(mistakes[0].to_string().contains("Required value"));
+/// ```
 #[derive(Clone, Debug)]
 pub struct AuthenticationConfiguration {
     jwt: Vec<JwtRules>,
@@ -78,11 +93,14 @@ pub struct AuthenticationConfiguration {
 }
 
 impl AuthenticationConfiguration {
+    /// How many mistakes are reported at once: whoever has more has another kind of file.
+    pub const MAX_ERRORS: usize = 100;
+
     /// Reads a file. `disallowed` are issuers that it may not name: those of the API server's own service account
     /// tokens, if this process knows them.
     ///
     /// # Errors
-    /// All mistakes of the file.
+    /// All mistakes of the file, the first [`MAX_ERRORS`](Self::MAX_ERRORS) of them.
     pub fn parse(bytes: &[u8], disallowed: &[String]) -> Result<Self, Vec<FieldError>> {
         let tree = document::parse(bytes)
             .map_err(|problem| vec![FieldError::new(&Path::default(), FieldErrorKind::Unreadable, problem)])?;
@@ -96,6 +114,7 @@ impl AuthenticationConfiguration {
         };
         let more: Vec<FieldError> = more.into_iter().filter(new).collect();
         errors.extend(more);
+        errors.truncate(Self::MAX_ERRORS);
         if errors.is_empty() { Ok(Self { jwt, anonymous, hash: hash(bytes) }) } else { Err(errors) }
     }
 

@@ -134,6 +134,38 @@ pub struct AuthenticatorConfig {
     pub keys_file: Option<PathBuf>,
     /// User names and passwords.
     pub htpasswd: Option<HtpasswdConfig>,
+    /// Client certificates.
+    pub client_certificates: Option<ClientCertificatesConfig>,
+}
+
+/// `client_certificates = { … }`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClientCertificatesConfig {
+    /// PEM: the authorities whose certificates are accepted.
+    pub ca_file: PathBuf,
+    /// Where the certificates come from.
+    pub from: CertificatesFrom,
+    /// The user name is the certificate's SPIFFE ID, of one of these trust domains, instead of the common name.
+    #[serde(default)]
+    pub spiffe_trust_domains: Vec<String>,
+    /// Whether names and groups that begin with `system:` are accepted: for a cluster's own authority. Default false.
+    #[serde(default)]
+    pub allow_reserved: bool,
+}
+
+/// Who had it proved that the caller holds the certificate's key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CertificatesFrom {
+    /// Our own listener (`gate.tls`).
+    Tls,
+    /// Envoy, in a header of this name.
+    XForwardedClientCert,
+    /// nginx or ingress-nginx, in a header of this name.
+    SslClientCert,
+    /// Whoever follows RFC 9440.
+    ClientCert,
 }
 
 /// `htpasswd = { … }`.

@@ -70,6 +70,8 @@ pub struct Gate {
     pub(crate) needed: Vec<Arc<Issuer>>,
     /// Those of `[authenticators]` that judge credentials.
     pub(crate) authenticators: Vec<Arc<dyn Authenticator>>,
+    /// Of the client certificates that some of them read off our own listener.
+    pub(crate) client_authorities: Option<Vec<Vec<u8>>>,
     /// Everybody whose word some route takes, for `userinfo`.
     pub(crate) chain: Option<Arc<Chain>>,
     /// What that chain would understand.
@@ -252,6 +254,12 @@ impl Gate {
             all.push((issuer.name().to_owned(), reached));
         }
         all
+    }
+
+    /// The names (DER, without the sequence around them) of the authorities whose client certificates the listener should
+    /// ask for; `None` if it should ask for none.
+    pub fn client_authorities(&self) -> Option<Vec<Vec<u8>>> {
+        self.client_authorities.clone()
     }
 
     /// What some route needs and was never reached or read. Empty: it can do its work.

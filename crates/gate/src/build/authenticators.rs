@@ -3,18 +3,21 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use gangplank_authn::x509::ClientCertificates;
 use gangplank_authn::{Authenticator, BearerAuthenticator, Chain, GroupsResolver, Issuer};
 use gangplank_jose::UnixTime;
 use gangplank_oauth::config::ConfigError;
 
 use super::{Deps, Errors, Resolvers, local};
-use crate::config::{AuthenticatorConfig, Config};
+use crate::config::{AuthenticatorConfig, Config, GateConfig};
 
 /// What an entry of `[authenticators]` is.
 #[derive(Clone)]
 pub(super) enum Known {
     /// Judges credentials.
     Judge(Arc<dyn Authenticator>),
+    /// Judges certificates, of the listener's peers perhaps: then they are to be asked for.
+    Certificates(Arc<ClientCertificates>),
     /// Lets in whoever presents none.
     Anonymous,
 }
@@ -29,7 +32,7 @@ pub(super) fn read(config: &Config, deps: &Deps<'_>, errors: &mut Errors) -> BTr
             let help = "a name of its own: a route's accept names both";
             errors.push(ConfigError::new(&at, format!("issuers.{name} has the same name"), help));
         }
-        if let Some(known) = one(name, authenticator, &at, now, errors) {
+        if let Some(known) = one(name, authenticator, &at, &config.gate, now, errors) {
             all.insert(name.clone(), known);
         }
     }
@@ -40,16 +43,40 @@ pub(super) fn read(config: &Config, deps: &Deps<'_>, errors: &mut Errors) -> BTr
 pub(super) fn judges(all: &BTreeMap<String, Known>) -> Vec<Arc<dyn Authenticator>> {
     let judge = |known: &Known| match known {
         Known::Judge(judge) => Some(judge.clone()),
+        Known::Certificates(judge) => Some(judge.clone() as Arc<dyn Authenticator>),
         Known::Anonymous => None,
     };
     all.values().filter_map(judge).collect()
 }
 
-fn one(name: &str, authenticator: &AuthenticatorConfig, at: &str, now: UnixTime, errors: &mut Errors) -> Option<Known> {
+/// The authorities of client certificates that our own listener is to ask for; `None` if nobody reads any.
+pub(super) fn client_authorities(all: &BTreeMap<String, Known>) -> Option<Vec<Vec<u8>>> {
+    let of_peers = all.values().filter_map(|known| match known {
+        Known::Certificates(judge) if judge.reads_certificates() => Some(judge.authority_names()),
+        _ => None,
+    });
+    let mut names = of_peers.reduce(|mut all, more| {
+        all.extend(more);
+        all
+    })?;
+    names.sort();
+    names.dedup();
+    Some(names)
+}
+
+fn one(
+    name: &str,
+    authenticator: &AuthenticatorConfig,
+    at: &str,
+    gate: &GateConfig,
+    now: UnixTime,
+    errors: &mut Errors,
+) -> Option<Known> {
     let kinds = [
         ("none", authenticator.none.is_some()),
         ("keys_file", authenticator.keys_file.is_some()),
         ("htpasswd", authenticator.htpasswd.is_some()),
+        ("client_certificates", authenticator.client_certificates.is_some()),
     ];
     let given: Vec<&str> = kinds.iter().filter(|(_, set)| *set).map(|(kind, _)| *kind).collect();
     let accepted = kinds.map(|(kind, _)| kind).join(", ");
@@ -74,6 +101,10 @@ fn one(name: &str, authenticator: &AuthenticatorConfig, at: &str, now: UnixTime,
     }
     if let Some(htpasswd) = &authenticator.htpasswd {
         return local::htpasswd(name, htpasswd, &format!("{at}.htpasswd"), now, errors).map(Known::Judge);
+    }
+    if let Some(certificates) = &authenticator.client_certificates {
+        let at = format!("{at}.client_certificates");
+        return local::certificates(name, certificates, &at, gate, now, errors).map(Known::Certificates);
     }
     Some(Known::Anonymous)
 }
@@ -117,6 +148,7 @@ impl<'c> Chains<'c> {
             join(&mut links, &mut beside);
             match self.authenticators.get(name) {
                 Some(Known::Judge(judge)) => links.push(judge.clone()),
+                Some(Known::Certificates(judge)) => links.push(judge.clone()),
                 // The route's own decision for callers who present nothing.
                 Some(Known::Anonymous) | None => {}
             }

@@ -112,6 +112,7 @@ impl Gate {
             challenges: routes::challenges(routes.any_chain.as_deref()),
             chain: routes.any_chain,
             authenticators: authenticators::judges(&authenticators),
+            client_authorities: authenticators::client_authorities(&authenticators),
             issuers: issuers.into_values().collect(),
             routes: routes.list,
             table,
