@@ -197,8 +197,8 @@ impl TokenReviewServer {
 
     /// Answers on a listener for machines: `/metrics`, `/healthz`, `/readyz`, and nothing else.
     pub fn operations<B>(&self, request: &Request<B>) -> Response<Body> {
-        let not_ready = || !self.readiness().is_empty();
-        health::operations(request, &self.shared, || self.known.health(), not_ready, self.clock.now())
+        let waiting_for = || self.readiness().into_iter().map(|waiting| waiting.issuer).collect();
+        health::operations(request, &self.shared, || self.known.health(), waiting_for, self.clock.now())
     }
 
     /// Starts what keeps keys fresh.
