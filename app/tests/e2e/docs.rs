@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use gangplank::document;
+use gangplank_authn::kubernetes::AuthenticationConfiguration;
 use gangplank_gate::config::Config;
 use gangplank_idp::DevCa;
 use gangplank_jose::{Algorithm, SigningKey};
@@ -57,6 +58,21 @@ fn keys(purpose: &str) -> String {
     key["use"] = purpose.into();
     format!("{{\"keys\":[{key}]}}")
 }
+const AUTHENTICATION: &str = "
+apiVersion: apiserver.config.k8s.io/v1
+kind: AuthenticationConfiguration
+jwt:
+  - issuer: { url: https://id.example.com, audiences: [apps] }
+    claimMappings: { username: { claim: sub, prefix: '' } }
+";
+
+const KUBECONFIG: &str = "
+apiVersion: v1
+kind: Config
+clusters: [{ name: c, cluster: { server: 'https://production.example.com:6443' } }]
+users: [{ name: u, user: { token: of-a-service-account } }]
+contexts: [{ name: production, context: { cluster: c, user: u } }]
+";
 
 /// A directory with every file that documentation names under `/etc/gangplank/`.
 fn etc(name: &str) -> Scratch {
@@ -77,6 +93,8 @@ fn etc(name: &str) -> Scratch {
         ("bundle.json", &keys("jwt-svid")),
         ("api-keys", "ci:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad; groups=deployers\n"),
         ("htpasswd", "ada:$2y$04$a3Gve9ZXQCN6rQK8WrZAoenui5VYz6RI2VguwIqksXVKFmdTQ2/cu\n"),
+        ("authentication.yaml", AUTHENTICATION),
+        ("kubeconfig.yaml", KUBECONFIG),
         ("clients-ca.pem", &made.ca_pem),
         ("logo.svg", "<svg xmlns=\"http://www.w3.org/2000/svg\"/>"),
     ] {
@@ -113,6 +131,20 @@ fn every_configuration_in_the_documentation_is_good() {
     for expected in ["README.md", "docs/configuration.md", "docs/guides/entra-sign-in.md"] {
         assert!(tried.contains(expected), "{expected} has a configuration to copy: {tried:?}");
     }
+}
+
+#[test]
+fn every_authentication_configuration_in_the_documentation_is_good() {
+    let mut tried = BTreeSet::new();
+    for (name, page) in pages() {
+        for block in blocks(&page, "yaml").iter().filter(|block| block.contains("kind: AuthenticationConfiguration")) {
+            if let Err(errors) = AuthenticationConfiguration::parse(block.as_bytes(), &[]) {
+                panic!("{name}:\n{block}\n{errors:#?}");
+            }
+            tried.insert(name.clone());
+        }
+    }
+    assert!(tried.contains("docs/guides/managed-cluster-webhook.md"), "{tried:?}");
 }
 
 #[test]
@@ -216,7 +248,7 @@ fn known(path: &str, keys: &mut BTreeSet<String>) {
     match names.filter(|_| !secret) {
         Some(names) => names.iter().for_each(|name| {
             let dot = if path.is_empty() { "" } else { "." };
-            let inside = if NAMED.contains(&name.as_str()) { ".NAME" } else { "" };
+            let inside = if path.is_empty() && NAMED.contains(&name.as_str()) { ".NAME" } else { "" };
             known(&format!("{path}{dot}{name}{inside}"), keys);
         }),
         None => {

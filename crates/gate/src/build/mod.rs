@@ -4,6 +4,7 @@
 mod authenticators;
 mod claims;
 mod clients;
+mod clusters;
 mod groups;
 mod issuer;
 mod issuers;
@@ -11,6 +12,7 @@ mod local;
 mod routes;
 mod server;
 mod upstreams;
+mod webhook;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -69,10 +71,12 @@ impl Gate {
         let metrics = deps.shared.metrics();
         let authenticators = authenticators::read(config, &deps, &mut errors);
         let groups = groups::read(config, &issuers, &clients, &mut errors);
-        // Nobody is kept waiting or out for groups that no rule asks for.
-        let groups = if rule_groups().is_empty() { Resolvers::new() } else { groups };
+        // Nobody is kept waiting or out for groups that nobody asks for; a cluster always does.
+        let groups_matter = !rule_groups().is_empty() || config.token_review.is_some();
+        let groups = if groups_matter { groups } else { Resolvers::new() };
         let mut chains = authenticators::Chains::new(&issuers, &authenticators, &groups);
         let routes = routes::read(config, &server.prefix, &mut chains, metrics, &mut errors);
+        let token_review = webhook::read(config, &mut chains, &deps, &mut errors);
 
         let (true, Some(hosts), Some(pages), Some(cookie), Some(ring)) =
             (errors.is_empty(), hosts, pages, cookie, ring)
@@ -80,6 +84,7 @@ impl Gate {
             return Err(errors);
         };
         deps.shared.issuers().remember(config, &issuers);
+        authenticators::remember(&authenticators, &deps.shared);
         let mut table = routes.table;
         table.know(hosts.public_host());
         let by_name: HashMap<_, _> = routes.list.iter().map(|r| (r.name.clone(), r.id)).collect();
@@ -114,6 +119,7 @@ impl Gate {
             authenticators: authenticators::judges(&authenticators),
             client_authorities: authenticators::client_authorities(&authenticators),
             issuers: issuers.into_values().collect(),
+            token_review,
             routes: routes.list,
             table,
             by_name,
@@ -153,6 +159,10 @@ impl Gate {
                 ));
             }
         }
+        if config.token_review.as_ref().is_some_and(|webhook| webhook.client_ca_file.is_none()) {
+            warnings
+                .push("token_review.client_ca_file is not set: whoever reaches the webhook can try tokens".to_owned());
+        }
         for name in config.clients.keys() {
             if !config.routes.iter().any(|route| route.sign_in.0.contains(name)) {
                 warnings.push(format!("clients.{name} is not in sign_in of any route"));
@@ -176,6 +186,7 @@ impl Gate {
         files.extend(config.routes.iter().filter_map(|r| r.upstream_ca_file.clone()));
         files.extend(config.authenticators.values().flat_map(local::files));
         files.extend(config.pages.logo.clone());
+        files.extend(webhook::files(config));
         files.sort();
         files.dedup();
         files

@@ -14,4 +14,5 @@ mod provider;
 mod proxy;
 mod routes;
 mod support;
+mod token_review;
 mod wire;
