@@ -17,7 +17,9 @@ use crate::config::{AuthenticatorConfig, CertificatesFrom, ClientCertificatesCon
 pub(super) fn files(authenticator: &AuthenticatorConfig) -> impl Iterator<Item = PathBuf> + '_ {
     let htpasswd = authenticator.htpasswd.as_ref().map(|htpasswd| &htpasswd.file);
     let authorities = authenticator.client_certificates.as_ref().map(|certificates| &certificates.ca_file);
-    authenticator.keys_file.iter().chain(htpasswd).chain(authorities).cloned()
+    let kubernetes = authenticator.authentication_config.as_ref().map(|kubernetes| &kubernetes.file);
+    let named = authenticator.keys_file.iter().chain(htpasswd).chain(authorities).chain(kubernetes).cloned();
+    named.chain(authenticator.token_review.iter().flat_map(super::clusters::files))
 }
 
 /// `keys_file`.

@@ -13,4 +13,5 @@ mod provider;
 mod proxy;
 mod routes;
 mod support;
+mod token_review;
 mod wire;
