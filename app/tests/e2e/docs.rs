@@ -128,7 +128,8 @@ fn every_configuration_in_the_documentation_is_good() {
             tried.insert(name.clone());
         }
     }
-    for expected in ["README.md", "docs/configuration.md", "docs/guides/entra-sign-in.md"] {
+    for expected in ["README.md", "docs/configuration.md", "docs/guides/entra-sign-in.md", "docs/guides/api-callers.md"]
+    {
         assert!(tried.contains(expected), "{expected} has a configuration to copy: {tried:?}");
     }
 }
