@@ -12,6 +12,7 @@ mod docs;
 mod hostile;
 mod idp;
 mod keys;
+mod library;
 mod process;
 mod serve;
 mod session;
