@@ -101,6 +101,15 @@ class ApiServer:
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
 
+    def service_account_token(self, namespace, name, audiences=()):
+        """One that the API server signs and knows by itself, for an hour."""
+        self.apply(f"{{apiVersion: v1, kind: ServiceAccount, metadata: {{name: {name}, namespace: {namespace}}}}}")
+        request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest",
+                   "spec": {"expirationSeconds": 3600, "audiences": list(audiences)}}
+        status, answer = self.call(f"/api/v1/namespaces/{namespace}/serviceaccounts/{name}/token", request)
+        assert status == 201, answer
+        return json.loads(answer)["status"]["token"]
+
     def who(self, token):
         """The UserInfo that the API server has for the bearer, by its own word; None if it does not know them."""
         status, text = self.call("/apis/certificates.k8s.io/v1/certificatesigningrequests", who_am_i(), token)

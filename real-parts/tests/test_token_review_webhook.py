@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import shutil
 import ssl
 import tempfile
@@ -145,6 +146,7 @@ def test_what_is_no_good_token_is_nobody(asked, providers):
         "an issuer that nobody configured": providers.issuer.token(iss="https://localhost:1"),
     }.items():
         assert unauthorized(asked.api.kubectl("get", "configmaps", token=token)), what
+    assert "invalid bearer token" in asked.api.log()
     assert asked.api.who(good)["username"] == "corp:alice@dev.test"
 
 
@@ -170,15 +172,6 @@ def test_a_provider_does_not_hand_out_what_kubernetes_reserves(asked, providers,
     eventually("the webhook's log says why", lambda: "reserved" in "\n".join(asked.webhook.lines[before:]))
 
 
-def robot_token(api):
-    """That of a service account, which the API server signs and knows itself."""
-    api.apply("{apiVersion: v1, kind: ServiceAccount, metadata: {name: robot, namespace: default}}")
-    request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": 3600}}
-    status, answer = api.call("/api/v1/namespaces/default/serviceaccounts/robot/token", request)
-    assert status == 201, answer
-    return json.loads(answer)["status"]["token"]
-
-
 def test_without_the_webhook_nobody_and_with_it_again_everybody(asked, providers):
     token = providers.sign_in("alice")["access_token"]
     before = len(asked.api.log())
@@ -188,7 +181,7 @@ def test_without_the_webhook_nobody_and_with_it_again_everybody(asked, providers
         assert "Failed to make webhook authenticator request" in asked.api.log()[before:]
         # Whom the API server knows by itself is not touched by that.
         assert asked.api.kubectl("get", "configmaps").returncode == 0
-        assert asked.api.who(robot_token(asked.api))["username"] == "system:serviceaccount:default:robot"
+        assert asked.api.who(asked.api.service_account_token("default", "robot"))["username"] == "system:serviceaccount:default:robot"
     finally:
         asked.webhook = asked.start_webhook()
     assert asked.api.kubectl("get", "configmaps", token=token).returncode == 0
@@ -214,6 +207,18 @@ def test_only_the_api_server_may_ask(asked, providers):
     for certificate in [(), Authority(asked.files, "strangers").client("kube-apiserver")]:
         with pytest.raises(OSError):
             ask(*certificate, audiences=[ITSELF])
+
+
+def test_an_api_server_with_a_certificate_of_somebody_else(kubernetes, providers):
+    with cluster(kubernetes, providers) as running:
+        strange = Authority(running.files, "strangers").client("kube-apiserver")
+        for name, file in zip(("crt", "key"), strange):
+            shutil.copy(file, running.files / f"kube-apiserver.{name}")
+        with api_server(kubernetes.directory, kubernetes.authority, kubernetes.etcd,
+                        "--authentication-token-webhook-config-file", running.files / "webhook-kubeconfig.yaml") as strangers:
+            assert strangers.who(providers.issuer.token()) is None
+            said = strangers.log()
+            assert re.search(r"Failed to make webhook authenticator request: .*tls: .*certificate", said), said[-2000:]
 
 
 def test_an_api_server_that_names_its_audiences(kubernetes, providers):
