@@ -60,13 +60,14 @@ impl Gate {
         let cookie = hosts.as_ref().and_then(|hosts| keep(&mut errors, SessionCookie::new(&config.cookies, hosts)));
         let ring = keys(config, &deps, &mut errors);
         let times = times(&config.session, &mut errors);
-        let issuers = issuers::read(config, &deps, &mut errors);
-        let clients = clients::read(config, &issuers, &deps, &mut errors);
+        let read_issuers = issuers::read(config, &deps, &mut errors);
+        let issuers = &read_issuers.issuers;
+        let clients = clients::read(config, issuers, &deps, &mut errors);
         let rule_groups =
             || RuleGroups::new(config.routes.iter().flat_map(|r| r.allow.iter().flat_map(|a| a.groups.clone())));
         let metrics = deps.shared.metrics();
         let authenticators = authenticators::read(config, &deps, &mut errors);
-        let mut chains = authenticators::Chains::new(&issuers, &authenticators);
+        let mut chains = authenticators::Chains::new(issuers, &authenticators);
         let routes = routes::read(config, &server.prefix, &mut chains, metrics, &mut errors);
 
         let (true, Some(hosts), Some(pages), Some(cookie), Some(ring)) =
@@ -74,7 +75,7 @@ impl Gate {
         else {
             return Err(errors);
         };
-        deps.shared.issuers().remember(config, &issuers);
+        deps.shared.issuers().remember(config, &read_issuers);
         let mut table = routes.table;
         table.know(hosts.public_host());
         let by_name: HashMap<_, _> = routes.list.iter().map(|r| (r.name.clone(), r.id)).collect();
@@ -102,11 +103,11 @@ impl Gate {
             prefix: server.prefix,
             allowed_status: server.allowed_status,
             redirect_from_auth: config.gate.redirect_from_auth,
-            needed: issuers::needed(config, &issuers),
+            needed: issuers::needed(config, issuers),
             challenges: routes::challenges(routes.any_chain.as_deref()),
             chain: routes.any_chain,
             authenticators: authenticators::judges(&authenticators),
-            issuers: issuers.into_values().collect(),
+            issuers: issuers.values().cloned().collect(),
             routes: routes.list,
             table,
             by_name,

@@ -11,6 +11,7 @@ mod leaks;
 mod local;
 mod provider;
 mod proxy;
+mod reload;
 mod routes;
 mod support;
 mod wire;
