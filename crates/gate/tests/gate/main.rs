@@ -6,6 +6,7 @@ mod attacks;
 mod audit;
 mod chain;
 mod configuration;
+mod flood;
 mod forward_auth;
 mod leaks;
 mod local;
