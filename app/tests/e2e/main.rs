@@ -12,6 +12,7 @@ mod hostile;
 mod idp;
 mod keys;
 mod process;
+mod reload;
 mod serve;
 mod session;
 mod tenant_guide;
