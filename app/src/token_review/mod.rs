@@ -84,9 +84,9 @@ async fn listen(
     if let Some(operations) = operations {
         tracing::info!(address = %operations.local_addr()?, scheme = "http", "listening for metrics and health");
         let (current, stop) = (current.clone(), shutdown.clone());
-        let answer = move |request, _| {
+        let answer = move |request, peer| {
             let server = current.load().server.clone();
-            async move { server.operations(&request) }
+            async move { server.operations(&request, &peer) }
         };
         tokio::spawn(serve(operations, None, ServerLimits::default(), answer, stop));
     }

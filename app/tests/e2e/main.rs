@@ -5,12 +5,14 @@
 #![expect(clippy::expect_used, clippy::panic, reason = "a test that can't go on ends")]
 
 mod browser;
+mod certificates;
 mod check;
 mod dev;
 mod docs;
 mod hostile;
 mod idp;
 mod keys;
+mod library;
 mod process;
 mod reload;
 mod serve;

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use base64::Engine;
 use bytes::Bytes;
-use gangplank_idp::{API_ID, DEMO_GROUP_ID, DevCa, Tenant, TenantConfig, WEB_APP_ID};
+use gangplank_idp::{API_ID, DEMO_GROUP_ID, DevCa, TENANT_ID, Tenant, TenantConfig, WEB_APP_ID};
 use gangplank_net::{
     ClientCertificate, HttpClient, Peer, ReloadingTls, Roots, ServerLimits, Shutdown, SystemClock, bind, serve,
 };
@@ -60,6 +61,7 @@ impl Provider {
                 "username": { "claim": "preferred_username", "prefix": "corp:" },
                 "groups": { "claim": "groups", "prefix": "" },
                 "uid": { "claim": "oid" },
+                "extra": [{ "key": "example.com/tenant", "valueExpression": "claims.tid" }],
             },
         })
     }
@@ -86,12 +88,17 @@ impl Clients {
         Clients(CertifiedIssuer::self_signed(params, KeyPair::generate().expect("a key")).expect("a certificate"))
     }
 
-    fn issue(&self) -> ClientCertificate {
+    fn issue_pem(&self) -> (String, String) {
         let key = KeyPair::generate().expect("a key");
         let mut params = CertificateParams::new(Vec::new()).expect("parameters");
         params.distinguished_name.push(DnType::CommonName, "kube-apiserver");
         let certificate = params.signed_by(&key, &self.0).expect("a certificate");
-        ClientCertificate::from_pem(certificate.pem().as_bytes(), key.serialize_pem().as_bytes()).expect("PEM")
+        (certificate.pem(), key.serialize_pem())
+    }
+
+    fn issue(&self) -> ClientCertificate {
+        let (certificate, key) = self.issue_pem();
+        ClientCertificate::from_pem(certificate.as_bytes(), key.as_bytes()).expect("PEM")
     }
 }
 
@@ -165,6 +172,7 @@ async fn an_api_server_is_told_whose_a_token_is_in_the_version_it_asks_in() {
         assert_eq!(status["user"]["username"], "corp:alice@dev.test");
         assert!(status["user"]["groups"].as_array().expect("groups").contains(&json!(DEMO_GROUP_ID)));
         assert!(status["user"]["uid"].as_str().is_some_and(|uid| uid.len() == 36), "{status}");
+        assert_eq!(status["user"]["extra"]["example.com/tenant"], json!([TENANT_ID]));
         assert_eq!(status["audiences"], json!([API_ID]));
     }
     let nobody = json!({ "authenticated": false });
@@ -182,6 +190,10 @@ async fn an_api_server_is_told_whose_a_token_is_in_the_version_it_asks_in() {
         assert!(metrics.contains(line), "{line} in {metrics}");
     }
     assert_eq!(call(&format!("http://{}/readyz", address(&line)), &[]).await.status, StatusCode::OK);
+    let refused = webhook.process.wait_for("reason=review-audience-mismatch");
+    let id = refused.split("request_id=").nth(1).and_then(|id| id.split_whitespace().next()).expect("an id");
+    let told = call(&format!("http://{}/explain/{id}", address(&line)), &[]).await.text;
+    assert!(told.contains("--api-audiences") && told.contains("somebody else"), "{told}");
     webhook.process.signal("TERM");
     assert_eq!(webhook.process.wait().code(), Some(0));
     let said = webhook.process.said.join("\n");
@@ -237,6 +249,83 @@ async fn a_changed_file_takes_over_a_wrong_one_does_not_and_a_dead_issuer_holds_
     webhook.process.wait_for("certificates reloaded");
     webhook.clients = renewed;
     assert_eq!(webhook.review("v1", &token, &["cluster"]).await["authenticated"], true);
+}
+
+/// Two gates: one is the webhook of an API server, the other takes it for a cluster and asks it.
+#[tokio::test(flavor = "multi_thread")]
+async fn serve_answers_reviews_and_a_route_asks_a_cluster() {
+    let scratch = Scratch::new("review-serve");
+    let provider = Provider::start(&scratch);
+    let made = DevCa::generate(&["127.0.0.1"], SystemClock.now()).expect("a certificate");
+    let clients = Clients::new();
+    let (certificate, key) = clients.issue_pem();
+    scratch.write("tls.crt", &made.chain_pem);
+    scratch.write("tls.key", &made.key_pem);
+    scratch.write("clients.pem", &clients.0.pem());
+    scratch.write("cookie.key", "0123456789abcdef0123456789abcdef");
+    scratch.write("authentication.yaml", &configuration(&[provider.entry()]));
+    let serve = |name: &str, config: &str| {
+        let gate = "[gate]\nlisten = '127.0.0.1:0'\npublic_url = 'http://gate.test'\n[cookies]\nkeys = [{ file = 'cookie.key' }]\n";
+        let file = scratch.write(name, &format!("{gate}{config}"));
+        let mut command = gangplank();
+        command.args(["serve", "--config"]).arg(file).current_dir(scratch.path(""));
+        Process::start(command)
+    };
+    let webhook = "
+        [[routes]]
+        path = '/'
+        allow.anonymous = true
+        [authenticators.file]
+        authentication_config = { file = 'authentication.yaml' }
+        [token_review]
+        listen = '127.0.0.1:0'
+        tls = { cert = 'tls.crt', key = 'tls.key' }
+        client_ca_file = 'clients.pem'
+        accept = ['file']
+        audiences = ['gate']
+    ";
+    let mut cluster = serve("cluster.toml", webhook);
+    let reviews = address(&cluster.wait_for("listening for token reviews"));
+    let entry = |name: &str, value: Value| json!([{ "name": "c", name: value }]);
+    let data = |pem: &str| base64::engine::general_purpose::STANDARD.encode(pem);
+    let kubeconfig = json!({
+        "apiVersion": "v1", "kind": "Config", "current-context": "c",
+        "contexts": entry("context", json!({ "cluster": "c", "user": "c" })),
+        "clusters": entry("cluster", json!({
+            "server": format!("https://{reviews}"), "certificate-authority-data": data(&made.ca_pem),
+        })),
+        "users": entry("user", json!({ "client-certificate-data": data(&certificate), "client-key-data": data(&key) })),
+    });
+    scratch.write("kubeconfig.yaml", &kubeconfig.to_string());
+    let asking = "
+        [authenticators.cluster]
+        token_review = { kubeconfig = 'kubeconfig.yaml', audiences = ['gate'] }
+        [[routes]]
+        path = '/'
+        accept = ['cluster']
+        allow.users = ['corp:alice@dev.test']
+        upstream = 'http://127.0.0.1:1'
+    ";
+    let mut gate = serve("gate.toml", asking);
+    let url = format!("http://{}/", address(&gate.wait_for("listening address=")));
+    let token = provider.token("alice");
+    let get = async |token: &str| {
+        let authorization = format!("Bearer {token}");
+        call(&url, &[("host", "gate.test"), ("authorization", &authorization)]).await.status
+    };
+    assert_eq!(get(&token).await, StatusCode::BAD_GATEWAY, "let through, to an upstream that is not there");
+    assert_eq!(get(&provider.token("mallory")).await, StatusCode::FORBIDDEN);
+    assert_eq!(get("opaque").await, StatusCode::UNAUTHORIZED);
+    assert!(cluster.wait_for("decision=authenticated").contains("user=corp:alice@dev.test"));
+
+    scratch.write(
+        "cluster.toml",
+        &std::fs::read_to_string(scratch.path("cluster.toml")).expect("it").replace("'gate'", "'no'"),
+    );
+    assert!(cluster.wait_for("configuration reloaded").contains("token_review.audiences"));
+    cluster.signal("TERM");
+    assert_eq!(cluster.wait().code(), Some(0));
+    assert_eq!(get("another").await, StatusCode::SERVICE_UNAVAILABLE, "nobody is refused because the cluster is away");
 }
 
 #[test]

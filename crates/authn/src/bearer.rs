@@ -18,24 +18,39 @@ use gangplank_oauth::BoxFuture;
 use crate::chain::together;
 use crate::entra;
 use crate::refusal::fact;
-use crate::{Authenticator, BearerToken, Credentials, Issuer, Outcome, Refusal, SourceHealth};
+use crate::{Authenticator, BearerToken, Credentials, GroupsResolver, Issuer, Outcome, Refusal, SourceHealth};
 
 /// Accepts access tokens of its issuers.
 pub struct BearerAuthenticator {
     name: String,
     issuers: Vec<Arc<Issuer>>,
-    by_iss: HashMap<String, Vec<Arc<Issuer>>>,
+    by_iss: HashMap<String, Vec<Judge>>,
+}
+
+/// An issuer, and who asks for the groups that its tokens have no room for.
+#[derive(Clone)]
+struct Judge {
+    issuer: Arc<Issuer>,
+    groups: Option<Arc<GroupsResolver>>,
 }
 
 impl BearerAuthenticator {
     /// For these issuers, which tokens name by `iss`.
     pub fn new(issuers: Vec<Arc<Issuer>>) -> Self {
-        let mut by_iss: HashMap<String, Vec<Arc<Issuer>>> = HashMap::new();
-        for issuer in &issuers {
+        Self::resolving(issuers.into_iter().map(|issuer| (issuer, None)).collect())
+    }
+
+    /// The same, where somebody asks for groups that a token has no room for. Without, such a caller has none, and is
+    /// marked so.
+    pub fn resolving(judges: Vec<(Arc<Issuer>, Option<Arc<GroupsResolver>>)>) -> Self {
+        let mut by_iss: HashMap<String, Vec<Judge>> = HashMap::new();
+        for (issuer, groups) in &judges {
             for iss in issuer.accepted_issuers() {
-                by_iss.entry(iss.clone()).or_default().push(Arc::clone(issuer));
+                let judge = Judge { issuer: Arc::clone(issuer), groups: groups.clone() };
+                by_iss.entry(iss.clone()).or_default().push(judge);
             }
         }
+        let issuers: Vec<Arc<Issuer>> = judges.into_iter().map(|(issuer, _)| issuer).collect();
         let name = issuers.iter().map(|issuer| issuer.name()).collect::<Vec<_>>().join(" ");
         BearerAuthenticator { name, issuers, by_iss }
     }
@@ -47,23 +62,25 @@ impl BearerAuthenticator {
             Err(refusal) => return Outcome::unknown(refusal),
         };
         match self.judge_of(parsed.claims_unverified()) {
-            Ok(issuer) => match issuer.judge_access_token(token, parsed, now).await {
-                Ok(authenticated) => Outcome::Authenticated(authenticated),
-                Err(denial) => denial.into(),
-            },
+            Ok(Judge { issuer, groups }) => {
+                match issuer.judge_access_token(token, parsed, groups.as_deref(), now).await {
+                    Ok(authenticated) => Outcome::Authenticated(authenticated),
+                    Err(denial) => denial.into(),
+                }
+            }
             Err(refusal) => Outcome::unknown(refusal),
         }
     }
 
-    fn judge_of(&self, claims: &Claims) -> Result<&Arc<Issuer>, Refusal> {
+    fn judge_of(&self, claims: &Claims) -> Result<&Judge, Refusal> {
         let by_iss = claims.issuer().and_then(|iss| self.by_iss.get(iss));
         let candidates = by_iss.or_else(|| self.by_other_names(claims)).map_or(&[][..], Vec::as_slice);
-        let fits = |issuer: &&Arc<Issuer>| claims.audiences().iter().any(|aud| issuer.audiences().contains(aud));
+        let fits = |judge: &&Judge| claims.audiences().iter().any(|aud| judge.issuer.audiences().contains(aud));
         candidates.iter().find(fits).or(candidates.first()).ok_or_else(|| self.unknown(claims.issuer()))
     }
 
     /// A tenant's of any, or a workload's.
-    fn by_other_names(&self, claims: &Claims) -> Option<&Vec<Arc<Issuer>>> {
+    fn by_other_names(&self, claims: &Claims) -> Option<&Vec<Judge>> {
         let of_any_tenant = claims.issuer().and_then(entra::template).and_then(|template| self.by_iss.get(&template));
         of_any_tenant.or_else(|| {
             let id = claims.subject().and_then(SpiffeId::parse)?;

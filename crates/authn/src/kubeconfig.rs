@@ -107,6 +107,11 @@ impl ClusterAccess {
         }
     }
 
+    /// The files that the way of a pod is read from.
+    pub fn files_in_cluster() -> Vec<PathBuf> {
+        vec![Path::new(SERVICE_ACCOUNT).join("ca.crt")]
+    }
+
     /// The way that a kubeconfig describes.
     ///
     /// # Errors

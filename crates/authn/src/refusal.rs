@@ -10,6 +10,7 @@ use crate::basic::PasswordRefusal;
 use crate::kubernetes::KubernetesRefusal;
 use crate::static_keys::KeyRefusal;
 use crate::token_review::ClusterRefusal;
+use crate::x509::CertificateRefusal;
 
 /// A refusal of this crate, or of the verifier below it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -40,6 +41,9 @@ pub enum Refusal {
         /// What is wrong with it.
         problem: &'static str,
     },
+    /// A client certificate was refused.
+    #[error(transparent)]
+    Certificate(#[from] CertificateRefusal),
     /// A cluster's word on a token, or that there is none.
     #[error(transparent)]
     Cluster(#[from] ClusterRefusal),
@@ -247,7 +251,7 @@ reasons! {
         "Check that this process reaches the Graph host, and Microsoft's service health.";
     GROUPS_OVERAGE_UNRESOLVED = "groups-overage-unresolved", Operator,
         "The caller is in more groups than a token carries, and Graph did not tell them.",
-        "Let the client ask for the Graph scope User.Read (it is among the default scopes), or let Entra ID emit only the groups assigned to the application.";
+        "For sign-ins, let the client ask for the Graph scope User.Read (it is among the default scopes); for bearer tokens, set issuers.NAME.entra.groups_from and grant its client permissions at Graph: GroupMember.Read.All (and Application.Read.All for applications) by client-credentials, User.Read on-behalf-of; or let Entra ID emit only the groups assigned to the application.";
     ISSUER_UNKNOWN = "issuer-unknown", Caller,
         "No issuer of this route has the token's `iss`.",
         "Configure the issuer and name it in the route's `accept`; an Entra v1 token comes from https://sts.windows.net/TENANT/ and needs an `entra` issuer of that tenant.";
@@ -301,8 +305,15 @@ impl Refusal {
     pub const REASONS: &'static [&'static Reason] = OWN;
 
     /// The same, and those of the rooms whose refusals are among this crate's.
-    pub const TABLES: &'static [&'static [&'static Reason]] =
-        &[OWN, IssuerRefusal::REASONS, KubernetesRefusal::REASONS, KeyRefusal::REASONS, PasswordRefusal::REASONS];
+    pub const TABLES: &'static [&'static [&'static Reason]] = &[
+        OWN,
+        IssuerRefusal::REASONS,
+        KubernetesRefusal::REASONS,
+        ClusterRefusal::REASONS,
+        KeyRefusal::REASONS,
+        PasswordRefusal::REASONS,
+        CertificateRefusal::REASONS,
+    ];
 
     /// The catalogue entry.
     pub fn reason(&self) -> &'static Reason {
@@ -311,6 +322,7 @@ impl Refusal {
             Refusal::AuthorizationRepeated { .. } => &AUTHORIZATION_REPEATED,
             Refusal::AuthorizedPartyMismatch { .. } => &AUTHORIZED_PARTY_MISMATCH,
             Refusal::BearerMalformed { .. } => &BEARER_MALFORMED,
+            Refusal::Certificate(certificate) => certificate.reason(),
             Refusal::Cluster(cluster) => cluster.reason(),
             Refusal::ClaimMissing { .. } => &CLAIM_MISSING,
             Refusal::ClaimUnusable { .. } => &CLAIM_UNUSABLE,

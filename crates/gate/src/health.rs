@@ -7,6 +7,7 @@
 
 use gangplank_authn::SourceHealth;
 use gangplank_jose::UnixTime;
+use gangplank_net::Peer;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 
@@ -36,9 +37,11 @@ pub(crate) fn answer(method: &Method, path: &str, not_ready: impl FnOnce() -> bo
     Some(text(StatusCode::OK, "ok\n"))
 }
 
-/// Answers on a listener for machines: `/metrics`, `/healthz`, `/readyz`, and nothing else.
+/// Answers on a listener for machines: `/metrics`, `/healthz`, `/readyz`; to this machine alone `/explain/REQUEST-ID`; and
+/// nothing else.
 pub(crate) fn operations<B>(
     request: &Request<B>,
+    peer: &Peer,
     shared: &Shared,
     sources: impl FnOnce() -> Vec<SourceHealth>,
     not_ready: impl FnOnce() -> bool,
@@ -47,6 +50,12 @@ pub(crate) fn operations<B>(
     let path = request.uri().path();
     if let Some(health) = answer(request.method(), path, not_ready) {
         return health;
+    }
+    if let Some(id) = path.strip_prefix("/explain/")
+        && request.method() == Method::GET
+        && peer.remote.ip().to_canonical().is_loopback()
+    {
+        return explain(shared, id);
     }
     if path != "/metrics" || request.method() != Method::GET {
         return text(StatusCode::NOT_FOUND, "not found\n");
@@ -59,6 +68,16 @@ pub(crate) fn operations<B>(
     let mut response = text(StatusCode::OK, shared.metrics().text());
     let openmetrics = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(openmetrics));
+    response
+}
+
+fn explain(shared: &Shared, id: &str) -> Response<Body> {
+    let told = shared.refusals().explain(id).and_then(|told| serde_json::to_string(&told).ok());
+    let Some(told) = told else {
+        return text(StatusCode::NOT_FOUND, "no refusal of this request id is remembered\n");
+    };
+    let mut response = text(StatusCode::OK, told);
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }
 

@@ -43,6 +43,7 @@ use crate::route::{RouteId, Routes};
 
 use crate::shared::Shared;
 use crate::sign_in::SignIn;
+use crate::token_review::TokenReviewServer;
 use crate::{Body, Refusal};
 
 /// One configuration, ready to answer. A reload builds another and swaps it in whole.
@@ -70,6 +71,10 @@ pub struct Gate {
     pub(crate) needed: Vec<Arc<Issuer>>,
     /// Those of `[authenticators]` that judge credentials.
     pub(crate) authenticators: Vec<Arc<dyn Authenticator>>,
+    /// The webhook beside it.
+    pub(crate) token_review: Option<Arc<TokenReviewServer>>,
+    /// Of the client certificates that some of them read off our own listener.
+    pub(crate) client_authorities: Option<Vec<Vec<u8>>>,
     /// Everybody whose word some route takes, for `userinfo`.
     pub(crate) chain: Option<Arc<Chain>>,
     /// What that chain would understand.
@@ -205,16 +210,6 @@ impl Gate {
         response
     }
 
-    fn explain(&self, id: &str) -> Response<Body> {
-        let told = self.shared.refusals().explain(id).and_then(|told| serde_json::to_string(&told).ok());
-        let Some(told) = told else {
-            return health::text(StatusCode::NOT_FOUND, "no refusal of this request id is remembered\n");
-        };
-        let mut response = health::text(StatusCode::OK, told);
-        response.headers_mut().insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("application/json"));
-        response
-    }
-
     /// What of the path is below the prefix: `auth`, `static/…`, or empty for the prefix itself.
     pub(crate) fn own_path<'p>(&self, path: &'p RequestPath<'_>) -> Result<Option<&'p str>, Refusal> {
         let below = |path: &'p str, prefix: &str| match path.strip_prefix(prefix) {
@@ -229,6 +224,11 @@ impl Gate {
             }
             _ => Ok(plain),
         }
+    }
+
+    /// The webhook beside it, if there is one.
+    pub fn token_review(&self) -> Option<&Arc<TokenReviewServer>> {
+        self.token_review.as_ref()
     }
 
     /// Starts what keeps metadata and keys of all issuers fresh.
@@ -254,6 +254,12 @@ impl Gate {
         all
     }
 
+    /// The names (DER, without the sequence around them) of the authorities whose client certificates the listener should
+    /// ask for; `None` if it should ask for none.
+    pub fn client_authorities(&self) -> Option<Vec<Vec<u8>>> {
+        self.client_authorities.clone()
+    }
+
     /// What some route needs and was never reached or read. Empty: it can do its work.
     pub fn readiness(&self) -> Vec<NotReady> {
         let waiting = self.needed.iter().filter(|issuer| !issuer.ready()).map(|issuer| issuer.name().to_owned());
@@ -265,17 +271,11 @@ impl Gate {
     /// Answers on the listener for machines: `/metrics`, `/healthz`, `/readyz`; to this machine alone
     /// `/explain/REQUEST-ID`; and nothing else.
     pub fn operations<B>(&self, request: &Request<B>, peer: &Peer) -> Response<Body> {
-        if let Some(id) = request.uri().path().strip_prefix("/explain/")
-            && request.method() == http::Method::GET
-            && peer.remote.ip().to_canonical().is_loopback()
-        {
-            return self.explain(id);
-        }
         let sources = || {
             let issuers = self.issuers.iter().map(|issuer| issuer.source_health());
             issuers.chain(self.authenticators.iter().flat_map(|authenticator| authenticator.health())).collect()
         };
-        health::operations(request, &self.shared, sources, || !self.readiness().is_empty(), self.clock.now())
+        health::operations(request, peer, &self.shared, sources, || !self.readiness().is_empty(), self.clock.now())
     }
 }
 

@@ -89,10 +89,12 @@ pub(super) fn read(config: &Config, deps: &Deps<'_>, errors: &mut Errors) -> Rea
 /// The issuers without which some route can't do its work.
 pub(super) fn needed(config: &Config, issuers: &BTreeMap<String, Arc<Issuer>>) -> Vec<Arc<Issuer>> {
     let needs = |name: &str| {
-        config.routes.iter().any(|route| {
-            let signs_in = |client: &String| config.clients.get(client).is_some_and(|c| c.issuer == name);
-            route.sign_in.0.iter().any(signs_in) || super::routes::accepted(config, route).iter().any(|i| i == name)
-        })
+        let reviewed = config.token_review.iter().any(|webhook| webhook.accept.iter().any(|accepted| accepted == name));
+        reviewed
+            || config.routes.iter().any(|route| {
+                let signs_in = |client: &String| config.clients.get(client).is_some_and(|c| c.issuer == name);
+                route.sign_in.0.iter().any(signs_in) || super::routes::accepted(config, route).iter().any(|i| i == name)
+            })
     };
     issuers.iter().filter(|(name, _)| needs(name)).map(|(_, issuer)| issuer.clone()).collect()
 }

@@ -5,17 +5,21 @@ use std::sync::Arc;
 
 use gangplank_authn::basic::Basic;
 use gangplank_authn::static_keys::StaticKeys;
+use gangplank_authn::x509::{CertificateSettings, CertificateSource, ClientCertificates};
 use gangplank_authn::{Authenticator, FileError, Realm};
-use gangplank_jose::UnixTime;
+use gangplank_jose::{SpiffeId, UnixTime};
 use gangplank_oauth::config::ConfigError;
 
 use super::Errors;
-use crate::config::{AuthenticatorConfig, HtpasswdConfig};
+use crate::config::{AuthenticatorConfig, CertificatesFrom, ClientCertificatesConfig, GateConfig, HtpasswdConfig};
 
 /// The files of an authenticator: when one changes, a gate is built again.
 pub(super) fn files(authenticator: &AuthenticatorConfig) -> impl Iterator<Item = PathBuf> + '_ {
     let htpasswd = authenticator.htpasswd.as_ref().map(|htpasswd| &htpasswd.file);
-    authenticator.keys_file.iter().chain(htpasswd).cloned()
+    let authorities = authenticator.client_certificates.as_ref().map(|certificates| &certificates.ca_file);
+    let kubernetes = authenticator.authentication_config.as_ref().map(|kubernetes| &kubernetes.file);
+    let named = authenticator.keys_file.iter().chain(htpasswd).chain(authorities).chain(kubernetes).cloned();
+    named.chain(authenticator.token_review.iter().flat_map(super::clusters::files))
 }
 
 /// `keys_file`.
@@ -59,6 +63,58 @@ pub(super) fn htpasswd(
         say(wrong, &config.file, &format!("{at}.file"), help, errors);
     });
     realm.and(basic.ok()).map(|basic| Arc::new(basic) as Arc<dyn Authenticator>)
+}
+
+/// `client_certificates`.
+pub(super) fn certificates(
+    name: &str,
+    config: &ClientCertificatesConfig,
+    at: &str,
+    gate: &GateConfig,
+    now: UnixTime,
+    errors: &mut Errors,
+) -> Option<Arc<ClientCertificates>> {
+    let before = errors.len();
+    let mut contradiction = |key: &str, message: String, help: &str| {
+        errors.push(ConfigError::new(format!("{at}.{key}"), message, help));
+    };
+    if config.from == CertificatesFrom::Tls && gate.tls.is_none() {
+        let help = "set gate.tls; behind a proxy, let it hand the certificate on, and say in which header";
+        contradiction("from", "is the gate's own listener, which does not speak TLS".to_owned(), help);
+    }
+    if config.from != CertificatesFrom::Tls && gate.trusted_proxies.is_empty() {
+        let help = "set gate.trusted_proxies to the addresses of the proxy that hands certificates on";
+        contradiction("from", "is a header, and no proxy is trusted to send it".to_owned(), help);
+    }
+    if config.allow_reserved && !config.spiffe_trust_domains.is_empty() {
+        let message = "is set, and no SPIFFE ID begins with system:".to_owned();
+        contradiction("allow_reserved", message, "leave it out");
+    }
+    for (i, domain) in config.spiffe_trust_domains.iter().enumerate() {
+        let id = format!("spiffe://{domain}");
+        if !SpiffeId::parse(&id).is_some_and(|id| id.trust_domain() == domain) {
+            let help = "the name alone, such as \"example.org\": small letters, digits, '.', '-' and '_'";
+            contradiction(&format!("spiffe_trust_domains[{i}]"), format!("{domain:?} is not a trust domain"), help);
+        }
+    }
+    let settings = CertificateSettings {
+        name: name.to_owned(),
+        source: match config.from {
+            CertificatesFrom::Tls => CertificateSource::Tls,
+            CertificatesFrom::XForwardedClientCert => CertificateSource::ForwardedClientCert,
+            CertificatesFrom::SslClientCert => CertificateSource::SslClientCert,
+            CertificatesFrom::ClientCert => CertificateSource::ClientCert,
+        },
+        spiffe_trust_domains: config.spiffe_trust_domains.clone(),
+        allow_reserved: config.allow_reserved,
+    };
+    match ClientCertificates::load(settings, &config.ca_file, now) {
+        Ok(certificates) => (errors.len() == before).then(|| Arc::new(certificates)),
+        Err(wrong) => {
+            say(wrong, &config.ca_file, &format!("{at}.ca_file"), "a PEM file of authorities", errors);
+            None
+        }
+    }
 }
 
 /// The most lines of a file that are told, as `gangplank check` prints no more.

@@ -4,12 +4,14 @@
 mod authenticators;
 mod claims;
 mod clients;
+mod clusters;
 mod issuer;
 mod issuers;
 mod local;
 mod routes;
 mod server;
 mod upstreams;
+mod webhook;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -69,6 +71,7 @@ impl Gate {
         let authenticators = authenticators::read(config, &deps, &mut errors);
         let mut chains = authenticators::Chains::new(issuers, &authenticators);
         let routes = routes::read(config, &server.prefix, &mut chains, metrics, &mut errors);
+        let token_review = webhook::read(config, &mut chains, &deps, &mut errors);
 
         let (true, Some(hosts), Some(pages), Some(cookie), Some(ring)) =
             (errors.is_empty(), hosts, pages, cookie, ring)
@@ -76,6 +79,7 @@ impl Gate {
             return Err(errors);
         };
         deps.shared.issuers().remember(config, &read_issuers);
+        authenticators::remember(&authenticators, &deps.shared);
         let mut table = routes.table;
         table.know(hosts.public_host());
         let by_name: HashMap<_, _> = routes.list.iter().map(|r| (r.name.clone(), r.id)).collect();
@@ -107,7 +111,9 @@ impl Gate {
             challenges: routes::challenges(routes.any_chain.as_deref()),
             chain: routes.any_chain,
             authenticators: authenticators::judges(&authenticators),
+            client_authorities: authenticators::client_authorities(&authenticators),
             issuers: issuers.values().cloned().collect(),
+            token_review,
             routes: routes.list,
             table,
             by_name,
@@ -147,6 +153,10 @@ impl Gate {
                 ));
             }
         }
+        if config.token_review.as_ref().is_some_and(|webhook| webhook.client_ca_file.is_none()) {
+            warnings
+                .push("token_review.client_ca_file is not set: whoever reaches the webhook can try tokens".to_owned());
+        }
         for name in config.clients.keys() {
             if !config.routes.iter().any(|route| route.sign_in.0.contains(name)) {
                 warnings.push(format!("clients.{name} is not in sign_in of any route"));
@@ -170,6 +180,7 @@ impl Gate {
         files.extend(config.routes.iter().filter_map(|r| r.upstream_ca_file.clone()));
         files.extend(config.authenticators.values().flat_map(local::files));
         files.extend(config.pages.logo.clone());
+        files.extend(webhook::files(config));
         files.sort();
         files.dedup();
         files

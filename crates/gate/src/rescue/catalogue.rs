@@ -9,6 +9,7 @@ use gangplank_authn::basic::PasswordRefusal;
 use gangplank_authn::kubernetes::KubernetesRefusal;
 use gangplank_authn::static_keys::KeyRefusal;
 use gangplank_authn::token_review::ClusterRefusal;
+use gangplank_authn::x509::CertificateRefusal;
 use gangplank_jose::{Reason, TokenRefusal};
 use gangplank_oauth::{CallbackError, ExchangeError};
 
@@ -104,7 +105,8 @@ fn the_page_of_refusals_is_what_the_catalogue_says() {
     page.push_str(REVIEW);
     plain(&mut page, TokenReviewRefusal::REASONS.iter());
     page.push_str(LOCAL);
-    plain(&mut page, KeyRefusal::REASONS.iter().chain(PasswordRefusal::REASONS));
+    let local = [KeyRefusal::REASONS, PasswordRefusal::REASONS, CertificateRefusal::REASONS];
+    plain(&mut page, local.into_iter().flatten());
     page.push_str(PROVIDER);
     plain(&mut page, ExchangeError::REASONS.iter().chain(CallbackError::REASONS));
 

@@ -168,7 +168,7 @@ impl Sessions {
         if self.rule_groups.is_empty() {
             return Ok(signed_in);
         }
-        client.issuer.complete_groups(signed_in, &answer.access_token, now).await
+        client.issuer.complete_groups(signed_in, None, &answer.access_token, now).await
     }
 
     async fn judge(

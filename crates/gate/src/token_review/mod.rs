@@ -1,7 +1,7 @@
 //! The webhook that tells API servers whose tokens are whose: `authentication.k8s.io` TokenReview, v1 and v1beta1.
 //!
 //! 1. Who may ask is the listener's business: with `client_ca_file` nobody else gets as far as here. `GET /healthz` and
-//!    `/readyz` are answered as everywhere.
+//!    `/readyz` are answered as everywhere; it is ready as soon as the tokens of somebody can be judged.
 //! 2. A question is a POST of at most 128 KiB of JSON, at any path or at the configured one. What is none is answered 4xx.
 //!    It is answered in the version that it was asked in.
 //! 3. The token (at most 64 KiB) is judged by the authenticators of `accept`, in their order; whom they know is
@@ -45,7 +45,7 @@ use self::verdict::Terms;
 use crate::body::BodyError;
 use crate::context::fresh_id;
 use crate::metrics::{ReviewMetrics, Reviewed};
-use crate::{Background, Body, NotReady, Shared, audit, health};
+use crate::{Background, Body, Shared, audit, health};
 
 /// How a webhook answers: what of its configuration is not about sockets.
 #[derive(Clone, Debug, Default)]
@@ -124,7 +124,7 @@ impl TokenReviewServer {
     {
         let started = Instant::now();
         let (head, body) = request.into_parts();
-        if let Some(health) = health::answer(&head.method, head.uri.path(), || !self.readiness().is_empty()) {
+        if let Some(health) = health::answer(&head.method, head.uri.path(), || self.not_ready()) {
             return health;
         }
         let id = fresh_id();
@@ -140,6 +140,7 @@ impl TokenReviewServer {
             }
             Err(refusal) => {
                 self.note(&id, client, refusal);
+                self.shared.refusals().remember_review(&id, self.clock.now(), client, refusal);
                 answer::refusal(version, refusal, self.error_texts.then_some(&id))
             }
         };
@@ -189,16 +190,16 @@ impl TokenReviewServer {
         self.known.len()
     }
 
-    /// What was never reached or read. Empty: every token can be judged.
-    pub fn readiness(&self) -> Vec<NotReady> {
-        let unready = self.known.health().into_iter().filter(|source| !source.ready);
-        unready.map(|source| NotReady { issuer: source.name }).collect()
+    /// Whether nobody's tokens can be judged yet. One issuer that does not answer keeps out its own only.
+    fn not_ready(&self) -> bool {
+        let sources = self.known.health();
+        !sources.is_empty() && sources.iter().all(|source| !source.ready)
     }
 
-    /// Answers on a listener for machines: `/metrics`, `/healthz`, `/readyz`, and nothing else.
-    pub fn operations<B>(&self, request: &Request<B>) -> Response<Body> {
-        let not_ready = || !self.readiness().is_empty();
-        health::operations(request, &self.shared, || self.known.health(), not_ready, self.clock.now())
+    /// Answers on a listener for machines: `/metrics`, `/healthz`, `/readyz`; to this machine alone
+    /// `/explain/REQUEST-ID`; and nothing else.
+    pub fn operations<B>(&self, request: &Request<B>, peer: &Peer) -> Response<Body> {
+        health::operations(request, peer, &self.shared, || self.known.health(), || self.not_ready(), self.clock.now())
     }
 
     /// Starts what keeps keys fresh.

@@ -3,10 +3,12 @@
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use gangplank_net::Peer;
 use http::StatusCode;
 use http::header::WWW_AUTHENTICATE;
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 
-use super::support::{World, errors, head};
+use super::support::{Answer, PROXY, STRANGER, World, errors, head, peer_of, request};
 
 const CHECK: &str = "https://app.example.com/oauth2/auth";
 
@@ -127,4 +129,141 @@ fn every_wrong_line_of_every_file_is_told_at_once() {
     starts("authenticators.other.htpasswd.realm: ".to_owned());
     starts("routes[0].accept: names two htpasswd files".to_owned());
     assert_eq!(said.len(), 8, "{said:#?}");
+}
+
+type Authority = CertifiedIssuer<'static, KeyPair>;
+
+fn authority() -> Authority {
+    let mut params = CertificateParams::new(Vec::new()).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    Authority::self_signed(params, KeyPair::generate().unwrap()).unwrap()
+}
+
+fn client(of: &Authority, name: &str) -> rcgen::Certificate {
+    let mut params = CertificateParams::new(Vec::new()).unwrap();
+    params.distinguished_name.push(DnType::CommonName, name);
+    params.not_after = rcgen::date_time_ymd(2030, 1, 1);
+    params.signed_by(&KeyPair::generate().unwrap(), of).unwrap()
+}
+
+fn percent(text: &str) -> String {
+    text.bytes()
+        .map(|b| if b.is_ascii_alphanumeric() { char::from(b).to_string() } else { format!("%{b:02X}") })
+        .collect()
+}
+
+/// A gate that takes certificates of `ca` from there, for anybody who has one.
+fn with_certificates(dir: &Dir, ca: &Authority, from: &str, more: &str) -> String {
+    let ca = dir.write("ca.pem", &ca.pem());
+    let (cert, key) = (dir.path("tls.crt"), dir.path("tls.key"));
+    let pair = KeyPair::generate().unwrap();
+    let own = CertificateParams::new(vec!["app.example.com".to_owned()]).unwrap().self_signed(&pair).unwrap();
+    dir.write("tls.crt", &own.pem());
+    dir.write("tls.key", &pair.serialize_pem());
+    head(&format!("tls = {{ cert = {cert:?}, key = {key:?} }}"))
+        + &format!("[authenticators.certs]\nclient_certificates = {{ ca_file = {ca:?}, from = \"{from}\"{more} }}\n")
+        + &route("accept = [\"corp\", \"certs\"]")
+}
+
+#[tokio::test]
+async fn a_handed_on_certificate_counts_from_the_trusted_proxy_and_from_nobody_else() {
+    let (dir, ca, other) = (Dir::new(), authority(), authority());
+    let (ada, eve) = (client(&ca, "ada"), client(&other, "eve"));
+    let base64 = |certificate: &rcgen::Certificate| {
+        let pem = certificate.pem();
+        let body: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
+        format!(":{body}:")
+    };
+    let forwarded = |certificate: &rcgen::Certificate| format!("Hash=x;Cert=\"{}\"", percent(&certificate.pem()));
+    for (from, good, bad) in [
+        ("x-forwarded-client-cert", forwarded(&ada), forwarded(&eve)),
+        ("ssl-client-cert", percent(&ada.pem()), percent(&eve.pem())),
+        ("client-cert", base64(&ada), base64(&eve)),
+    ] {
+        let world = World::new(&with_certificates(&dir, &ca, from, ""));
+        assert_eq!(world.gate.client_authorities(), None, "nobody reads the listener's");
+        for (peer, value, expected) in [
+            (PROXY, Some(&good), Some("ada")),
+            (STRANGER, Some(&good), None),
+            (PROXY, Some(&good), Some("ada")),
+            (PROXY, Some(&bad), None),
+            (PROXY, Some(&"x".to_owned()), None),
+            (PROXY, None, None),
+        ] {
+            let headers: Vec<_> = value.iter().map(|value| (from, value.as_str())).collect();
+            let answer = world.send(peer, request("GET", &format!("{CHECK}?route=/"), &headers)).await;
+            assert_eq!(answer.header("x-auth-request-user"), expected, "{from} {peer} {value:?}");
+            let status = if expected.is_some() { StatusCode::ACCEPTED } else { StatusCode::UNAUTHORIZED };
+            assert_eq!(answer.status, status, "{from} {peer}");
+        }
+        // The peer's own certificate is the proxy's, and says nothing of the caller.
+        let shown = Peer { certificates: Some(vec![ada.der().clone()].into()), ..peer_of(PROXY) };
+        let answer = world.gate.handle(request("GET", &format!("{CHECK}?route=/"), &[]), shown).await;
+        assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
+    }
+}
+
+#[tokio::test]
+async fn a_peers_certificate_counts_and_a_header_then_does_not() {
+    let (dir, ca) = (Dir::new(), authority());
+    let (ada, eve) = (client(&ca, "ada"), client(&authority(), "eve"));
+    let config = with_certificates(&dir, &ca, "tls", "");
+    let world = World::new(&config);
+    assert_eq!(world.gate.client_authorities().map(|names| names.len()), Some(1));
+    let ask = async |world: &World, certificate: Option<&rcgen::Certificate>, headers: &[(&str, &str)]| {
+        let certificates = certificate.map(|certificate| vec![certificate.der().clone()].into());
+        let peer = Peer { certificates, ..peer_of(STRANGER) };
+        Answer::read(world.gate.handle(request("GET", CHECK, headers), peer).await).await
+    };
+    let token = format!("Bearer {}", world.token("alice"));
+    let header = percent(&ada.pem());
+    for (certificate, headers, expected) in [
+        (Some(&ada), &[][..], Some("ada")),
+        (Some(&eve), &[], None),
+        (None, &[("ssl-client-cert", header.as_str())], None),
+        // The chain's order decides between two good ones, and a bad one is final.
+        (Some(&ada), &[("authorization", token.as_str())], Some("alice@dev.test")),
+        (Some(&ada), &[("authorization", "Bearer a.b.c")], Some("ada")),
+    ] {
+        for _ in 0..2 {
+            let answer = ask(&world, certificate, headers).await;
+            assert_eq!(answer.header("x-auth-request-user"), expected, "{headers:?}");
+        }
+    }
+    // The certificate ends, whatever is remembered.
+    let expires = ask(&world, Some(&ada), &[]).await;
+    assert_eq!(expires.header("x-auth-request-expires"), Some("2030-01-01T00:00:00Z"));
+    world.pass(std::time::Duration::from_secs(1_893_456_001 - 1_800_000_000));
+    assert_eq!(ask(&world, Some(&ada), &[]).await.status, StatusCode::UNAUTHORIZED);
+}
+
+#[test]
+fn certificates_from_where_none_can_come_are_refused() {
+    let (dir, ca) = (Dir::new(), authority());
+    let good = with_certificates(&dir, &ca, "tls", "");
+    assert_eq!(errors(&good), Vec::<String>::new());
+    let at = |key: &str| format!("authenticators.certs.client_certificates.{key}");
+    let own = dir.path("tls.crt");
+    let without_tls = good.lines().filter(|line| !line.starts_with("tls = ")).collect::<Vec<_>>().join("\n");
+    let without_proxy = good.replace("trusted_proxies = [\"10.0.0.0/8\"]", "").replace("\"tls\"", "\"client-cert\"");
+    let reserved = ", spiffe_trust_domains = [\"a.example\", \"spiffe://b\", \"C\", \"a/b\"], allow_reserved = true";
+    for (document, expected) in [
+        (without_tls, vec![at("from")]),
+        (without_proxy, vec![at("from")]),
+        (good.replace("ca.pem", "nowhere.pem"), vec![at("ca_file")]),
+        (good.replace(&dir.path("ca.pem"), &own), vec![at("ca_file")]),
+        (
+            with_certificates(&dir, &ca, "tls", reserved),
+            vec![
+                at("allow_reserved"),
+                at("spiffe_trust_domains[1]"),
+                at("spiffe_trust_domains[2]"),
+                at("spiffe_trust_domains[3]"),
+            ],
+        ),
+    ] {
+        let found = errors(&document);
+        let places: Vec<&str> = found.iter().filter_map(|error| error.split(": ").next()).collect();
+        assert_eq!(places, expected, "{found:#?}");
+    }
 }

@@ -15,4 +15,5 @@ mod proxy;
 mod reload;
 mod routes;
 mod support;
+mod token_review;
 mod wire;
