@@ -5,6 +5,7 @@ mod advisories;
 mod attacks;
 mod audit;
 mod chain;
+mod chaos;
 mod configuration;
 mod flood;
 mod forward_auth;
