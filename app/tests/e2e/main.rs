@@ -9,6 +9,8 @@ mod certificates;
 mod check;
 mod dev;
 mod docs;
+mod flood;
+mod held;
 mod hostile;
 mod idp;
 mod keys;

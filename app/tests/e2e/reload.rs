@@ -6,8 +6,6 @@
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
-use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::time::Duration;
@@ -23,7 +21,8 @@ use http::Request;
 use http_body_util::Full;
 use serde_json::json;
 
-use crate::process::{PATIENCE, Process, Scratch, gangplank};
+use crate::held::Held;
+use crate::process::{Process, Scratch, gangplank};
 
 const ISSUER: &str = "https://issuer.test";
 /// In how many generations an issuer's key comes back.
@@ -319,8 +318,7 @@ impl Drop for End<'_> {
 
 /// Asks on one connection, which is never closed, until it is over.
 fn hold(address: &str, files: &Files, watermark: &Watermark, lane: u64) -> HashMap<u16, u64> {
-    let mut tcp = TcpStream::connect(address).expect("it accepts connections");
-    tcp.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+    let mut gate = Held::open(address);
     let mut counts = HashMap::new();
     for n in lane * 1_000_003.. {
         if watermark.over.load(SeqCst) {
@@ -328,32 +326,9 @@ fn hold(address: &str, files: &Files, watermark: &Watermark, lane: u64) -> HashM
         }
         let confirmed = watermark.confirmed.load(SeqCst);
         let credential = Credential::nth(n, confirmed);
-        let bearer = files.bearer(credential);
-        let request = format!("GET /oauth2/auth HTTP/1.1\r\nhost: gate.test\r\nauthorization: {bearer}\r\n\r\n");
-        tcp.write_all(request.as_bytes()).expect("it listens");
-        let head = read_head(&mut tcp);
-        let status = head.get(9..12).and_then(|status| status.parse().ok()).expect("a status");
-        let user = head.lines().find_map(|line| line.strip_prefix("x-auth-request-user: "));
-        watermark.judge(credential, confirmed, status, user);
-        count(&mut counts, status);
+        let answer = gate.check(&files.bearer(credential));
+        watermark.judge(credential, confirmed, answer.status, answer.header("x-auth-request-user"));
+        count(&mut counts, answer.status);
     }
     counts
-}
-
-/// The head of an answer, which is read to its end.
-fn read_head(tcp: &mut TcpStream) -> String {
-    let mut answer = Vec::new();
-    let mut chunk = [0; 4096];
-    loop {
-        if let Some(end) = answer.windows(4).position(|four| four == b"\r\n\r\n") {
-            let head = String::from_utf8_lossy(&answer[..end]).into_owned();
-            let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse::<usize>().ok());
-            if answer.len() >= end + 4 + length.unwrap_or(0) {
-                return head;
-            }
-        }
-        let read = tcp.read(&mut chunk).expect("it answers");
-        assert!(read > 0, "it hung up");
-        answer.extend_from_slice(&chunk[..read]);
-    }
 }
