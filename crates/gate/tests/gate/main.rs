@@ -9,6 +9,7 @@ mod chaos;
 mod configuration;
 mod flood;
 mod forward_auth;
+mod groups;
 mod leaks;
 mod local;
 mod provider;
