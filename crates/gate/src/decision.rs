@@ -278,3 +278,33 @@ fn sha256(value: &[u8]) -> [u8; 32] {
     out.copy_from_slice(digest(&SHA256, value).as_ref());
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn decisions_take_no_more_memory_than_they_may_however_many_there_are() {
+        let decisions = Decisions::new(&Metrics::default());
+        let policy = crate::policy::Policy::new(
+            "app",
+            &crate::config::AllowConfig { anonymous: true, ..crate::config::AllowConfig::default() },
+        );
+        let anonymous = Decision::anonymous(&policy).unwrap();
+        for n in 0..60_000_u32 {
+            let mut identity = HeaderMap::new();
+            identity.insert(headers::EXPIRES, HeaderValue::from_str(&"x".repeat(n as usize % 4096)).unwrap());
+            let decision = Decision {
+                permit: anonymous.permit.clone(),
+                identity,
+                identity_size: 0,
+                life: None,
+                until: UnixTime::EPOCH,
+            };
+            let key = Key { digest: sha256(&n.to_be_bytes()), route: 0, presented: true };
+            decisions.cache.insert(key, Arc::new(decision));
+            assert!(decisions.cache.weight() <= MEMORY);
+        }
+        assert!(decisions.cache.weight() > MEMORY / 2 && decisions.cache.len() < 60_000, "it was full");
+    }
+}
