@@ -74,13 +74,13 @@ impl Chain {
 
     /// Every part with its kind and length before it. It begins with a NUL, which no header does.
     fn fingerprint_of_parts(&self, credentials: &Credentials<'_>) -> Option<Fingerprint> {
+        let certificates = if self.reads_certificates { credentials.certificates } else { &[] };
+        if certificates.is_empty() && !self.reads.iter().any(|name| credentials.headers.contains_key(name)) {
+            return None;
+        }
         let mut context = Context::new(&SHA256);
-        let mut anything = false;
+        context.update(&[0, u8::from(credentials.trusted_proxy)]);
         let mut part = |kind: u8, octets: &[u8]| {
-            if !anything {
-                context.update(&[0, u8::from(credentials.trusted_proxy)]);
-            }
-            anything = true;
             context.update(&[kind]);
             context.update(&(octets.len() as u64).to_be_bytes());
             context.update(octets);
@@ -90,12 +90,10 @@ impl Chain {
                 part(u8::try_from(i).unwrap_or(u8::MAX - 1), value.as_bytes());
             }
         }
-        if self.reads_certificates {
-            for certificate in credentials.certificates {
-                part(u8::MAX, certificate);
-            }
+        for certificate in certificates {
+            part(u8::MAX, certificate);
         }
-        anything.then(|| finish(context.finish().as_ref()))
+        Some(finish(context.finish().as_ref()))
     }
 
     /// What every link says by itself, whatever the others do: to tell people why.
