@@ -10,7 +10,7 @@
 //!    default nothing else is said, and kube-apiserver remembers that for `--authentication-token-webhook-cache-ttl` (2
 //!    minutes); with `error_texts` there is a text with the request's id, which kube-apiserver logs and does not remember.
 //! 5. **What could not be decided is 503** with `Retry-After`: kube-apiserver asks again. A bad token never is.
-//! 6. Names that begin with `system:` are refused from identity providers unless `allow_reserved`. `system:masters`,
+//! 6. Names that begin with `system:` or `kubeadm:` are refused from identity providers unless `allow_reserved`. `system:masters`,
 //!    `system:unauthenticated` and `system:anonymous` are refused from everybody, and so is nobody.
 //!    `system:authenticated` is the API server's to add: from a cluster it is left out, from a provider it is refused.
 //! 7. Groups that could not be had are left out: RBAC only ever grants, so whoever has fewer may less.

@@ -12,8 +12,9 @@ pub(super) struct Terms {
     pub(super) allow_reserved: bool,
 }
 
-/// What begins with it is Kubernetes' own.
-const RESERVED: &str = "system:";
+/// What begins with it is Kubernetes' own, or kubeadm's, which binds a group `kubeadm:cluster-admins` to all power in
+/// every cluster that it makes.
+const RESERVED: [&str; 2] = ["system:", "kubeadm:"];
 /// What the API server itself adds to everybody whom it knows.
 const AUTHENTICATED: &str = "system:authenticated";
 /// What nobody outside may give: all power, and what stands for nobody.
@@ -61,7 +62,8 @@ impl Terms {
         }
         let refused = |name: &str| {
             let never = NEVER.contains(&name) || name == AUTHENTICATED;
-            never || (name.starts_with(RESERVED) && !self.allow_reserved && !of_a_cluster)
+            let reserved = RESERVED.iter().any(|reserved| name.starts_with(reserved));
+            never || (reserved && !self.allow_reserved && !of_a_cluster)
         };
         let mut names = [("user name", &user.username)].into_iter().chain(user.groups.iter().map(|g| ("group", g)));
         if let Some((what, name)) = names.find(|(_, name)| refused(name)) {

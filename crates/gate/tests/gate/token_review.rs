@@ -172,6 +172,7 @@ async fn what_kubernetes_reserves_is_not_handed_out() {
         (json!({ "sub": "system:admin" }), false, true),
         (json!({ "sub": "system:node:n1", "groups": ["system:nodes"] }), false, true),
         (json!({ "groups": ["crew", "system:nodes"] }), false, true),
+        (json!({ "groups": ["crew", "kubeadm:cluster-admins"] }), false, true),
         (json!({ "groups": ["system:masters"] }), false, false),
         (json!({ "groups": ["crew", "system:authenticated"] }), false, false),
         (json!({ "groups": ["system:unauthenticated"] }), false, false),
