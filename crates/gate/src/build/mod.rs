@@ -64,17 +64,18 @@ impl Gate {
         let cookie = hosts.as_ref().and_then(|hosts| keep(&mut errors, SessionCookie::new(&config.cookies, hosts)));
         let ring = keys(config, &deps, &mut errors);
         let times = times(&config.session, &mut errors);
-        let issuers = issuers::read(config, &deps, &mut errors);
-        let clients = clients::read(config, &issuers, &deps, &mut errors);
+        let read_issuers = issuers::read(config, &deps, &mut errors);
+        let issuers = &read_issuers.issuers;
+        let clients = clients::read(config, issuers, &deps, &mut errors);
         let rule_groups =
             || RuleGroups::new(config.routes.iter().flat_map(|r| r.allow.iter().flat_map(|a| a.groups.clone())));
         let metrics = deps.shared.metrics();
         let authenticators = authenticators::read(config, &deps, &mut errors);
-        let groups = groups::read(config, &issuers, &clients, &mut errors);
+        let groups = groups::read(config, issuers, &clients, &mut errors);
         // Nobody is kept waiting or out for groups that nobody asks for; a cluster always does.
         let groups_matter = !rule_groups().is_empty() || config.token_review.is_some();
         let groups = if groups_matter { groups } else { Resolvers::new() };
-        let mut chains = authenticators::Chains::new(&issuers, &authenticators, &groups);
+        let mut chains = authenticators::Chains::new(issuers, &authenticators, &groups);
         let routes = routes::read(config, &server.prefix, &mut chains, metrics, &mut errors);
         let token_review = webhook::read(config, &mut chains, &deps, &mut errors);
 
@@ -83,7 +84,7 @@ impl Gate {
         else {
             return Err(errors);
         };
-        deps.shared.issuers().remember(config, &issuers);
+        deps.shared.issuers().remember(config, &read_issuers);
         authenticators::remember(&authenticators, &deps.shared);
         let mut table = routes.table;
         table.know(hosts.public_host());
@@ -113,12 +114,12 @@ impl Gate {
             prefix: server.prefix,
             allowed_status: server.allowed_status,
             redirect_from_auth: config.gate.redirect_from_auth,
-            needed: issuers::needed(config, &issuers),
+            needed: issuers::needed(config, issuers),
             challenges: routes::challenges(routes.any_chain.as_deref()),
             chain: routes.any_chain,
             authenticators: authenticators::judges(&authenticators),
             client_authorities: authenticators::client_authorities(&authenticators),
-            issuers: issuers.into_values().collect(),
+            issuers: issuers.values().cloned().collect(),
             token_review,
             routes: routes.list,
             table,
