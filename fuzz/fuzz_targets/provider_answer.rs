@@ -192,7 +192,7 @@ fn graph(data: &[u8]) {
     pages.reverse();
     *WORLD.provider.0.lock().unwrap() = pages;
     let token = SecretString::from("t");
-    match run(WORLD.issuer.complete_groups(WORLD.overage.clone(), &token, NOW)) {
+    match run(WORLD.issuer.complete_groups(WORLD.overage.clone(), None, &token, NOW)) {
         Ok(complete) => {
             assert!(!complete.groups_unresolved());
             is_fit(complete.identity());
