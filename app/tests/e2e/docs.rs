@@ -52,12 +52,6 @@ pub(crate) fn blocks(page: &str, language: &str) -> Vec<String> {
     blocks
 }
 
-/// A key set with one key for `purpose`.
-fn keys(purpose: &str) -> String {
-    let mut key = SigningKey::generate(Algorithm::ES256).expect("a key").public_jwk("one");
-    key["use"] = purpose.into();
-    format!("{{\"keys\":[{key}]}}")
-}
 const AUTHENTICATION: &str = "
 apiVersion: apiserver.config.k8s.io/v1
 kind: AuthenticationConfiguration
@@ -73,6 +67,13 @@ clusters: [{ name: c, cluster: { server: 'https://production.example.com:6443' }
 users: [{ name: u, user: { token: of-a-service-account } }]
 contexts: [{ name: production, context: { cluster: c, user: u } }]
 ";
+
+/// A key set with one key for `purpose`.
+fn keys(purpose: &str) -> String {
+    let mut key = SigningKey::generate(Algorithm::ES256).expect("a key").public_jwk("one");
+    key["use"] = purpose.into();
+    format!("{{\"keys\":[{key}]}}")
+}
 
 /// A directory with every file that documentation names under `/etc/gangplank/`.
 fn etc(name: &str) -> Scratch {
@@ -128,7 +129,8 @@ fn every_configuration_in_the_documentation_is_good() {
             tried.insert(name.clone());
         }
     }
-    for expected in ["README.md", "docs/configuration.md", "docs/guides/entra-sign-in.md"] {
+    for expected in ["README.md", "docs/configuration.md", "docs/guides/entra-sign-in.md", "docs/guides/api-callers.md"]
+    {
         assert!(tried.contains(expected), "{expected} has a configuration to copy: {tried:?}");
     }
 }

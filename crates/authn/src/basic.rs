@@ -25,8 +25,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use gangplank_jose::UnixTime;
 use gangplank_oauth::BoxFuture;
+use http::HeaderMap;
 use http::header::AUTHORIZATION;
-use http::{HeaderMap, HeaderValue};
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
@@ -34,6 +34,7 @@ use zeroize::Zeroizing;
 
 pub use self::file::PasswordFile;
 pub use self::refusal::PasswordRefusal;
+use crate::bearer_token::after_scheme;
 use crate::file::{FileError, TrustedFile};
 use crate::{
     Authenticated, Authenticator, Challenge, Credentials, Generation, Identity, Method, Outcome, Realm, Refusal,
@@ -138,13 +139,13 @@ const SCHEME: &[u8] = b"basic";
 /// It presents more than one credential, or something that is none.
 fn presented(headers: &HeaderMap) -> Result<Option<(String, Zeroizing<String>)>, Refusal> {
     let count = headers.get_all(AUTHORIZATION).iter().count();
-    let Some(value) = headers.get_all(AUTHORIZATION).iter().find(|value| is_basic(value)) else { return Ok(None) };
+    let mut all = headers.get_all(AUTHORIZATION).iter();
+    let Some(encoded) = all.find_map(|value| after_scheme(value, SCHEME)) else { return Ok(None) };
     if count > 1 {
         return Err(Refusal::AuthorizationRepeated { count });
     }
     let malformed = |problem| Refusal::from(PasswordRefusal::Malformed { problem });
-    let encoded = value.as_bytes()[SCHEME.len()..].trim_ascii();
-    let decoded = STANDARD.decode(encoded).map(Zeroizing::new);
+    let decoded = STANDARD.decode(encoded.trim_ascii()).map(Zeroizing::new);
     let decoded = decoded.map_err(|_| malformed("what follows Basic is not Base64"))?;
     let text = std::str::from_utf8(&decoded).map_err(|_| malformed("user name and password are not UTF-8"))?;
     if text.chars().any(char::is_control) {
@@ -155,12 +156,6 @@ fn presented(headers: &HeaderMap) -> Result<Option<(String, Zeroizing<String>)>,
         return Err(malformed("user name or password is longer than 255 bytes"));
     }
     Ok(Some((user.to_owned(), Zeroizing::new(password.to_owned()))))
-}
-
-fn is_basic(value: &HeaderValue) -> bool {
-    let value = value.as_bytes();
-    let (scheme, rest) = value.split_at_checked(SCHEME.len()).unwrap_or((value, &[]));
-    scheme.eq_ignore_ascii_case(SCHEME) && rest.first().is_none_or(|b| matches!(b, b' ' | b'\t' | b','))
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! Bearer tokens that are JWTs of configured issuers.
 //!
 //! 1. No bearer token is presented: none of ours.
-//! 2. What is no JWT, and a JWT that is no issuer's, is known to nobody here. Whose it is says `iss`, byte for byte; an
+//! 2. What is no JWT, and a JWT that is no issuer's, is known to nobody here. One that names an issuer of ours and is not
+//!    well-formed is bad: another verifier behind us may be laxer, and take what our issuer signed for its own. Whose it is says `iss`, byte for byte; an
 //!    Entra `iss` with any tenant's id in it, for an issuer of any tenant; or else the trust domain of a SPIFFE ID in `sub`.
 //!    All of it is believed only to choose the judge. Of several issuers with the same `iss`, the first that has one of the
 //!    token's audiences judges.
@@ -17,6 +18,7 @@ use gangplank_oauth::BoxFuture;
 
 use crate::chain::together;
 use crate::entra;
+use crate::kubernetes::peek;
 use crate::refusal::fact;
 use crate::{Authenticator, BearerToken, Credentials, GroupsResolver, Issuer, Outcome, Refusal, SourceHealth};
 
@@ -64,6 +66,9 @@ impl BearerAuthenticator {
     pub async fn verify(&self, token: &str, now: UnixTime) -> Outcome {
         let parsed = match Unverified::parse(token) {
             Ok(parsed) => parsed,
+            Err(refusal) if peek::issuer(token).is_some_and(|iss| self.has(&iss)) => {
+                return Outcome::Rejected(refusal.into());
+            }
             Err(refusal) => return Outcome::unknown(refusal),
         };
         match self.judge_of(parsed.claims_unverified()) {
@@ -75,6 +80,10 @@ impl BearerAuthenticator {
             }
             Err(refusal) => Outcome::unknown(refusal),
         }
+    }
+
+    fn has(&self, iss: &str) -> bool {
+        self.by_iss.contains_key(iss) || entra::template(iss).is_some_and(|any| self.by_iss.contains_key(&any))
     }
 
     fn judge_of(&self, claims: &Claims) -> Result<&Judge, Refusal> {

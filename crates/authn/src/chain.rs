@@ -3,7 +3,9 @@
 //! 1. The first that recognises a credential has the last word: only [`NotMine`] leads on to the next. A bad credential
 //!    is never tried elsewhere, and one that can't be judged now is not handed on either. Whoever takes every token
 //!    (a TokenReview) therefore belongs behind those who know their own.
-//! 2. What was presented and is known to nobody is a bad credential, and never becomes anonymous.
+//! 2. What was presented and is known to nobody is a bad credential, and never becomes anonymous. What stands in
+//!    `Authorization` and was known to nobody does not become the holder of a certificate either: who sends a token speaks
+//!    for its bearer. A certificate that nobody knows is no obstacle to a good token: it is the connection's.
 //! 3. Nothing was presented: nobody's, or anonymous where the chain was told to end so.
 
 use std::sync::Arc;
@@ -71,13 +73,13 @@ impl Chain {
 
     /// Every part with its kind and length before it. It begins with a NUL, which no header does.
     fn fingerprint_of_parts(&self, credentials: &Credentials<'_>) -> Option<Fingerprint> {
+        let certificates = if self.reads_certificates { credentials.certificates } else { &[] };
+        if certificates.is_empty() && !self.reads.iter().any(|name| credentials.headers.contains_key(name)) {
+            return None;
+        }
         let mut context = Context::new(&SHA256);
-        let mut anything = false;
+        context.update(&[0, u8::from(credentials.trusted_proxy)]);
         let mut part = |kind: u8, octets: &[u8]| {
-            if !anything {
-                context.update(&[0, u8::from(credentials.trusted_proxy)]);
-            }
-            anything = true;
             context.update(&[kind]);
             context.update(&(octets.len() as u64).to_be_bytes());
             context.update(octets);
@@ -87,12 +89,10 @@ impl Chain {
                 part(u8::try_from(i).unwrap_or(u8::MAX - 1), value.as_bytes());
             }
         }
-        if self.reads_certificates {
-            for certificate in credentials.certificates {
-                part(u8::MAX, certificate);
-            }
+        for certificate in certificates {
+            part(u8::MAX, certificate);
         }
-        anything.then(|| finish(context.finish().as_ref()))
+        Some(finish(context.finish().as_ref()))
     }
 
     /// What every link says by itself, whatever the others do: to tell people why.
@@ -106,10 +106,16 @@ impl Chain {
 
     async fn ask(&self, credentials: Credentials<'_>, now: UnixTime) -> Outcome {
         let mut unknown: Vec<(&str, Refusal)> = Vec::new();
+        let mut token_unknown = false;
         for link in &self.links {
+            let reads_tokens = link.reads().contains(&AUTHORIZATION);
             match link.authenticate(credentials, now).await {
                 Outcome::NotMine(NotMine::Absent) => {}
-                Outcome::NotMine(NotMine::Unknown(why)) => unknown.push((link.name(), why)),
+                Outcome::NotMine(NotMine::Unknown(why)) => {
+                    token_unknown |= reads_tokens;
+                    unknown.push((link.name(), why));
+                }
+                Outcome::Authenticated(_) if token_unknown && !reads_tokens => {}
                 decided => return decided,
             }
         }

@@ -51,7 +51,7 @@ mod entry;
 mod field;
 mod file;
 mod keys;
-mod peek;
+pub(crate) mod peek;
 mod refusal;
 mod rules;
 mod user;

@@ -3,7 +3,7 @@
 //! 1. A route that asks nobody has one decision for everybody.
 //! 2. What the caller presents itself (a token, a key, a password, a certificate) is judged by the route's chain before a
 //!    cookie is, and a bad one is never downgraded to the cookie or to nobody. A bearer token on a route where nobody
-//!    looks at one is refused, unless `pass.authorization` says that it is the upstream's.
+//!    looks at one is refused, also beside a good certificate, unless `pass.authorization` says that it is the upstream's.
 //! 3. Then the session, if it began at a client that the route names.
 //! 4. Then the policy. Only what is permitted is remembered: by SHA-256 of the credential and the route, until the
 //!    credential has to be looked at again, and never past its end.
@@ -138,6 +138,10 @@ impl Gate {
             not_bearer(route, credentials.headers)?;
             return self.decide_session(route, credentials.headers, now).await;
         };
+        // A chain that reads certificates alone would pass a token over, and let its bearer in as somebody else.
+        if !chain.links().is_empty() && !chain.reads().contains(&AUTHORIZATION) {
+            not_bearer(route, credentials.headers)?;
+        }
         let Some(fingerprint) = chain.fingerprint(&credentials) else {
             return self.decide_without(route, credentials.headers, now).await;
         };

@@ -6,10 +6,13 @@
 //! for is told on the listener for machines only.
 //! Only by path and method, never by what a client calls itself (GHSA-5hvv-m4w4-gf6v).
 
+use std::net::IpAddr;
+
 use gangplank_authn::SourceHealth;
 use gangplank_jose::UnixTime;
 use gangplank_net::Peer;
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HOST, ORIGIN};
+use http::uri::Authority;
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 
 use crate::{Body, Shared};
@@ -57,7 +60,7 @@ pub(crate) fn operations<B>(
     }
     if let Some(id) = path.strip_prefix("/explain/")
         && request.method() == Method::GET
-        && peer.remote.ip().to_canonical().is_loopback()
+        && is_asked_here(request, peer)
     {
         return explain(shared, id);
     }
@@ -73,6 +76,20 @@ pub(crate) fn operations<B>(
     let openmetrics = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(openmetrics));
     response
+}
+
+/// Whether somebody on this machine asks for themselves. A proxy on this machine says for whom it asks; a page in a browser
+/// here, whose name was made to mean this machine, asks for that name.
+fn is_asked_here<B>(request: &Request<B>, peer: &Peer) -> bool {
+    let headers = request.headers();
+    let handed_on = ["forwarded", "via", "x-forwarded-for", "x-real-ip"].iter().any(|name| headers.contains_key(*name));
+    let by_page = headers.contains_key(ORIGIN) || headers.get("sec-fetch-site").is_some_and(|site| site != "none");
+    let named = headers.get(HOST).and_then(|host| host.to_str().ok());
+    let named = named.or_else(|| request.uri().authority().map(Authority::as_str)).unwrap_or_default();
+    let name = named.parse::<Authority>().map(|authority| authority.host().to_owned()).unwrap_or_default();
+    let address = name.trim_matches(['[', ']']).parse::<IpAddr>().is_ok();
+    let here = peer.remote.ip().to_canonical().is_loopback();
+    here && !handed_on && !by_page && (address || name.eq_ignore_ascii_case("localhost"))
 }
 
 fn explain(shared: &Shared, id: &str) -> Response<Body> {
@@ -93,4 +110,36 @@ pub(crate) fn text(status: StatusCode, text: impl Into<bytes::Bytes>) -> Respons
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_who_asks_on_this_machine_for_themselves_is_told_of_refusals() {
+        let asked = |remote: &str, headers: &[(&str, &str)]| {
+            let request = headers.iter().fold(Request::get("/explain/1"), |r, (name, value)| r.header(*name, *value));
+            let peer = Peer { remote: remote.parse().unwrap(), tls: false, certificates: None };
+            is_asked_here(&request.body(()).unwrap(), &peer)
+        };
+        for host in ["127.0.0.1:9090", "[::1]:9090", "localhost:9090", "LocalHost", "10.0.0.7:9090"] {
+            assert!(asked("127.0.0.1:1", &[("host", host)]), "{host}");
+            assert!(asked("[::ffff:127.0.0.1]:1", &[("host", host)]), "{host}");
+            assert!(!asked("10.0.0.7:1", &[("host", host)]), "{host}");
+        }
+        for host in ["evil.test:9090", "localhost.evil.test", "app.example.com", "", "127.0.0.1.evil.test"] {
+            assert!(!asked("127.0.0.1:1", &[("host", host)]), "{host}");
+        }
+        for (name, value) in [
+            ("x-forwarded-for", "192.0.2.1"),
+            ("forwarded", "for=192.0.2.1"),
+            ("via", "1.1 proxy"),
+            ("x-real-ip", "192.0.2.1"),
+            ("origin", "https://evil.test"),
+            ("sec-fetch-site", "cross-site"),
+        ] {
+            assert!(!asked("127.0.0.1:1", &[("host", "127.0.0.1:9090"), (name, value)]), "{name}");
+        }
+    }
 }

@@ -44,13 +44,7 @@ impl<'t> Unverified<'t> {
         if token.len() > Self::MAX_OCTETS {
             return Err(TokenRefusal::TooLarge { octets: token.len() });
         }
-        let (header, rest) = token.split_once('.').ok_or(TokenRefusal::NotCompact { parts: 1 })?;
-        let (payload, signature) = rest.split_once('.').ok_or(TokenRefusal::NotCompact { parts: 2 })?;
-        match signature.split('.').count() {
-            1 => {}
-            3 => return Err(TokenRefusal::Encrypted),
-            more => return Err(TokenRefusal::NotCompact { parts: more + 2 }),
-        }
+        let (header, payload, signature) = three_parts(token)?;
         let signing_input = &token[..header.len() + 1 + payload.len()];
         let header = parse_header(header)?;
         let payload = encoding::decode(payload).ok_or(TokenRefusal::NotBase64Url { part: "payload" })?;
@@ -95,6 +89,16 @@ impl<'t> Unverified<'t> {
 impl std::fmt::Debug for Unverified<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Unverified").field("header", &self.header).finish_non_exhaustive()
+    }
+}
+
+fn three_parts(token: &str) -> Result<(&str, &str, &str), TokenRefusal> {
+    let mut dots = memchr::memchr_iter(b'.', token.as_bytes());
+    match (dots.next(), dots.next(), dots.count()) {
+        (Some(first), Some(second), 0) => Ok((&token[..first], &token[first + 1..second], &token[second + 1..])),
+        (Some(_), Some(_), 2) => Err(TokenRefusal::Encrypted),
+        (Some(_), Some(_), more) => Err(TokenRefusal::NotCompact { parts: more + 3 }),
+        (first, ..) => Err(TokenRefusal::NotCompact { parts: 1 + usize::from(first.is_some()) }),
     }
 }
 

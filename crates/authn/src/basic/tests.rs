@@ -38,6 +38,17 @@ async fn ask(basic: &Basic, values: &[String]) -> Result<Authenticated, &'static
     }
 }
 
+#[tokio::test]
+async fn blanks_before_the_scheme_hide_nothing() {
+    let (_dir, basic) = users(&format!("ada:{SHA}\n"));
+    for (password, expected) in [("secret", None), ("wrong", Some("password-wrong"))] {
+        for blank in [" ", "\t", "  "] {
+            let value = format!("{blank}{}", basic_of(&format!("ada:{password}")));
+            assert_eq!(ask(&basic, &[value]).await.err(), expected, "{blank:?}");
+        }
+    }
+}
+
 #[test]
 fn hashes_of_others_are_understood() {
     for (hash, password) in [

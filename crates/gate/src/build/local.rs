@@ -92,7 +92,7 @@ pub(super) fn certificates(
     }
     for (i, domain) in config.spiffe_trust_domains.iter().enumerate() {
         let id = format!("spiffe://{domain}");
-        if !SpiffeId::parse(&id).is_some_and(|id| id.trust_domain() == domain) {
+        if SpiffeId::parse(&id).is_none_or(|id| id.trust_domain() != domain) {
             let help = "the name alone, such as \"example.org\": small letters, digits, '.', '-' and '_'";
             contradiction(&format!("spiffe_trust_domains[{i}]"), format!("{domain:?} is not a trust domain"), help);
         }

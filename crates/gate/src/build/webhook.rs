@@ -84,6 +84,14 @@ fn accept(config: &Config, webhook: &TokenReviewConfig, errors: &mut Errors) {
                 format!("authenticators.{name} lets in whoever presents nothing, and here there is always a token"),
                 "leave it out: whether the cluster has anonymous users is for its API server",
             ),
+            (_, Some(authenticator))
+                if authenticator.htpasswd.is_some() || authenticator.client_certificates.is_some() =>
+            {
+                say(
+                    format!("authenticators.{name} reads no bearer tokens, and here there is nothing else"),
+                    "leave it out: an API server judges certificates by itself",
+                );
+            }
             _ => {}
         }
         if webhook.accept[..i].contains(name) {

@@ -15,7 +15,7 @@ use http::header::{
 };
 use http::{StatusCode, Version};
 
-const FIXED: [HeaderName; 9] = [
+static FIXED: [HeaderName; 9] = [
     CONNECTION,
     UPGRADE,
     TE,
@@ -27,11 +27,11 @@ const FIXED: [HeaderName; 9] = [
     HeaderName::from_static("proxy-connection"),
 ];
 
-const HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");
+static HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");
 
 /// Most messages have none, and a look at their names costs less than a look-up of each of ours.
 fn is_of_the_hop(name: &HeaderName) -> bool {
-    FIXED.contains(name) || *name == HTTP2_SETTINGS
+    FIXED.contains(name) || name == HTTP2_SETTINGS
 }
 
 /// Takes the headers of the hop out. Returns what the connection should become, if that may be passed on.
@@ -42,7 +42,7 @@ pub(crate) fn take_from_request(headers: &mut HeaderMap, version: Version) -> Op
     let upgrade = wanted_upgrade(headers, version);
     let trailers = has_token(headers, &TE, "trailers");
     remove(headers);
-    headers.remove(HTTP2_SETTINGS);
+    headers.remove(&HTTP2_SETTINGS);
     if trailers {
         headers.insert(TE, HeaderValue::from_static("trailers"));
     }
@@ -62,9 +62,10 @@ pub(crate) fn take_from_response(headers: &mut HeaderMap, status: StatusCode) ->
 fn remove(headers: &mut HeaderMap) {
     // Even if `Connection` nominates it.
     let sent_in_chunks = headers.contains_key(TRANSFER_ENCODING);
-    if headers.contains_key(CONNECTION) {
+    if headers.get_all(CONNECTION).iter().any(|value| !is_option(value.as_bytes())) {
+        let options = |token: &&str| !is_option(token.as_bytes());
         let nominated: Vec<HeaderName> =
-            tokens(headers, &CONNECTION).filter(|t| !is_option(t)).filter_map(|t| t.parse().ok()).collect();
+            tokens(headers, &CONNECTION).filter(options).filter_map(|t| t.parse().ok()).collect();
         for name in nominated {
             headers.remove(name);
         }
@@ -78,8 +79,8 @@ fn remove(headers: &mut HeaderMap) {
 }
 
 /// What `Connection` mostly says: no header that is not taken out anyway.
-fn is_option(token: &str) -> bool {
-    ["keep-alive", "upgrade"].iter().any(|option| token.eq_ignore_ascii_case(option))
+fn is_option(token: &[u8]) -> bool {
+    [&b"keep-alive"[..], b"upgrade"].iter().any(|option| token.eq_ignore_ascii_case(option))
 }
 
 fn wanted_upgrade(headers: &HeaderMap, version: Version) -> Option<HeaderValue> {

@@ -5,34 +5,34 @@
 //! 3. Streams hold an `Arc<Life>` and wait for [`Life::until_end`] beside their bytes; cached decisions ask
 //!    [`Life::is_ended`].
 
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use gangplank_jose::UnixTime;
 use gangplank_oauth::Clock;
-use tokio::sync::watch;
+use tokio::sync::Notify;
 
 /// The life of one session or token.
 #[derive(Debug)]
 pub(crate) struct Life {
     /// When it ends by itself.
     pub(crate) ends: UnixTime,
-    /// For who asks with each request: reading it disturbs nobody.
     over: AtomicBool,
     /// For who waits.
-    ended: watch::Sender<bool>,
+    ended: Notify,
 }
 
 impl Life {
     /// A life that lasts until `ends`, unless it is ended before.
     pub(crate) fn new(ends: UnixTime) -> Self {
-        Life { ends, over: AtomicBool::new(false), ended: watch::Sender::new(false) }
+        Life { ends, over: AtomicBool::new(false), ended: Notify::new() }
     }
 
     /// Ends it now, and wakes everybody who waits for that.
     pub(crate) fn end(&self) {
         self.over.store(true, Ordering::Release);
-        self.ended.send_replace(true);
+        self.ended.notify_waiters();
     }
 
     /// Whether it is over at `now`.
@@ -42,17 +42,18 @@ impl Life {
 
     /// Returns when it is over: by time, by `clock`, or because somebody ended it.
     pub(crate) async fn until_end(&self, clock: &dyn Clock) {
-        let mut ended = self.ended.subscribe();
+        // An end from here on is heard; one before it is seen below.
+        let mut ended = pin!(self.ended.notified());
         loop {
-            let left = self.ends.since(clock.now());
-            if left.is_zero() || *ended.borrow_and_update() {
+            let now = clock.now();
+            if self.is_ended(now) {
                 return;
             }
             // A timer does not know of a wall clock that is set; an hour's nap bounds how late it notices.
-            let nap = left.min(Duration::from_secs(3600));
+            let nap = self.ends.since(now).min(Duration::from_secs(3600));
             tokio::select! {
                 () = tokio::time::sleep(nap) => {}
-                changed = ended.changed() => if changed.is_err() { return },
+                () = ended.as_mut() => return,
             }
         }
     }

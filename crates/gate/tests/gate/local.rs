@@ -221,9 +221,10 @@ async fn a_peers_certificate_counts_and_a_header_then_does_not() {
         (Some(&ada), &[][..], Some("ada")),
         (Some(&eve), &[], None),
         (None, &[("ssl-client-cert", header.as_str())], None),
-        // The chain's order decides between two good ones, and a bad one is final.
+        // The chain's order decides between two good ones, and a bad token is final.
         (Some(&ada), &[("authorization", token.as_str())], Some("alice@dev.test")),
-        (Some(&ada), &[("authorization", "Bearer a.b.c")], Some("ada")),
+        (Some(&ada), &[("authorization", "Bearer a.b.c")], None),
+        (Some(&eve), &[("authorization", token.as_str())], Some("alice@dev.test")),
     ] {
         for _ in 0..2 {
             let answer = ask(&world, certificate, headers).await;
@@ -235,6 +236,37 @@ async fn a_peers_certificate_counts_and_a_header_then_does_not() {
     assert_eq!(expires.header("x-auth-request-expires"), Some("2030-01-01T00:00:00Z"));
     world.pass(std::time::Duration::from_secs(1_893_456_001 - 1_800_000_000));
     assert_eq!(ask(&world, Some(&ada), &[]).await.status, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn a_token_that_nobody_looks_at_is_refused_with_and_without_a_certificate() {
+    let (dir, ca) = (Dir::new(), authority());
+    let ada = client(&ca, "ada");
+    let config = with_certificates(&dir, &ca, "tls", "");
+    let nobody = "[authenticators.nobody]\nnone = true\n[[routes]]";
+    let session = config.replace("accept = [\"corp\", \"certs\"]", "sign_in = \"corp\"\naccept = [\"certs\"]");
+    let open = config.replace("[\"corp\", \"certs\"]", "[\"certs\", \"nobody\"]").replace("[[routes]]", nobody);
+    let open = open.replace("allow.signed_in", "allow.anonymous");
+    let alone = config.replace("[\"corp\", \"certs\"]", "[\"certs\"]");
+    for (config, without) in
+        [(&session, StatusCode::UNAUTHORIZED), (&open, StatusCode::ACCEPTED), (&alone, StatusCode::UNAUTHORIZED)]
+    {
+        let world = World::new(config);
+        let alice = world.sign_in("https://app.example.com", "alice").await;
+        for certificate in [None, Some(&ada)] {
+            let ask = async |headers: &[(&str, &str)]| {
+                let certificates = certificate.map(|certificate| vec![certificate.der().clone()].into());
+                let peer = Peer { certificates, ..peer_of(STRANGER) };
+                Answer::read(world.gate.handle(request("GET", CHECK, headers), peer).await).await.status
+            };
+            let expected = if certificate.is_some() { StatusCode::ACCEPTED } else { without };
+            assert_eq!(ask(&[]).await, expected);
+            for token in ["Bearer forged", "bearer a.b.c", "Bearer"] {
+                let headers = [("authorization", token), ("cookie", alice.as_str())];
+                assert_eq!(ask(&headers).await, StatusCode::UNAUTHORIZED, "{token} {certificate:?}");
+            }
+        }
+    }
 }
 
 #[test]

@@ -464,6 +464,28 @@ async fn no_tunnel_without_a_permit_or_for_another_origin() {
     assert!(answer.starts_with("HTTP/1.1 101 "), "{answer}");
 }
 
+/// A browser repeats a password to whoever's page asks it to, as it does a cookie.
+#[tokio::test]
+async fn no_tunnel_for_another_origin_with_a_password_that_the_browser_remembers() {
+    let dir = crate::local::Dir::new();
+    let users = dir.write("users", "ada:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=\n");
+    let (address, seen) = upstream().await;
+    let staff = format!("[authenticators.staff]\nhtpasswd = {{ file = {users:?} }}\n");
+    let routes = format!("\n[[routes]]\npath = \"/\"\naccept = [\"staff\"]\nallow.signed_in = true\n{}\n", to(address));
+    let front = Front::with(&(head("") + &staff), &routes).await;
+    let password = "Basic YWRhOnNlY3JldA==";
+    for origin in ["https://evil.test", "null"] {
+        let evil = format!("{password}\r\norigin: {origin}");
+        let (answer, _) = open_tunnel(&front, ("authorization", &evil)).await;
+        assert!(answer.starts_with("HTTP/1.1 403 "), "{origin}: {answer}");
+    }
+    assert!(seen.take().is_none(), "the upstream was asked");
+    for own in [password.to_owned(), format!("{password}\r\norigin: https://app.example.com")] {
+        let (answer, _) = open_tunnel(&front, ("authorization", &own)).await;
+        assert!(answer.starts_with("HTTP/1.1 101 "), "{answer}");
+    }
+}
+
 #[tokio::test]
 async fn an_upgrade_to_http_2_is_not_a_way_around() {
     let (address, seen) = upstream().await;

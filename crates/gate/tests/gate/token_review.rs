@@ -386,6 +386,7 @@ fn what_is_wrong_with_the_table_is_said() {
         head("metrics_listen = \"127.0.0.1:9\"")
             + "[[routes]]\npath = \"/\"\nallow.anonymous = true\n"
             + "[issuers.mute]\nurl = \"https://id.test\"\n[authenticators.nobody]\nnone = true\n"
+            + "[authenticators.staff]\nhtpasswd = { file = \"no.htpasswd\" }\n"
             + "[token_review]\ntls = { cert = \"no.crt\", key = \"no.key\" }\n"
             + more
     };
@@ -400,6 +401,10 @@ fn what_is_wrong_with_the_table_is_said() {
             "token_review.accept[1]: \"corp\" is there already",
         ),
         ("listen = \"127.0.0.1:1\"\naccept = [\"nobody\"]", "token_review.accept[0]: authenticators.nobody lets in"),
+        (
+            "listen = \"127.0.0.1:1\"\naccept = [\"staff\"]",
+            "token_review.accept[0]: authenticators.staff reads no bearer",
+        ),
         (
             "listen = \"127.0.0.1:1\"\naccept = [\"corp\"]\naudiences = [\"\"]",
             "token_review.audiences[0]: the audience is empty",

@@ -188,9 +188,8 @@ async fn a_cluster_that_can_not_be_asked_refuses_nobody_and_is_left_alone_for_a_
     ] {
         let (web, cluster) = cluster(settings());
         web.answer(REVIEWS, code, body);
-        assert!(cluster.health()[0].ready, "not asked yet");
         assert_eq!(said(&cluster, "opaque", NOW).await, ("unavailable", reason), "{code}");
-        assert!(!cluster.health()[0].ready && cluster.health()[0].last_error.is_some());
+        assert!(cluster.health()[0].ready && cluster.health()[0].last_error.is_some(), "others can do their work");
         for i in 0..100 {
             assert_eq!(said(&cluster, &format!("other-{i}"), NOW).await, ("unavailable", reason), "{code}");
         }
@@ -260,4 +259,29 @@ async fn a_flood_of_bad_tokens_is_forgotten_and_good_ones_keep_flowing() {
     assert!(cluster.remembered() <= 2 * ENTRIES, "{}", cluster.remembered());
     assert_eq!(said(&cluster, "good", after(9)).await.0, "good");
     assert_eq!(web.count(REVIEWS), 1 + 2 * ENTRIES, "a good one that is known costs no question");
+}
+
+#[tokio::test]
+async fn of_several_clusters_the_issuer_picks_one_and_the_last_is_asked_about_the_rest() {
+    let issuers = |iss: &str| ClusterSettings { name: iss.into(), issuers: vec![iss.into()], ..settings() };
+    let (no, yes) = (answer(json!({ "authenticated": false })), answer(builder()));
+    let ((first, one), (second, two), (third, any)) =
+        (cluster(issuers("https://one")), cluster(issuers("https://two")), cluster(settings()));
+    for (web, said) in [(&first, &no), (&second, &yes), (&third, &yes)] {
+        web.answer(REVIEWS, 201, said.clone());
+    }
+    let chain = crate::Chain::new("all", vec![Arc::new(one), Arc::new(two), Arc::new(any)]);
+    let ask = async |token: &str| {
+        let mut headers = HeaderMap::new();
+        headers.insert(AUTHORIZATION, HeaderValue::from_str(&format!("Bearer {token}")).unwrap());
+        match chain.authenticate(Credentials::headers(&headers), NOW).await {
+            Outcome::Authenticated(who) => who.identity().issuer.clone(),
+            Outcome::Rejected(refusal) => refusal.reason().name.to_owned(),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(ask(&jwt("https://one", after(60))).await, "cluster-not-authenticated");
+    assert_eq!(ask(&jwt("https://two", after(60))).await, "https://two");
+    assert_eq!(ask("opaque").await, "prod");
+    assert_eq!([&first, &second, &third].map(|web| web.count(REVIEWS)), [1, 1, 1]);
 }
