@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use gangplank::arguments::{Arguments, Command};
 use gangplank::exit::Exit;
-use gangplank::{check, console, dev, explain, idp, serve, token};
+use gangplank::{check, console, dev, explain, idp, keys, serve, token, token_review};
 
 fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
@@ -25,11 +25,13 @@ fn main() -> ExitCode {
     let exit = runtime.block_on(async {
         match &arguments.command {
             Command::Serve(arguments) => serve::run(arguments).await,
+            Command::TokenReview(arguments) => token_review::run(arguments).await,
             Command::Check(arguments) => check::run(arguments).await,
             Command::Dev(arguments) => dev::run(arguments).await,
             Command::Idp(arguments) => idp::run(arguments).await,
             Command::Token(arguments) => token::run(arguments).await,
             Command::Explain(arguments) => explain::run(arguments).await,
+            Command::Keys(arguments) => keys::run(arguments),
             Command::Version => version(),
         }
     });

@@ -12,7 +12,7 @@ use std::sync::{Arc, LazyLock, Mutex};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
-use gangplank_authn::{ClaimNames, Identity, Issuer, IssuerKind, IssuerSettings, Outcome, SignedIn};
+use gangplank_authn::{Identity, Issuer, IssuerKind, IssuerSettings, Outcome, SignedIn, Tenants};
 use gangplank_fuzz::{NOW, Still, is_clean, run, signing_key};
 use gangplank_jose::Algorithm;
 use gangplank_oauth::{BoxFuture, Budget, IssuerUrl, TokenType, Transport, TransportError, callback, discovery, token};
@@ -57,16 +57,15 @@ struct World {
 
 static WORLD: LazyLock<World> = LazyLock::new(|| {
     let provider = Arc::new(Provider(Mutex::default()));
+    let kind = IssuerKind::Entra {
+        tenants: Tenants::One(TENANT.into()),
+        authority: Some("https://login.test".into()),
+        graph: Some("https://login.test/graph".into()),
+    };
     let settings = IssuerSettings {
-        name: "corp".into(),
-        kind: IssuerKind::Entra {
-            tenant: TENANT.into(),
-            authority: Some("https://login.test".into()),
-            graph: Some("https://login.test/graph".into()),
-        },
         audiences: vec!["api".into()],
         algorithms: vec![Algorithm::EdDSA],
-        claims: ClaimNames::default(),
+        ..IssuerSettings::new("corp", kind)
     };
     let issuer = Issuer::new(settings, provider.clone(), Arc::new(Still)).unwrap();
     let claims = json!({

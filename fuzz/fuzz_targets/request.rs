@@ -20,7 +20,8 @@ fuzz_target!(|data: &[u8]| {
     let request = request.map(Full::<Bytes>::new);
     let remote = if kind % 2 == 0 { "192.0.2.1:1" } else { "10.0.0.1:1" };
     let answer = run(async {
-        let answer = gate().handle(request, Peer { remote: remote.parse().unwrap(), tls: true, certificates: None }).await;
+        let answer =
+            gate().handle(request, Peer { remote: remote.parse().unwrap(), tls: true, certificates: None }).await;
         let (head, body) = answer.into_parts();
         let body = body.collect().await.map(|b| b.to_bytes()).unwrap_or_default();
         (head, body)

@@ -19,6 +19,11 @@ pub(super) fn text(config: &Config) -> String {
     for (name, client) in &config.clients {
         let _ = writeln!(text, "client    {name}: {} at {}, {}", client.id, client.issuer, evidence(client));
     }
+    if let Some(webhook) = &config.token_review {
+        let who = if webhook.client_ca_file.is_some() { "clients with a certificate" } else { "everybody" };
+        let accepted = webhook.accept.join(", then ");
+        let _ = writeln!(text, "webhook   https://{}, tells {who} whose tokens of {accepted} are", webhook.listen);
+    }
     text.push('\n');
     text.push_str(&table(config));
     text
@@ -147,12 +152,18 @@ mod tests {
             path = '/healthy'
             allow.anonymous = true
             upstream = 'http://127.0.0.1:8080'
+            [token_review]
+            listen = '0.0.0.0:8443'
+            tls = { cert = 'c', key = 'k' }
+            client_ca_file = 'ca'
+            accept = ['corp', 'prod']
         ";
         let loaded = document::load_bytes("x.toml", text.as_bytes().to_vec()).unwrap();
         let expected = "\
 good
 
 listens   http://127.0.0.1:1, reached as http://a.test
+webhook   https://0.0.0.0:8443, tells clients with a certificate whose tokens of corp, then prod are
 
 WHERE           WHO                              HOW                TO
 /               groups g1 or 2 more and roles r  sign-in at a or b  (forward-auth only)

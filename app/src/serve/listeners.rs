@@ -5,7 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gangplank_gate::config::LimitsConfig;
-use gangplank_net::{BindError, DrainReport, ReloadingTls, ServerLimits, Shutdown, bind, serve};
+use gangplank_gate::{Body, Gate};
+use gangplank_net::{BindError, DrainReport, Peer, ReloadingTls, ServerLimits, Shutdown, bind, serve};
+use http::{Request, Response, StatusCode};
+use hyper::body::Incoming;
 use tokio::net::TcpListener;
 
 use super::wire::{Current, Wired};
@@ -18,6 +21,7 @@ const DRAIN: Duration = Duration::from_secs(20);
 pub struct Listeners {
     gate: TcpListener,
     operations: Option<TcpListener>,
+    review: Option<(TcpListener, Arc<ReloadingTls>)>,
     /// The certificate, if `gate` speaks TLS.
     pub tls: Option<Arc<ReloadingTls>>,
     limits: ServerLimits,
@@ -39,7 +43,9 @@ impl Listeners {
     pub fn with(gate: TcpListener, wired: &Wired) -> Result<Self, BindError> {
         let config = &wired.loaded.value.gate;
         let operations = config.metrics_listen.map(bind).transpose()?;
-        Ok(Listeners { gate, operations, tls: wired.tls.clone(), limits: limits(&config.limits) })
+        let webhook = wired.loaded.value.token_review.as_ref().zip(wired.review_tls.clone());
+        let review = webhook.map(|(webhook, tls)| bind(webhook.listen).map(|listener| (listener, tls))).transpose()?;
+        Ok(Listeners { gate, operations, review, tls: wired.tls.clone(), limits: limits(&config.limits) })
     }
 
     /// The same, with another bound on how long open requests may finish.
@@ -57,9 +63,17 @@ impl Listeners {
         if let Some(operations) = &self.operations {
             tracing::info!(address = address(operations), scheme = "http", "listening for metrics and health");
         }
+        if let Some((review, _)) = &self.review {
+            tracing::info!(address = address(review), scheme = "https", "listening for token reviews");
+        }
         if let Some(expires) = self.tls.as_ref().and_then(|tls| tls.not_after()) {
             tracing::info!(%expires, "the certificate is good until then");
         }
+    }
+
+    /// The certificates that are shown, to be read again when they change.
+    pub fn certificates(&self) -> Vec<Arc<ReloadingTls>> {
+        self.tls.iter().chain(self.review.iter().map(|(_, tls)| tls)).cloned().collect()
     }
 
     /// The address of the gate.
@@ -80,15 +94,41 @@ impl Listeners {
             };
             tokio::spawn(serve(listener, None, limits, answer, stop))
         });
+        let reviews = self.review.map(|(listener, tls)| {
+            let (current, limits, stop) = (current.clone(), self.limits.clone(), shutdown.clone());
+            let answer = move |request, peer| {
+                let gate = current.gate();
+                async move { review(gate, request, peer).await }
+            };
+            tokio::spawn(serve(listener, Some(tls), limits, answer, stop))
+        });
         let answer = move |request, peer| {
             let gate = current.gate();
             async move { gate.handle(request, peer).await }
         };
-        let report = serve(self.gate, self.tls, self.limits, answer, shutdown).await;
+        let mut report = serve(self.gate, self.tls, self.limits, answer, shutdown).await;
+        if let Some(reviews) = reviews
+            && let Ok(drained) = reviews.await
+        {
+            report.finished += drained.finished;
+            report.cut += drained.cut;
+        }
         if let Some(operations) = operations {
             operations.abort();
         }
         report
+    }
+}
+
+async fn review(gate: Arc<Gate>, request: Request<Incoming>, peer: Peer) -> Response<Body> {
+    match gate.token_review() {
+        Some(webhook) => webhook.handle(request, peer).await,
+        // A reload took the table away, and the address is held until the end.
+        None => {
+            let mut response = Response::new(Body::empty());
+            *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+            response
+        }
     }
 }
 

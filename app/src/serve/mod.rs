@@ -69,6 +69,7 @@ async fn serve(
             parts,
             current: current.clone(),
             tls: listeners.tls.clone(),
+            certificates: listeners.certificates(),
             telemetry: telemetry.clone(),
         }
         .run(hangup, watch),

@@ -6,7 +6,8 @@
 //!    counters are shared by both.
 //! 3. The keys that changed are named, their values are not. Keys of the sockets (`gate.listen`, …) are read at the
 //!    start only, and it is said so.
-//! 4. A certificate that changed is taken over by itself.
+//! 4. A certificate that changed is taken over by itself. Clients that connect from then on are asked for the certificates
+//!    that the new gate reads.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -25,14 +26,25 @@ use crate::telemetry::Telemetry;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Keys that are read at the start only.
-const AT_START: [&str; 4] = ["gate.listen", "gate.metrics_listen", "gate.tls", "gate.limits"];
+const AT_START: [&str; 7] = [
+    "gate.listen",
+    "gate.metrics_listen",
+    "gate.tls",
+    "gate.limits",
+    "token_review.listen",
+    "token_review.tls",
+    "token_review.client_ca_file",
+];
 
 /// Watches over the configuration.
 pub(super) struct Reloader {
     pub(super) config: PathBuf,
     pub(super) parts: Parts,
     pub(super) current: Arc<Current>,
+    /// The gate's own.
     pub(super) tls: Option<Arc<ReloadingTls>>,
+    /// Those of all listeners.
+    pub(super) certificates: Vec<Arc<ReloadingTls>>,
     pub(super) telemetry: Telemetry,
 }
 
@@ -58,7 +70,7 @@ impl Reloader {
     async fn reload(&self, why: &str) -> FileWatch {
         let loaded = document::load(&self.config);
         let others = self.watch_others(loaded.as_ref().ok().map(|loaded| &loaded.value));
-        self.reload_certificate();
+        self.reload_certificates();
         let wired = match loaded.and_then(|loaded| self.parts.wire(loaded)) {
             Ok(wired) => wired,
             Err(report) => {
@@ -78,23 +90,34 @@ impl Reloader {
         self.telemetry.apply(&wired.loaded.log);
         wired.warn();
         self.current.replace(wired, PATIENCE).await;
+        self.ask_for_certificates();
         self.parts.shared().metrics().reload("applied");
         let changed = if rest.is_empty() { "none".to_owned() } else { rest.join(" ") };
         tracing::info!(why, changed, "configuration reloaded");
         others
     }
 
-    fn reload_certificate(&self) {
-        match self.tls.as_ref().map(|tls| tls.reload()) {
-            Some(Ok(true)) => tracing::info!("certificate reloaded"),
-            Some(Err(error)) => tracing::error!("the certificate in force stays: {error}"),
-            Some(Ok(false)) | None => {}
+    /// Whose client certificates the gate in force reads, the listener asks for.
+    fn ask_for_certificates(&self) {
+        let authorities = self.current.gate().client_authorities();
+        if let Some(Err(error)) = self.tls.as_ref().map(|tls| tls.ask_for_certificates(authorities)) {
+            tracing::error!("clients are not asked for other certificates than before: {error}");
+        }
+    }
+
+    fn reload_certificates(&self) {
+        for tls in &self.certificates {
+            match tls.reload() {
+                Ok(true) => tracing::info!("certificate reloaded"),
+                Err(error) => tracing::error!("the certificate in force stays: {error}"),
+                Ok(false) => {}
+            }
         }
     }
 
     /// Secrets, authorities, the certificate: whatever files the document in force names, and the one to come.
     fn watch_others(&self, coming: Option<&Config>) -> FileWatch {
-        let tls = self.tls.iter().flat_map(|tls| tls.files()).map(Path::to_owned);
+        let tls = self.certificates.iter().flat_map(|tls| tls.files()).map(Path::to_owned);
         let named = Gate::watched_files(&self.current.get().loaded.value);
         watch_files(named.into_iter().chain(coming.into_iter().flat_map(Gate::watched_files)).chain(tls))
     }
@@ -110,7 +133,9 @@ pub(super) fn watch_document(config: &Path) -> FileWatch {
 }
 
 fn is_read_at_start(key: &str) -> bool {
-    AT_START.iter().any(|k| key.strip_prefix(k).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')))
+    // As a whole: it has appeared or vanished, and its address with it.
+    key == "token_review"
+        || AT_START.iter().any(|k| key.strip_prefix(k).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')))
 }
 
 fn names(paths: &[PathBuf]) -> String {

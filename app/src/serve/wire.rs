@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use gangplank_gate::config::Config;
-use gangplank_gate::{Deps, Gate, Shared};
-use gangplank_net::{ReloadingTls, SystemClock};
+use gangplank_gate::config::{Config, TlsConfig};
+use gangplank_gate::{Deps, Gate, Shared, TokenReviewConfig};
+use gangplank_net::{ReloadingTls, SystemClock, TlsError};
 use gangplank_oauth::config::ConfigError;
 
 use crate::document::{Loaded, Report};
@@ -49,13 +49,32 @@ impl Parts {
         let gate = built.map_err(|errors| loaded.add(errors)).ok();
         // The gate's builder has tried it and told what is wrong with it; this one is kept.
         let pair = loaded.value.gate.tls.as_ref().filter(|_| gate.is_some());
-        let tls = pair.map(|tls| ReloadingTls::load(&tls.cert, &tls.key)).transpose();
+        let authorities = gate.as_ref().and_then(|gate| gate.client_authorities());
+        let listener = |tls: &TlsConfig| {
+            let tls = ReloadingTls::load(&tls.cert, &tls.key)?;
+            tls.ask_for_certificates(authorities.clone()).map(|()| tls)
+        };
+        let tls = pair.map(listener).transpose();
         let tls = tls.map_err(|e| loaded.add(vec![ConfigError::new("gate.tls", e.to_string(), "")]));
+        let webhook = loaded.value.token_review.as_ref().filter(|_| gate.is_some());
+        let review_tls = webhook.map(review_tls).transpose();
+        let review_tls =
+            review_tls.map_err(|e| loaded.add(vec![ConfigError::new("token_review.tls", e.to_string(), "")]));
         let report = loaded.report();
-        match (gate, tls) {
-            (Some(gate), Ok(tls)) if report.is_empty() => Ok(Wired { loaded, gate, tls: tls.map(Arc::new) }),
+        match (gate, tls, review_tls) {
+            (Some(gate), Ok(tls), Ok(review_tls)) if report.is_empty() => {
+                Ok(Wired { loaded, gate, tls: tls.map(Arc::new), review_tls: review_tls.map(Arc::new) })
+            }
             _ => Err(report),
         }
+    }
+}
+
+fn review_tls(webhook: &TokenReviewConfig) -> Result<ReloadingTls, TlsError> {
+    let tls = ReloadingTls::load(&webhook.tls.cert, &webhook.tls.key)?;
+    match &webhook.client_ca_file {
+        Some(authorities) => tls.requiring(authorities),
+        None => Ok(tls),
     }
 }
 
@@ -73,6 +92,8 @@ pub struct Wired {
     pub gate: Arc<Gate>,
     /// The certificate that its listener shows.
     pub tls: Option<Arc<ReloadingTls>>,
+    /// The certificate that the webhook's listener shows, and whom it shakes hands with.
+    pub review_tls: Option<Arc<ReloadingTls>>,
 }
 
 impl Wired {

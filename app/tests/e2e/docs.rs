@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use gangplank::document;
+use gangplank_authn::kubernetes::AuthenticationConfiguration;
 use gangplank_gate::config::Config;
 use gangplank_idp::DevCa;
+use gangplank_jose::{Algorithm, SigningKey};
 use gangplank_net::SystemClock;
 use gangplank_oauth::Clock;
 use http::{Method, StatusCode};
@@ -50,6 +52,29 @@ pub(crate) fn blocks(page: &str, language: &str) -> Vec<String> {
     blocks
 }
 
+const AUTHENTICATION: &str = "
+apiVersion: apiserver.config.k8s.io/v1
+kind: AuthenticationConfiguration
+jwt:
+  - issuer: { url: https://id.example.com, audiences: [apps] }
+    claimMappings: { username: { claim: sub, prefix: '' } }
+";
+
+const KUBECONFIG: &str = "
+apiVersion: v1
+kind: Config
+clusters: [{ name: c, cluster: { server: 'https://production.example.com:6443' } }]
+users: [{ name: u, user: { token: of-a-service-account } }]
+contexts: [{ name: production, context: { cluster: c, user: u } }]
+";
+
+/// A key set with one key for `purpose`.
+fn keys(purpose: &str) -> String {
+    let mut key = SigningKey::generate(Algorithm::ES256).expect("a key").public_jwk("one");
+    key["use"] = purpose.into();
+    format!("{{\"keys\":[{key}]}}")
+}
+
 /// A directory with every file that documentation names under `/etc/gangplank/`.
 fn etc(name: &str) -> Scratch {
     let scratch = Scratch::new(name);
@@ -65,6 +90,13 @@ fn etc(name: &str) -> Scratch {
         ("app.key", &made.key_pem),
         ("partner-ca.pem", &made.ca_pem),
         ("internal-ca.pem", &made.ca_pem),
+        ("offline-keys.json", &keys("sig")),
+        ("bundle.json", &keys("jwt-svid")),
+        ("api-keys", "ci:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad; groups=deployers\n"),
+        ("htpasswd", "ada:$2y$04$a3Gve9ZXQCN6rQK8WrZAoenui5VYz6RI2VguwIqksXVKFmdTQ2/cu\n"),
+        ("authentication.yaml", AUTHENTICATION),
+        ("kubeconfig.yaml", KUBECONFIG),
+        ("clients-ca.pem", &made.ca_pem),
         ("logo.svg", "<svg xmlns=\"http://www.w3.org/2000/svg\"/>"),
     ] {
         scratch.write(file, text);
@@ -97,9 +129,24 @@ fn every_configuration_in_the_documentation_is_good() {
             tried.insert(name.clone());
         }
     }
-    for expected in ["README.md", "docs/configuration.md", "docs/guides/entra-sign-in.md"] {
+    for expected in ["README.md", "docs/configuration.md", "docs/guides/entra-sign-in.md", "docs/guides/api-callers.md"]
+    {
         assert!(tried.contains(expected), "{expected} has a configuration to copy: {tried:?}");
     }
+}
+
+#[test]
+fn every_authentication_configuration_in_the_documentation_is_good() {
+    let mut tried = BTreeSet::new();
+    for (name, page) in pages() {
+        for block in blocks(&page, "yaml").iter().filter(|block| block.contains("kind: AuthenticationConfiguration")) {
+            if let Err(errors) = AuthenticationConfiguration::parse(block.as_bytes(), &[]) {
+                panic!("{name}:\n{block}\n{errors:#?}");
+            }
+            tried.insert(name.clone());
+        }
+    }
+    assert!(tried.contains("docs/guides/managed-cluster-webhook.md"), "{tried:?}");
 }
 
 #[test]
@@ -198,12 +245,12 @@ const NAMED: [&str; 3] = ["issuers", "authenticators", "clients"];
 /// Every key that the loader knows, found by asking it.
 fn known(path: &str, keys: &mut BTreeSet<String>) {
     let names = accepted(path);
-    // A reference to a secret is a value, though it is spelt as a table.
-    let secret = names.as_ref().is_some_and(|names| names == &["file", "env"]);
+    // A reference to a secret or to keys is a value, though it is spelt as a table.
+    let secret = names.as_ref().is_some_and(|names| names == &["file", "env"] || names == &["url", "file", "inline"]);
     match names.filter(|_| !secret) {
         Some(names) => names.iter().for_each(|name| {
             let dot = if path.is_empty() { "" } else { "." };
-            let inside = if NAMED.contains(&name.as_str()) { ".NAME" } else { "" };
+            let inside = if path.is_empty() && NAMED.contains(&name.as_str()) { ".NAME" } else { "" };
             known(&format!("{path}{dot}{name}{inside}"), keys);
         }),
         None => {
@@ -223,11 +270,19 @@ fn the_reference_has_every_key_and_no_other() {
     assert!(missing.is_empty() && invented.is_empty(), "missing: {missing:?}, not there: {invented:?}");
 }
 
+/// Tables whose keys the configuration names, and whose values are no tables: each is a key of its own.
+const NAMING: [&str; 2] = ["issuers.NAME.required_claims", "issuers.NAME.claims.extra"];
+
+/// Whether a table is a reference to a secret or to keys: it says where, and nothing else.
+fn is_reference(table: &toml::Table) -> bool {
+    table.len() == 1 && (table.contains_key("file") || table.contains_key("env"))
+}
+
 /// The keys that a document uses, tables not counted.
 fn used(value: &toml::Value, path: &str, keys: &mut BTreeSet<String>) {
     let join = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
     match value {
-        toml::Value::Table(table) if !table.contains_key("file") && !table.contains_key("env") => {
+        toml::Value::Table(table) if !is_reference(table) && !NAMING.contains(&path) => {
             for (key, value) in table {
                 let named = NAMED.contains(&path);
                 used(value, &join(if named { "NAME" } else { key }), keys);
@@ -270,7 +325,7 @@ async fn the_tenant_in_the_documentation_starts_and_has_each_fault() {
         let last = said["faults"].as_array().expect("faults").last().cloned();
         assert_eq!(last, serde_json::from_str(fault).ok(), "{fault}");
     }
-    assert_eq!(faults.lines().count(), 12, "each fault that there is");
+    assert_eq!(faults.lines().count(), 14, "each fault that there is");
     for how in ["", "how=unannounced", "how=withdraw"] {
         post("dev/rotate", "application/x-www-form-urlencoded", how).await;
     }

@@ -3,7 +3,7 @@
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 
-use crate::process::{PATIENCE, Process, Scratch, gangplank};
+use crate::process::{PATIENCE, Process, Scratch, gangplank, resident};
 
 struct World {
     /// The tenant that the gate asks.
@@ -247,13 +247,6 @@ fn memory_is_bounded_whatever_is_sent() {
     world.gate.signal("TERM");
     assert_eq!(world.gate.wait().code(), Some(0));
     assert!(!world.gate.said.iter().any(|line| line.contains("panic")), "{:?}", world.gate.said);
-}
-
-/// VmRSS in KiB.
-fn resident(pid: u32) -> u64 {
-    let text = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("this is Linux");
-    let line = text.lines().find(|l| l.starts_with("VmRSS:")).expect("VmRSS");
-    line.split_whitespace().nth(1).and_then(|n| n.parse().ok()).expect("a number")
 }
 
 /// So many requests over four connections, no two of them alike: nothing that is remembered of one serves another.

@@ -5,13 +5,20 @@
 #![expect(clippy::expect_used, clippy::panic, reason = "a test that can't go on ends")]
 
 mod browser;
+mod certificates;
 mod check;
 mod dev;
 mod docs;
+mod flood;
+mod held;
 mod hostile;
 mod idp;
+mod keys;
+mod library;
 mod process;
+mod reload;
 mod serve;
 mod session;
 mod tenant_guide;
+mod token_review;
 mod why;

@@ -101,6 +101,13 @@ impl Drop for Process {
     }
 }
 
+/// What a process has in memory (VmRSS), in KiB.
+pub(crate) fn resident(pid: u32) -> u64 {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("this is Linux");
+    let line = text.lines().find(|l| l.starts_with("VmRSS:")).expect("VmRSS");
+    line.split_whitespace().nth(1).and_then(|n| n.parse().ok()).expect("a number")
+}
+
 /// A directory for one test, gone when it ends.
 pub(crate) struct Scratch(std::path::PathBuf);
 

@@ -109,7 +109,8 @@ async fn a_request_in_flight_is_answered_after_the_signal_to_end() {
     assert_eq!((page.status, page.text.as_str()), (StatusCode::OK, "finished"));
     assert_eq!(served.process.wait().code(), Some(0));
     let said = served.process.said.join("\n");
-    assert!(said.contains("finished=1 cut=0"), "{said}");
+    // More than one may have finished: what found out that nobody listens any more was perhaps accepted, too.
+    assert!(said.contains(" cut=0") && !said.contains("finished=0"), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

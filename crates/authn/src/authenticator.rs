@@ -7,7 +7,7 @@ use gangplank_oauth::BoxFuture;
 use http::header::{AUTHORIZATION, HeaderMap, HeaderName};
 use rustls_pki_types::CertificateDer;
 
-use crate::{Authenticated, Denial, Refusal};
+use crate::{Authenticated, Challenge, Denial, Refusal};
 
 /// What a request presents. Borrowed: nothing is copied to ask.
 #[derive(Clone, Copy, Debug)]
@@ -88,6 +88,11 @@ pub trait Authenticator: Send + Sync + 'static {
     /// Whether its answer depends on the peer's certificates.
     fn reads_certificates(&self) -> bool {
         false
+    }
+
+    /// What a client without a credential could present to it.
+    fn challenges(&self) -> Vec<Challenge> {
+        if self.reads().contains(&AUTHORIZATION) { vec![Challenge::Bearer] } else { Vec::new() }
     }
 
     /// How what it depends on is: keys of issuers, files, clusters.

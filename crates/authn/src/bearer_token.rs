@@ -2,6 +2,7 @@
 //!
 //! 1. No `Authorization` header with the scheme `Bearer` (in any case): none. Two `Authorization` headers of which
 //!    one is: refused, since who stands behind would perhaps read the other.
+//!    Blanks before the scheme are no part of the value; HTTP/2 brings them along all the same.
 //! 2. After the scheme one token of the characters that RFC 6750 gives it, and nothing else.
 
 use http::{HeaderMap, HeaderValue, header};
@@ -22,16 +23,12 @@ impl<'r> BearerToken<'r> {
         let mut count = 0;
         for value in headers.get_all(header::AUTHORIZATION) {
             count += 1;
-            if is_bearer(value) {
-                bearer = Some(value);
-            }
+            bearer = after_scheme(value, SCHEME).or(bearer);
         }
         match bearer {
             None => Ok(None),
             Some(_) if count > 1 => Err(Refusal::AuthorizationRepeated { count }),
-            Some(value) => {
-                one_token(without_spaces(&value.as_bytes()[SCHEME.len()..])).map(|token| Some(BearerToken(token)))
-            }
+            Some(rest) => one_token(without_spaces(rest)).map(|token| Some(BearerToken(token))),
         }
     }
 
@@ -58,10 +55,11 @@ impl std::fmt::Debug for BearerToken<'_> {
 
 const SCHEME: &[u8] = b"bearer";
 
-fn is_bearer(value: &HeaderValue) -> bool {
-    let value = value.as_bytes();
-    let (scheme, rest) = value.split_at_checked(SCHEME.len()).unwrap_or((value, &[]));
-    scheme.eq_ignore_ascii_case(SCHEME) && rest.first().is_none_or(|b| matches!(b, b' ' | b'\t' | b','))
+/// What follows the scheme, if it is this one, in whatever case.
+pub(crate) fn after_scheme<'v>(value: &'v HeaderValue, scheme: &[u8]) -> Option<&'v [u8]> {
+    let (found, rest) = value.as_bytes().trim_ascii_start().split_at_checked(scheme.len())?;
+    let ends = rest.first().is_none_or(|b| matches!(b, b' ' | b'\t' | b','));
+    (found.eq_ignore_ascii_case(scheme) && ends).then_some(rest)
 }
 
 fn one_token(token: &[u8]) -> Result<&str, Refusal> {
@@ -123,8 +121,12 @@ mod tests {
         for good in ["Bearer a.b-c_d~e+f/g==", "bearer a.b-c_d~e+f/g==", "BEARER  a.b-c_d~e+f/g== "] {
             assert_eq!(token(&[good]), found("a.b-c_d~e+f/g=="), "{good}");
         }
+        for blank in [" Bearer a", "\tbearer a", "  BEARER  a "] {
+            assert_eq!(token(&[blank]), found("a"), "{blank:?}");
+        }
         for bad in [
             "Bearer",
+            " Bearer",
             "Bearer ",
             "Bearer a b",
             "Bearer a,b",
@@ -137,7 +139,7 @@ mod tests {
         ] {
             assert_eq!(token(&[bad]), Err("bearer-malformed"), "{bad}");
         }
-        for two in [["Bearer a", "Bearer a"], ["Bearer a", "Basic b"], ["Basic b", "Bearer a"]] {
+        for two in [["Bearer a", "Bearer a"], ["Bearer a", "Basic b"], ["Basic b", "Bearer a"], ["x", " Bearer a"]] {
             assert_eq!(token(&two), Err("authorization-repeated"), "{two:?}");
         }
         assert_eq!(token(&["Basic a", "Basic b"]), Ok(None));

@@ -3,7 +3,9 @@
 //! 1. The first that recognises a credential has the last word: only [`NotMine`] leads on to the next. A bad credential
 //!    is never tried elsewhere, and one that can't be judged now is not handed on either. Whoever takes every token
 //!    (a TokenReview) therefore belongs behind those who know their own.
-//! 2. What was presented and is known to nobody is a bad credential, and never becomes anonymous.
+//! 2. What was presented and is known to nobody is a bad credential, and never becomes anonymous. What stands in
+//!    `Authorization` and was known to nobody does not become the holder of a certificate either: who sends a token speaks
+//!    for its bearer. A certificate that nobody knows is no obstacle to a good token: it is the connection's.
 //! 3. Nothing was presented: nobody's, or anonymous where the chain was told to end so.
 
 use std::sync::Arc;
@@ -13,7 +15,7 @@ use gangplank_jose::UnixTime;
 use gangplank_oauth::BoxFuture;
 use http::header::{AUTHORIZATION, HeaderName};
 
-use crate::{Anonymous, Authenticator, Credentials, NotMine, Outcome, Refusal, SourceHealth};
+use crate::{Anonymous, Authenticator, Challenge, Credentials, NotMine, Outcome, Refusal, SourceHealth};
 
 /// See the module. An empty one knows nobody.
 pub struct Chain {
@@ -104,10 +106,16 @@ impl Chain {
 
     async fn ask(&self, credentials: Credentials<'_>, now: UnixTime) -> Outcome {
         let mut unknown: Vec<(&str, Refusal)> = Vec::new();
+        let mut token_unknown = false;
         for link in &self.links {
+            let reads_tokens = link.reads().contains(&AUTHORIZATION);
             match link.authenticate(credentials, now).await {
                 Outcome::NotMine(NotMine::Absent) => {}
-                Outcome::NotMine(NotMine::Unknown(why)) => unknown.push((link.name(), why)),
+                Outcome::NotMine(NotMine::Unknown(why)) => {
+                    token_unknown |= reads_tokens;
+                    unknown.push((link.name(), why));
+                }
+                Outcome::Authenticated(_) if token_unknown && !reads_tokens => {}
                 decided => return decided,
             }
         }
@@ -143,6 +151,16 @@ impl Authenticator for Chain {
 
     fn reads_certificates(&self) -> bool {
         self.reads_certificates
+    }
+
+    fn challenges(&self) -> Vec<Challenge> {
+        let mut challenges: Vec<Challenge> = Vec::new();
+        for challenge in self.links.iter().flat_map(|link| link.challenges()) {
+            if !challenges.contains(&challenge) {
+                challenges.push(challenge);
+            }
+        }
+        challenges
     }
 
     fn health(&self) -> Vec<SourceHealth> {

@@ -133,6 +133,11 @@ impl Entra {
         }
     }
 
+    /// The v2 issuer of a tenant: below it are the tenant's own metadata.
+    pub(crate) fn v2_issuer(&self, tenant: &str) -> String {
+        self.v2.with(tenant)
+    }
+
     /// The tenant, if it is one.
     pub(crate) fn only(&self) -> Option<&str> {
         if let Tenants::One(tenant) = &self.tenants { Some(tenant) } else { None }
@@ -208,7 +213,8 @@ pub(crate) fn is_entra(issuer: &str) -> bool {
         .any(|domain| host.strip_suffix(domain).is_some_and(|front| front.is_empty() || front.ends_with('.')))
 }
 
-fn is_guid(text: &str) -> bool {
+/// Whether it is a GUID in lower case.
+pub(crate) fn is_guid(text: &str) -> bool {
     text.len() == 36
         && text.bytes().enumerate().all(|(i, b)| match i {
             8 | 13 | 18 | 23 => b == b'-',

@@ -89,18 +89,31 @@ struct Evidence {
     identity: Identity,
     method: Method,
     expires: Option<UnixTime>,
+    ask_again: Option<UnixTime>,
     basis: Option<Basis>,
 }
 
 impl Authenticated {
     /// Only authenticators of this crate may say so.
     pub(crate) fn new(identity: Identity, method: Method, expires: Option<UnixTime>) -> Self {
-        Authenticated(Arc::new(Evidence { identity, method, expires, basis: None }))
+        Authenticated(Arc::new(Evidence { identity, method, expires, ask_again: None, basis: None }))
+    }
+
+    /// As [`new`](Self::new), from somebody who has to be asked again from `ask_again` on. The evidence may last longer:
+    /// what was begun on it (a stream) is not cut off then.
+    pub(crate) fn vouched_until(
+        ask_again: UnixTime,
+        identity: Identity,
+        method: Method,
+        expires: Option<UnixTime>,
+    ) -> Self {
+        let ask_again = Some(ask_again);
+        Authenticated(Arc::new(Evidence { identity, method, expires, ask_again, basis: None }))
     }
 
     /// As [`new`](Self::new), good only as long as what it rests on does not change.
     pub(crate) fn resting_on(basis: Basis, identity: Identity, method: Method, expires: Option<UnixTime>) -> Self {
-        Authenticated(Arc::new(Evidence { identity, method, expires, basis: Some(basis) }))
+        Authenticated(Arc::new(Evidence { identity, method, expires, ask_again: None, basis: Some(basis) }))
     }
 
     /// Who it is.
@@ -118,10 +131,11 @@ impl Authenticated {
         self.0.expires
     }
 
-    /// Whether it has neither ended nor lost what it rests on: the key that signed it, the line in a file. Whoever
-    /// remembers evidence asks this each time.
+    /// Whether it has neither ended nor lost what it rests on: the key that signed it, the line in a file, the recent word
+    /// of a cluster. Whoever remembers evidence asks this each time.
     pub fn holds(&self, now: UnixTime) -> bool {
-        self.0.expires.is_none_or(|end| now < end) && self.0.basis.as_ref().is_none_or(Basis::stands)
+        let before = |end: Option<UnixTime>| end.is_none_or(|end| now < end);
+        before(self.0.expires) && before(self.0.ask_again) && self.0.basis.as_ref().is_none_or(Basis::stands)
     }
 }
 

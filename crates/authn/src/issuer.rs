@@ -36,7 +36,7 @@ use gangplank_jose::{
     Algorithm, Claims, Leeway, Purpose, Rules, SpiffeId, TokenRefusal, UnixTime, Unverified, Verified,
 };
 use gangplank_oauth::config::ConfigError;
-use gangplank_oauth::{Clock, IssuerUrl, Provider, Transport};
+use gangplank_oauth::{BoxFuture, Clock, IssuerUrl, Provider, Transport};
 use secrecy::SecretString;
 
 use self::checks::{check_authorized_party, check_nonce};
@@ -47,6 +47,7 @@ use crate::entra::{Entra, is_entra};
 use crate::generation::Basis;
 use crate::jwks::{Expected, JwksCache, JwksHealth, KeySource, Origin, Reads};
 use crate::mapping::Mapping;
+use crate::overage::{GroupsBy, GroupsResolver, GroupsSettings, Member, Whose};
 use crate::refusal::fact;
 use crate::source::{GivenKeys, KeysAt, ProviderKeys};
 use crate::{Authenticated, Denial, Method, Outcome, Refusal, SignedIn, SourceHealth, overage};
@@ -177,15 +178,18 @@ impl Issuer {
         let expires = claims.expires().ok_or(TokenRefusal::ExpiryMissing)?;
         let identity = self.mapping.identity(claims)?;
         self.rules.check(claims, &identity)?;
-        Ok(SignedIn::new(identity, expires))
+        let member = if identity.groups_unresolved { Member::of(claims) } else { None };
+        Ok(SignedIn::new(identity, expires).for_member(member))
     }
 
-    /// Gets the groups that the ID token had no room for; does nothing if it had. `access_token` is the sign-in's.
+    /// Gets the groups that the ID token had no room for; does nothing if it had. `resolver` asks with its own right, if
+    /// it has one; else Graph is asked with `access_token`, the sign-in's.
     pub async fn complete_groups(
         &self,
         signed_in: SignedIn,
+        resolver: Option<&GroupsResolver>,
         access_token: &SecretString,
-        _now: UnixTime,
+        now: UnixTime,
     ) -> Result<SignedIn, Denial> {
         if !signed_in.groups_unresolved() {
             return Ok(signed_in);
@@ -194,15 +198,25 @@ impl Issuer {
             let cause = "the provider keeps them elsewhere, and only Entra ID's are fetched".to_owned();
             return Err(Refusal::GroupsOverageUnresolved { cause }.into());
         };
-        let groups = overage::member_groups(&*self.transport, &entra.graph, access_token).await?;
-        Ok(signed_in.with_groups(groups.iter().filter_map(|group| self.mapping.group(group)).collect()))
+        let asks = |resolver: &&GroupsResolver| resolver.by() == GroupsBy::ClientCredentials;
+        let groups = match (resolver.filter(asks), signed_in.member()) {
+            (Some(resolver), Some(member)) => resolver.groups(member, "", now).await?.to_vec(),
+            _ => overage::member_groups(&*self.transport, &entra.graph, Whose::Own, access_token).await?,
+        };
+        Ok(signed_in.with_groups(self.known_groups(&groups)))
+    }
+
+    /// Somebody who can ask Graph for the groups of this issuer's callers. `None` if it is not Entra ID.
+    pub fn groups_resolver(&self, settings: GroupsSettings) -> Option<GroupsResolver> {
+        let entra = self.entra.clone()?;
+        Some(GroupsResolver::new(entra, settings, Arc::clone(&self.transport)))
     }
 
     /// Judges an access token. With an overage its groups are empty and marked as unresolved: rules about groups then
     /// don't match.
     pub async fn verify_access_token(&self, token: &str, now: UnixTime) -> Outcome {
         let judged = match Unverified::parse(token) {
-            Ok(parsed) => self.judge_access_token(token, parsed, now).await,
+            Ok(parsed) => self.judge_access_token(token, parsed, None, now).await,
             Err(refusal) => Err(refusal.into()),
         };
         match judged {
@@ -246,11 +260,12 @@ impl Issuer {
         self.jwks.keep_fresh(&*self.clock).await
     }
 
-    /// The verdict on an access token. `parsed` is `token`.
+    /// The verdict on an access token. `parsed` is `token`; `resolver` is who asks for groups that it has no room for.
     pub(crate) async fn judge_access_token(
         &self,
         token: &str,
         parsed: Unverified<'_>,
+        resolver: Option<&GroupsResolver>,
         now: UnixTime,
     ) -> Result<Authenticated, Denial> {
         if self.access_rules.audiences.is_empty() {
@@ -263,12 +278,37 @@ impl Issuer {
         if self.entra.is_some() && !is_access && self.access_rules.purpose == Purpose::AccessToken {
             return Err(Refusal::TokenNotForAccess.into());
         }
-        let identity = self.mapping.identity(claims)?;
+        let mut identity = self.mapping.identity(claims)?;
         self.rules.check(claims, &identity)?;
         self.rules.check_access(&identity)?;
+        if let (true, Some(resolver)) = (identity.groups_unresolved, resolver) {
+            let groups = self.resolved(resolver, claims, token, now).await?;
+            (identity.groups, identity.groups_unresolved) = (groups, false);
+        }
         // As long as the verifier itself would accept it.
         let expires = claims.expires().map(|at| at + self.access_rules.leeway.expiry);
         Ok(Authenticated::resting_on(basis, identity, Method::Bearer, expires))
+    }
+
+    // In a box: most tokens have their groups, and should not carry what it takes to ask.
+    fn resolved<'a>(
+        &'a self,
+        resolver: &'a GroupsResolver,
+        claims: &'a Claims,
+        token: &'a str,
+        now: UnixTime,
+    ) -> BoxFuture<'a, Result<Vec<String>, Denial>> {
+        Box::pin(async move {
+            let member = Member::of(claims).ok_or_else(|| Refusal::GroupsOverageUnresolved {
+                cause: "the token has no tid and oid to ask Graph about".to_owned(),
+            })?;
+            Ok(self.known_groups(&resolver.groups(&member, token, now).await?))
+        })
+    }
+
+    /// As the mapping has groups.
+    fn known_groups(&self, groups: &[String]) -> Vec<String> {
+        groups.iter().filter_map(|group| self.mapping.group(group)).collect()
     }
 
     /// Verifies with the keys at hand, and with newer ones if those may be the reason that it fails.

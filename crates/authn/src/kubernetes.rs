@@ -22,7 +22,7 @@
 //! | kube-apiserver | here |
 //! |---|---|
 //! | reads the first of several documents | refuses the file |
-//! | takes any file size | at most 1 MiB, 32 levels, 100,000 values |
+//! | takes any file size | at most 1 MiB, 32 levels, in YAML 100,000 values |
 //! | `https://`, `https://HOST?` and white space pass as URLs | do not |
 //! | JSON of a token: the last of two members counts, names of registered claims without case, numbers as strings | refused, with case, refused |
 //! | accepts a token in the second of its `exp` | has expired |
@@ -46,12 +46,12 @@ mod anonymous;
 mod authenticator;
 mod compiled;
 mod distributed;
-mod document;
+pub(crate) mod document;
 mod entry;
 mod field;
 mod file;
 mod keys;
-mod peek;
+pub(crate) mod peek;
 mod refusal;
 mod rules;
 mod user;
@@ -70,6 +70,21 @@ pub use self::refusal::KubernetesRefusal;
 pub use self::rules::ReservedNames;
 
 /// A file that was read, found good and compiled.
+///
+/// ```
+/// use gangplank_authn::kubernetes::AuthenticationConfiguration;
+///
+/// let file = "
+/// apiVersion: apiserver.config.k8s.io/v1
+/// kind: AuthenticationConfiguration
+/// jwt:
+/// - issuer: {url: 'https://login.example.com', audiences: [kubernetes]}
+///   claimMappings: {username: {claim: sub}}
+/// ";
+/// let mistakes = AuthenticationConfiguration::parse(file.as_bytes(), &[]).unwrap_err();
+/// assert_eq!(mistakes[0].path, "jwt[0].claimMappings.username.prefix");
+/// assert!(mistakes[0].to_string().contains("Required value"));
+/// ```
 #[derive(Clone, Debug)]
 pub struct AuthenticationConfiguration {
     jwt: Vec<JwtRules>,
@@ -78,11 +93,14 @@ pub struct AuthenticationConfiguration {
 }
 
 impl AuthenticationConfiguration {
+    /// How many mistakes are reported at once: whoever has more has another kind of file.
+    pub const MAX_ERRORS: usize = 100;
+
     /// Reads a file. `disallowed` are issuers that it may not name: those of the API server's own service account
     /// tokens, if this process knows them.
     ///
     /// # Errors
-    /// All mistakes of the file.
+    /// All mistakes of the file, the first [`MAX_ERRORS`](Self::MAX_ERRORS) of them.
     pub fn parse(bytes: &[u8], disallowed: &[String]) -> Result<Self, Vec<FieldError>> {
         let tree = document::parse(bytes)
             .map_err(|problem| vec![FieldError::new(&Path::default(), FieldErrorKind::Unreadable, problem)])?;
@@ -96,6 +114,7 @@ impl AuthenticationConfiguration {
         };
         let more: Vec<FieldError> = more.into_iter().filter(new).collect();
         errors.extend(more);
+        errors.truncate(Self::MAX_ERRORS);
         if errors.is_empty() { Ok(Self { jwt, anonymous, hash: hash(bytes) }) } else { Err(errors) }
     }
 

@@ -35,7 +35,7 @@ use crate::{Identity, Refusal};
 
 const MAX_VALUE: usize = 1024;
 const MAX_VALUES: usize = 10_000;
-const RESERVED: &str = "system:";
+pub(crate) const RESERVED: &str = "system:";
 
 /// Which claim says what, where the configuration departs from the defaults.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

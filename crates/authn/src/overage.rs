@@ -1,11 +1,17 @@
 //! The groups of somebody who is in too many of them for a token, asked of Microsoft Graph.
 //!
-//! 1. `POST {graph}/v1.0/me/getMemberObjects` with the access token of the sign-in. The address is the configured one:
-//!    `_claim_sources` of the token names one too, and is never used.
+//! 1. `POST {graph}/v1.0/…/getMemberObjects`: of `me` with an access token of that person, or of a user or service
+//!    principal by its object id with a token of our own. The address is the configured one: `_claim_sources` of the token
+//!    names one too, and is never used.
 //! 2. Pages follow by `@odata.nextLink`, only to the same origin, at most [`MAX_PAGES`] and 1 MiB each.
-//! 3. 401, 403 and other refusals of the request are final: the token is not one for Graph, or lacks its scope. 429,
+//! 3. 401, 403 and other refusals of the request are final: the token is not one for Graph, or lacks its permission. 429,
 //!    5xx and answers that are no such list mean "unavailable".
 //! 4. All of the groups, or none: half of them would be a wrong answer.
+//!
+//! A [`GroupsResolver`] does it for bearer tokens.
+
+mod resolver;
+mod tokens;
 
 use bytes::Bytes;
 use gangplank_oauth::{Budget, Transport};
@@ -15,6 +21,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use url::Url;
 
+pub use self::resolver::{GroupsBy, GroupsResolver, GroupsSettings};
+pub(crate) use self::resolver::{Kind, Member};
 use crate::refusal::fact;
 use crate::{Denial, Refusal, mapping};
 
@@ -27,15 +35,30 @@ struct Page {
     next: Option<String>,
 }
 
-/// Gets all groups of the person whose access token this is.
+/// Who is asked about.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Whose<'w> {
+    /// The person whose access token it is.
+    Own,
+    /// This one, by its object id.
+    Member(&'w Member),
+}
+
+/// Gets all groups.
 pub(crate) async fn member_groups(
     transport: &dyn Transport,
     graph: &str,
+    whose: Whose<'_>,
     access_token: &SecretString,
 ) -> Result<Vec<String>, Denial> {
     let origin = Url::parse(graph).map_err(|_| garbled("the Graph address is no URL"))?.origin();
     let bearer = authorization(access_token)?;
-    let first = Request::post(format!("{graph}/v1.0/me/getMemberObjects"))
+    let path = match whose {
+        Whose::Own => "me".to_owned(),
+        Whose::Member(Member { kind: Kind::Person, oid, .. }) => format!("users/{oid}"),
+        Whose::Member(Member { kind: Kind::Application, oid, .. }) => format!("servicePrincipals/{oid}"),
+    };
+    let first = Request::post(format!("{graph}/v1.0/{path}/getMemberObjects"))
         .header(CONTENT_TYPE, "application/json")
         .body(Bytes::from_static(br#"{"securityEnabledOnly":false}"#));
     let mut request = first.map_err(|_| garbled("the Graph address is no URL"))?;
@@ -71,7 +94,7 @@ fn read(response: Response<Bytes>) -> Result<Page, Denial> {
         status if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => {
             Err(garbled(&format!("it answered {}", status.as_u16())))
         }
-        status => Err(unresolved(&format!("Graph answered {} to the access token of the sign-in", status.as_u16()))),
+        status => Err(unresolved(&format!("Graph answered {} to the access token", status.as_u16()))),
     }
 }
 
@@ -102,7 +125,7 @@ mod tests {
     const FIRST: &str = "https://graph.microsoft.com/v1.0/me/getMemberObjects";
 
     async fn ask(web: &FakeWeb) -> Result<Vec<String>, Denial> {
-        member_groups(web, GRAPH, &SecretString::from("graph-token")).await
+        member_groups(web, GRAPH, Whose::Own, &SecretString::from("graph-token")).await
     }
 
     fn page(groups: &[&str], next: Option<&str>) -> String {

@@ -5,7 +5,12 @@
 
 use gangplank_jose::{Excerpt, Fault, Reason, TokenRefusal};
 
+use crate::IssuerRefusal;
+use crate::basic::PasswordRefusal;
 use crate::kubernetes::KubernetesRefusal;
+use crate::static_keys::KeyRefusal;
+use crate::token_review::ClusterRefusal;
+use crate::x509::CertificateRefusal;
 
 /// A refusal of this crate, or of the verifier below it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -36,6 +41,12 @@ pub enum Refusal {
         /// What is wrong with it.
         problem: &'static str,
     },
+    /// A client certificate was refused.
+    #[error(transparent)]
+    Certificate(#[from] CertificateRefusal),
+    /// A cluster's word on a token, or that there is none.
+    #[error(transparent)]
+    Cluster(#[from] ClusterRefusal),
     /// None of the claims that can name the caller is there.
     #[error("none of {wanted} is in the token")]
     ClaimMissing {
@@ -76,7 +87,10 @@ pub enum Refusal {
     },
     /// A rule of the issuer's own.
     #[error(transparent)]
-    Issuer(#[from] crate::IssuerRefusal),
+    Issuer(#[from] IssuerRefusal),
+    /// A static key was refused.
+    #[error(transparent)]
+    Key(#[from] KeyRefusal),
     /// No configured issuer has this `iss`.
     #[error("iss is {found:?}, accepted here: {accepted}")]
     IssuerUnknown {
@@ -170,6 +184,9 @@ pub enum Refusal {
         /// Its size before compression.
         largest_size: usize,
     },
+    /// A user name and password were refused.
+    #[error(transparent)]
+    Password(#[from] PasswordRefusal),
     /// `tid` is not the configured tenant.
     #[error("tid is {found:?}, the tenant is {expected:?}")]
     TenantMismatch {
@@ -198,10 +215,11 @@ macro_rules! reasons {
     ($($const:ident = $name:literal, $fault:ident, $summary:literal, $remedy:literal;)+) => {
         $(static $const: Reason =
             Reason { name: $name, fault: Fault::$fault, summary: $summary, remedy: $remedy };)+
-        /// Every entry of this crate's own, without those of the verifier.
+        /// Every entry of this table.
         static OWN: &[&Reason] = &[$(&$const),+];
     };
 }
+pub(crate) use reasons;
 
 reasons! {
     AUDIENCE_NONE_CONFIGURED = "audience-none-configured", Operator,
@@ -233,7 +251,7 @@ reasons! {
         "Check that this process reaches the Graph host, and Microsoft's service health.";
     GROUPS_OVERAGE_UNRESOLVED = "groups-overage-unresolved", Operator,
         "The caller is in more groups than a token carries, and Graph did not tell them.",
-        "Let the client ask for the Graph scope User.Read (it is among the default scopes), or let Entra ID emit only the groups assigned to the application.";
+        "For sign-ins, let the client ask for the Graph scope User.Read (it is among the default scopes); for bearer tokens, set issuers.NAME.entra.groups_from and grant its client permissions at Graph: User.ReadBasic.All and GroupMember.Read.All (for applications Application.Read.All) by client-credentials, User.Read on-behalf-of; or let Entra ID emit only the groups assigned to the application.";
     ISSUER_UNKNOWN = "issuer-unknown", Caller,
         "No issuer of this route has the token's `iss`.",
         "Configure the issuer and name it in the route's `accept`; an Entra v1 token comes from https://sts.windows.net/TENANT/ and needs an `entra` issuer of that tenant.";
@@ -282,9 +300,20 @@ reasons! {
 }
 
 impl Refusal {
-    /// The catalogue entries of this crate, without those of the verifier
-    /// ([`TokenRefusal::REASONS`] has them).
+    /// The catalogue entries of this crate's common ground. Those of the verifier ([`TokenRefusal::REASONS`]) and of
+    /// single authenticators ([`KeyRefusal::REASONS`]) are with them.
     pub const REASONS: &'static [&'static Reason] = OWN;
+
+    /// The same, and those of the rooms whose refusals are among this crate's.
+    pub const TABLES: &'static [&'static [&'static Reason]] = &[
+        OWN,
+        IssuerRefusal::REASONS,
+        KubernetesRefusal::REASONS,
+        ClusterRefusal::REASONS,
+        KeyRefusal::REASONS,
+        PasswordRefusal::REASONS,
+        CertificateRefusal::REASONS,
+    ];
 
     /// The catalogue entry.
     pub fn reason(&self) -> &'static Reason {
@@ -293,6 +322,8 @@ impl Refusal {
             Refusal::AuthorizationRepeated { .. } => &AUTHORIZATION_REPEATED,
             Refusal::AuthorizedPartyMismatch { .. } => &AUTHORIZED_PARTY_MISMATCH,
             Refusal::BearerMalformed { .. } => &BEARER_MALFORMED,
+            Refusal::Certificate(certificate) => certificate.reason(),
+            Refusal::Cluster(cluster) => cluster.reason(),
             Refusal::ClaimMissing { .. } => &CLAIM_MISSING,
             Refusal::ClaimUnusable { .. } => &CLAIM_UNUSABLE,
             Refusal::CredentialUnknown { .. } => &CREDENTIAL_UNKNOWN,
@@ -302,6 +333,7 @@ impl Refusal {
             Refusal::Issuer(refusal) => refusal.reason(),
             Refusal::IssuerUnknown { .. } => &ISSUER_UNKNOWN,
             Refusal::Kubernetes(kubernetes) => kubernetes.reason(),
+            Refusal::Key(key) => key.reason(),
             Refusal::KeysUnavailable { .. } => &KEYS_UNAVAILABLE,
             Refusal::NameReserved { .. } => &NAME_RESERVED,
             Refusal::NonceMismatch { .. } => &NONCE_MISMATCH,
@@ -313,6 +345,7 @@ impl Refusal {
             Refusal::SessionNotYetValid { .. } => &SESSION_NOT_YET_VALID,
             Refusal::SessionSubjectChanged { .. } => &SESSION_SUBJECT_CHANGED,
             Refusal::SessionTooLarge { .. } => &SESSION_TOO_LARGE,
+            Refusal::Password(password) => password.reason(),
             Refusal::TenantMismatch { .. } => &TENANT_MISMATCH,
             Refusal::TenantNotAdmitted { .. } => &TENANT_NOT_ADMITTED,
             Refusal::Token(token) => token.reason(),
@@ -347,7 +380,7 @@ impl From<Refusal> for Denial {
 }
 
 impl From<crate::IssuerRefusal> for Denial {
-    fn from(refusal: crate::IssuerRefusal) -> Self {
+    fn from(refusal: IssuerRefusal) -> Self {
         Denial::Rejected(Refusal::Issuer(refusal))
     }
 }
@@ -379,9 +412,8 @@ mod tests {
 
     #[test]
     fn the_table_is_complete_and_its_names_are_unique() {
-        let below = [TokenRefusal::REASONS, ExchangeError::REASONS, CallbackError::REASONS, KubernetesRefusal::REASONS];
-        let own = [crate::IssuerRefusal::REASONS, Refusal::REASONS];
-        let all: Vec<&Reason> = below.into_iter().chain(own).flatten().copied().collect();
+        let below = [TokenRefusal::REASONS, ExchangeError::REASONS, CallbackError::REASONS];
+        let all: Vec<&Reason> = below.iter().chain(Refusal::TABLES).copied().flatten().copied().collect();
         let names: BTreeSet<&str> = all.iter().map(|r| r.name).collect();
         assert_eq!(names.len(), all.len(), "two entries share a name");
         for reason in &all {
@@ -392,7 +424,7 @@ mod tests {
             );
             assert!(!reason.summary.is_empty() && !reason.remedy.is_empty(), "{}", reason.name);
         }
-        // One line per variant of the enum in `reason()`: as many as there are entries, less the nested ones.
+        // One line per variant of the enum in `reason()`: as many as there are entries; those of others have no `&`.
         let source = include_str!("refusal.rs");
         let arms = source.lines().filter(|l| l.trim_start().starts_with("Refusal::") && l.contains("=> &")).count();
         assert_eq!(arms, Refusal::REASONS.len());

@@ -14,7 +14,7 @@ use gangplank_oauth::BoxFuture;
 use http::HeaderName;
 use quick_cache::sync::Cache;
 
-use crate::{Authenticated, Authenticator, Chain, Credentials, Fingerprint, Outcome, SourceHealth};
+use crate::{Authenticated, Authenticator, Chain, Challenge, Credentials, Fingerprint, Outcome, SourceHealth};
 
 /// See the module.
 pub struct Remembering {
@@ -89,6 +89,10 @@ impl Authenticator for Remembering {
 
     fn reads_certificates(&self) -> bool {
         self.chain.reads_certificates()
+    }
+
+    fn challenges(&self) -> Vec<Challenge> {
+        self.chain.challenges()
     }
 
     fn health(&self) -> Vec<SourceHealth> {

@@ -3,6 +3,7 @@
 use gangplank_jose::UnixTime;
 
 use crate::Identity;
+use crate::overage::Member;
 
 /// Somebody who has just signed in, or whose sign-in was just confirmed by a refresh. Only an
 /// [`Issuer`](crate::Issuer) makes one.
@@ -10,11 +11,21 @@ use crate::Identity;
 pub struct SignedIn {
     identity: Identity,
     token_expires: UnixTime,
+    member: Option<Member>,
 }
 
 impl SignedIn {
     pub(crate) fn new(identity: Identity, token_expires: UnixTime) -> Self {
-        SignedIn { identity, token_expires }
+        SignedIn { identity, token_expires, member: None }
+    }
+
+    /// The same, as one of whom Graph can be asked.
+    pub(crate) fn for_member(self, member: Option<Member>) -> Self {
+        SignedIn { member, ..self }
+    }
+
+    pub(crate) fn member(&self) -> Option<&Member> {
+        self.member.as_ref()
     }
 
     /// Who it is.

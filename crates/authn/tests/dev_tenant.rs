@@ -123,10 +123,10 @@ async fn two_hundred_and_fifty_groups_come_from_graph() {
     let world = world();
     let (who, tokens) = world.sign_in("bob").await;
     assert!(who.groups_unresolved() && who.identity().groups.is_empty());
-    let complete = world.issuer.complete_groups(who.clone(), &tokens.access_token, NOW).await.unwrap();
+    let complete = world.issuer.complete_groups(who.clone(), None, &tokens.access_token, NOW).await.unwrap();
     assert_eq!(complete.identity().groups.len(), 250);
     assert!(complete.identity().groups.contains(&DEMO_GROUP_ID.to_owned()));
-    let denial = world.issuer.complete_groups(who, &SecretString::from("not-for-graph"), NOW).await.unwrap_err();
+    let denial = world.issuer.complete_groups(who, None, &SecretString::from("not-for-graph"), NOW).await.unwrap_err();
     assert!(matches!(&denial, Denial::Rejected(r) if r.reason().name == "groups-overage-unresolved"), "{denial:?}");
 }
 

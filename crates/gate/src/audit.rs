@@ -1,11 +1,14 @@
-//! One line per decision, sign-in and sign-out, at the target `audit`: who asked for what, and what came of it.
+//! One line per decision, review, sign-in and sign-out, at the target `audit`: who asked for what, and what came of it.
 //!
 //! Never in it: tokens, cookies, queries. What the caller chose (path, host, method) is cut to a sane length; the
 //! subscriber escapes it.
 
+use std::net::IpAddr;
+
 use gangplank_authn::{Authenticated, Identity};
 use tracing::Level;
 
+use crate::token_review::TokenReviewRefusal;
 use crate::{Refusal, RequestContext};
 
 const MAX_TEXT: usize = 256;
@@ -70,6 +73,42 @@ pub(crate) fn session(context: &RequestContext, what: &'static str, client: &str
         at = client,
         client = %context.client,
         host = cut(&context.authority),
+    );
+}
+
+/// An API server was told whose a token is.
+pub(crate) fn reviewed(request_id: &str, asking: IpAddr, caller: &Authenticated, audiences: &[String]) {
+    if !listening() {
+        return;
+    }
+    let identity = caller.identity();
+    tracing::info!(
+        target: "audit",
+        request_id,
+        decision = "authenticated",
+        user = identity.username,
+        uid = identity.uid.as_deref().unwrap_or_default(),
+        issuer = identity.issuer,
+        by = caller.method().name(),
+        audiences = cut(&audiences.join(" ")),
+        client = %asking,
+    );
+}
+
+/// An API server was told that a token is not accepted, or was told nothing.
+pub(crate) fn review_refused(request_id: &str, asking: IpAddr, refusal: &TokenReviewRefusal) {
+    if !listening() {
+        return;
+    }
+    let reason = refusal.reason();
+    tracing::info!(
+        target: "audit",
+        request_id,
+        decision = "not-authenticated",
+        reason = reason.name,
+        fault = reason.fault.name(),
+        detail = %refusal,
+        client = %asking,
     );
 }
 

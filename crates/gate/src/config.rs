@@ -10,7 +10,11 @@ use gangplank_oauth::config::{ByteLimit, SecretSource, Span};
 use ipnet::IpNet;
 use serde::Deserialize;
 
-pub use self::issuer::{ClaimsConfig, EntraConfig, IssuerConfig, KeysConfig, SpiffeConfig};
+pub use self::issuer::{
+    ClaimsConfig, EntraConfig, GroupsFrom, GroupsFromConfig, IssuerConfig, KeysConfig, SpiffeConfig,
+};
+use crate::authentication_file::AuthenticationFile;
+use crate::token_review::TokenReviewConfig;
 
 /// `[gate]`: where it listens, how it is reached, whom it believes.
 #[derive(Clone, Debug, Deserialize)]
@@ -48,7 +52,7 @@ pub struct GateConfig {
 }
 
 /// A certificate and its key, re-read when the files change.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TlsConfig {
     /// PEM: the certificate, then its chain.
@@ -128,6 +132,79 @@ pub struct SessionConfig {
 pub struct AuthenticatorConfig {
     /// Whoever presents no credential is `anonymous`. Only `true` may be said, and only last in a route's `accept`.
     pub none: Option<bool>,
+    /// Static keys: a file with a line `KEY-ID:SHA256-HEX` for each.
+    pub keys_file: Option<PathBuf>,
+    /// The issuers of the file that kube-apiserver itself reads.
+    pub authentication_config: Option<AuthenticationFile>,
+    /// A cluster that is asked whose a token is.
+    pub token_review: Option<ClusterConfig>,
+    /// User names and passwords.
+    pub htpasswd: Option<HtpasswdConfig>,
+    /// Client certificates.
+    pub client_certificates: Option<ClientCertificatesConfig>,
+}
+
+/// `client_certificates = { … }`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClientCertificatesConfig {
+    /// PEM: the authorities whose certificates are accepted.
+    pub ca_file: PathBuf,
+    /// Where the certificates come from.
+    pub from: CertificatesFrom,
+    /// The user name is the certificate's SPIFFE ID, of one of these trust domains, instead of the common name.
+    #[serde(default)]
+    pub spiffe_trust_domains: Vec<String>,
+    /// Whether names and groups that begin with `system:` are accepted: for a cluster's own authority. Default false.
+    #[serde(default)]
+    pub allow_reserved: bool,
+}
+
+/// Who had it proved that the caller holds the certificate's key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CertificatesFrom {
+    /// Our own listener (`gate.tls`).
+    Tls,
+    /// Envoy, in a header of this name.
+    XForwardedClientCert,
+    /// nginx or ingress-nginx, in a header of this name.
+    SslClientCert,
+    /// Whoever follows RFC 9440.
+    ClientCert,
+}
+
+/// `htpasswd = { … }`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HtpasswdConfig {
+    /// A line `USER:HASH` for each user: bcrypt, apr1 or {SHA}.
+    pub file: PathBuf,
+    /// What browsers show when they ask for the password. Default: the name of the table.
+    pub realm: Option<String>,
+}
+
+/// `token_review = { … }`: how a cluster is asked. Exactly one of `in_cluster` and `kubeconfig`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClusterConfig {
+    /// The cluster that this process runs in, as its service account.
+    #[serde(default)]
+    pub in_cluster: bool,
+    /// The cluster of a kubeconfig, as its user.
+    pub kubeconfig: Option<PathBuf>,
+    /// The context of the kubeconfig. Default: its `current-context`.
+    pub context: Option<String>,
+    /// Whom a token must be for, any of them. Default: the API server itself.
+    #[serde(default)]
+    pub audiences: Vec<String>,
+    /// The issuers whose tokens it is asked about. Default: any token.
+    #[serde(default)]
+    pub issuers: Vec<String>,
+    /// How long a good token is remembered. Default `"10s"`, as API servers do.
+    pub cache: Option<Span>,
+    /// Whether it may answer with names of its own, `system:…`. Default true: service accounts have such names.
+    pub allow_reserved: Option<bool>,
 }
 
 /// `[clients.NAME]`: how we ourselves authenticate to an issuer. At most one of `secret`, `certificate` and
@@ -308,4 +385,6 @@ pub struct Config {
     /// `[pages]`.
     #[serde(default)]
     pub pages: PagesConfig,
+    /// `[token_review]`.
+    pub token_review: Option<TokenReviewConfig>,
 }

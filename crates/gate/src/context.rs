@@ -142,7 +142,7 @@ fn told_id(headers: &HeaderMap) -> Option<String> {
 }
 
 /// 32 hex digits: a number that this process got at random, and a counter. Unique, not secret.
-fn fresh_id() -> String {
+pub(crate) fn fresh_id() -> String {
     static PREFIX: OnceLock<String> = OnceLock::new();
     static COUNTER: AtomicU64 = AtomicU64::new(0);
     // What keys hash tables with comes from the system at once; the crypto library takes 20 ms to be ready for the

@@ -3,7 +3,7 @@
 //! 1. A route that asks nobody has one decision for everybody.
 //! 2. What the caller presents itself (a token, a key, a password, a certificate) is judged by the route's chain before a
 //!    cookie is, and a bad one is never downgraded to the cookie or to nobody. A bearer token on a route where nobody
-//!    looks at one is refused, unless `pass.authorization` says that it is the upstream's.
+//!    looks at one is refused, also beside a good certificate, unless `pass.authorization` says that it is the upstream's.
 //! 3. Then the session, if it began at a client that the route names.
 //! 4. Then the policy. Only what is permitted is remembered: by SHA-256 of the credential and the route, until the
 //!    credential has to be looked at again, and never past its end.
@@ -139,6 +139,10 @@ impl Gate {
             not_bearer(route, credentials.headers)?;
             return self.decide_session(route, credentials.headers, now).await;
         };
+        // A chain that reads certificates alone would pass a token over, and let its bearer in as somebody else.
+        if !chain.links().is_empty() && !chain.reads().contains(&AUTHORIZATION) {
+            not_bearer(route, credentials.headers)?;
+        }
         let Some(fingerprint) = chain.fingerprint(&credentials) else {
             return self.decide_without(route, credentials.headers, now).await;
         };
@@ -276,4 +280,34 @@ fn sha256(value: &[u8]) -> [u8; 32] {
     let mut out = [0; 32];
     out.copy_from_slice(digest(&SHA256, value).as_ref());
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn decisions_take_no_more_memory_than_they_may_however_many_there_are() {
+        let decisions = Decisions::new(&Metrics::default());
+        let policy = crate::policy::Policy::new(
+            "app",
+            &crate::config::AllowConfig { anonymous: true, ..crate::config::AllowConfig::default() },
+        );
+        let anonymous = Decision::anonymous(&policy).unwrap();
+        for n in 0..60_000_u32 {
+            let mut identity = HeaderMap::new();
+            identity.insert(headers::EXPIRES, HeaderValue::from_str(&"x".repeat(n as usize % 4096)).unwrap());
+            let decision = Decision {
+                permit: anonymous.permit.clone(),
+                identity,
+                identity_size: 0,
+                life: None,
+                until: UnixTime::EPOCH,
+            };
+            let key = Key { digest: sha256(&n.to_be_bytes()), route: 0, presented: true };
+            decisions.cache.insert(key, Arc::new(decision));
+            assert!(decisions.cache.weight() <= MEMORY);
+        }
+        assert!(decisions.cache.weight() > MEMORY / 2 && decisions.cache.len() < 60_000, "it was full");
+    }
 }

@@ -40,9 +40,10 @@ const SERVER_ADDS: usize = 160;
 pub(crate) const WELL_WITHIN: usize = BLOCK - 256;
 
 /// Families that only a gate may send, by the beginning of their folded names.
-const FAMILIES: [&str; 6] = ["x-auth-request-", "x-forwarded-", "x-original-", "x-rewrite-", "x-remote-", "x-webauth-"];
+const FAMILIES: [&str; 7] =
+    ["x-auth-request-", "x-forwarded-", "x-original-", "x-rewrite-", "x-remote-", "x-webauth-", "ssl-client-"];
 /// Single ones.
-const SINGLE: [&str; 8] = [
+const SINGLE: [&str; 10] = [
     "forwarded",
     "x-real-ip",
     "remote-user",
@@ -51,12 +52,17 @@ const SINGLE: [&str; 8] = [
     "remote-groups",
     "gap-auth",
     "x-request-id",
+    "client-cert",
+    "client-cert-chain",
 ];
 
 /// Whether a client's copy of this header is dropped.
 pub(crate) fn is_ours(name: &str) -> bool {
     // Most headers are ruled out by their first letter.
-    let Some(b'x' | b'X' | b'f' | b'F' | b'r' | b'R' | b'g' | b'G') = name.bytes().next() else { return false };
+    let Some(first) = name.bytes().next() else { return false };
+    if !matches!(first.to_ascii_lowercase(), b'x' | b'f' | b'r' | b'g' | b's' | b'c') {
+        return false;
+    }
     let folded = |text: &str, pattern: &str| text.bytes().map(fold).eq(pattern.bytes());
     SINGLE.iter().any(|single| folded(name, single))
         || FAMILIES.iter().any(|f| name.get(..f.len()).is_some_and(|beginning| folded(beginning, f)))
@@ -246,12 +252,28 @@ mod tests {
             "X-Forwarded-For",
             "Forwarded",
             "X-Real_IP",
+            "X-Forwarded-Client-Cert",
+            "ssl-client-cert",
+            "SSL_CLIENT_VERIFY",
+            "ssl-client-subject-dn",
+            "Client-Cert",
+            "client_cert_chain",
         ] {
             assert!(is_ours(name), "{name}");
         }
-        for name in
-            ["authorization", "cookie", "x-api-key", "remote-control", "x-forward", "referer", "x", "range", "from"]
-        {
+        for name in [
+            "authorization",
+            "cookie",
+            "client-certificate",
+            "sec-fetch-mode",
+            "x-api-key",
+            "remote-control",
+            "x-forward",
+            "referer",
+            "x",
+            "range",
+            "from",
+        ] {
             assert!(!is_ours(name), "{name}");
         }
     }

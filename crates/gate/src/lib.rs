@@ -4,6 +4,7 @@
 //! the way of a request through it.
 
 mod audit;
+mod authentication_file;
 pub mod body;
 mod build;
 pub mod config;
@@ -31,10 +32,12 @@ mod shared;
 mod sign_in;
 mod sign_out;
 mod stack;
+mod token_review;
 mod trial;
 mod userinfo;
 mod wanted;
 
+pub use authentication_file::AuthenticationFile;
 pub use body::Body;
 pub use build::Deps;
 pub use context::RequestContext;
@@ -47,4 +50,7 @@ pub use request_path::RequestPath;
 pub use return_target::{ReturnTarget, ReturnTargetRefusal};
 pub use shared::Shared;
 pub use stack::{Background, Gate};
+pub use token_review::{
+    TokenReviewConfig, TokenReviewDeps, TokenReviewRefusal, TokenReviewServer, TokenReviewSettings,
+};
 pub use trial::{Trial, reasons};

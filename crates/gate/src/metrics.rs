@@ -4,10 +4,10 @@
 //! The counters of a request are looked up when the gate is built, not when the request comes.
 
 use std::fmt::Write as _;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use gangplank_authn::Method;
+use gangplank_authn::{JwksHealth, Method};
 use gangplank_jose::{Fault, Reason};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -120,6 +120,41 @@ impl RouteMetrics {
     }
 }
 
+/// What came of a TokenReview.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reviewed {
+    /// A good token, and for the audiences that were asked for.
+    Authenticated,
+    /// Not authenticated.
+    Refused,
+    /// 503.
+    Undecided,
+    /// 4xx: no review.
+    Malformed,
+}
+
+impl Reviewed {
+    const ALL: [(Reviewed, &'static str); 4] = [
+        (Reviewed::Authenticated, "authenticated"),
+        (Reviewed::Refused, "refused"),
+        (Reviewed::Undecided, "undecided"),
+        (Reviewed::Malformed, "malformed"),
+    ];
+}
+
+/// The counters of a webhook.
+#[derive(Debug)]
+pub(crate) struct ReviewMetrics([(Counter, Durations); Reviewed::ALL.len()]);
+
+impl ReviewMetrics {
+    /// Counts a review.
+    pub(crate) fn count(&self, result: Reviewed, took: Duration) {
+        let (count, durations) = &self.0[result as usize];
+        count.inc();
+        durations.observe(took);
+    }
+}
+
 /// All metrics. They survive a reload.
 #[derive(Debug)]
 pub struct Metrics {
@@ -132,7 +167,13 @@ pub struct Metrics {
     groups_left_out: Counter,
     provider_up: Family<[Label; 1], Gauge>,
     key_age: Family<[Label; 1], Gauge<f64, AtomicU64>>,
+    keys: Family<[Label; 1], Gauge>,
+    fetched_at: Family<[Label; 1], Gauge>,
+    fetches: Family<[Label; 1], Counter>,
+    fetch_failures: Family<[Label; 2], Counter>,
     reloads: Family<[StaticLabel; 1], Counter>,
+    reviews: Family<[StaticLabel; 1], Counter>,
+    review_durations: Family<[StaticLabel; 1], Durations>,
     sessions: Family<[StaticLabel; 1], Counter>,
     sessions_remembered: Gauge,
     return_targets_refused: Gauge,
@@ -151,7 +192,13 @@ impl Metrics {
             groups_left_out: Counter::default(),
             provider_up: Family::default(),
             key_age: Family::default(),
+            keys: Family::default(),
+            fetched_at: Family::default(),
+            fetches: Family::default(),
+            fetch_failures: Family::default(),
             reloads: Family::default(),
+            reviews: Family::default(),
+            review_durations: Family::default(),
             sessions: Family::default(),
             sessions_remembered: Gauge::default(),
             return_targets_refused: Gauge::default(),
@@ -168,7 +215,17 @@ impl Metrics {
         r.register("groups_left_out", "Answers whose groups header did not fit", m.groups_left_out.clone());
         r.register("provider_up", "Whether metadata and keys of a provider are there", m.provider_up.clone());
         r.register("keys_age_seconds", "Age of a provider's keys", m.key_age.clone());
+        r.register("provider_keys", "Keys of a provider that can verify", m.keys.clone());
+        r.register(
+            "provider_last_fetch_timestamp_seconds",
+            "When a provider's keys were last fetched",
+            m.fetched_at.clone(),
+        );
+        r.register("provider_fetches", "Fetches of a provider's keys, failed ones included", m.fetches.clone());
+        r.register("provider_fetch_failures", "Failed fetches of a provider's keys", m.fetch_failures.clone());
         r.register("config_reloads", "Reloads of the configuration", m.reloads.clone());
+        r.register("token_reviews", "TokenReviews by what came of them", m.reviews.clone());
+        r.register("token_review_duration_seconds", "Time to the answer of a TokenReview", m.review_durations.clone());
         r.register("sessions", "What happened to sessions", m.sessions.clone());
         r.register(
             "sessions_remembered",
@@ -211,6 +268,14 @@ impl Metrics {
         (of("remembered"), of("made"))
     }
 
+    /// The handles for a webhook.
+    pub(crate) fn reviews(&self) -> ReviewMetrics {
+        ReviewMetrics(Reviewed::ALL.map(|(_, result)| {
+            let labels = [("result", result)];
+            (self.reviews.get_or_create_owned(&labels), self.review_durations.get_or_create_owned(&labels))
+        }))
+    }
+
     /// Counts an answer without its groups.
     pub(crate) fn groups_left_out(&self) {
         self.groups_left_out.inc();
@@ -224,6 +289,21 @@ impl Metrics {
     /// Counts a reload: `applied` or `refused`.
     pub fn reload(&self, outcome: &'static str) {
         self.reloads.get_or_create(&[("outcome", outcome)]).inc();
+    }
+
+    /// Notes how the keys of a provider are. A reload that makes it anew counts from the beginning.
+    pub(crate) fn keys(&self, issuer: &str, health: &JwksHealth) {
+        let issuer = || ("issuer", issuer.to_owned());
+        let number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+        self.keys.get_or_create(&[issuer()]).set(number(health.keys as u64));
+        if let Some(at) = health.fetched_at {
+            self.fetched_at.get_or_create(&[issuer()]).set(number(at.as_secs()));
+        }
+        self.fetches.get_or_create(&[issuer()]).inner().store(health.fetches, Relaxed);
+        for (cause, count) in [("unanswered", health.unanswered), ("unusable", health.unusable)] {
+            let labels = [issuer(), ("cause", cause.to_owned())];
+            self.fetch_failures.get_or_create(&labels).inner().store(count, Relaxed);
+        }
     }
 
     /// Notes how a provider is.
@@ -266,6 +346,9 @@ mod tests {
     fn the_lists_are_in_the_order_of_their_words() {
         for (at, (answer, _)) in Answer::ALL.iter().enumerate() {
             assert_eq!(*answer as usize, at);
+        }
+        for (at, (reviewed, _)) in Reviewed::ALL.iter().enumerate() {
+            assert_eq!(*reviewed as usize, at);
         }
         for (at, (by, _)) in By::ALL.iter().enumerate() {
             assert_eq!(*by as usize, at);

@@ -6,12 +6,14 @@
 //!    id can guess at others.
 
 use std::collections::VecDeque;
+use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 
 use gangplank_jose::{Reason, UnixTime};
 use serde::Serialize;
 
 use crate::audit::{Asked, cut};
+use crate::token_review::TokenReviewRefusal;
 use crate::{Refusal, RequestContext};
 
 /// How many are kept: at about a kilobyte each, four megabytes at the most.
@@ -57,7 +59,7 @@ struct Kept {
     at: UnixTime,
     asked: [String; 3],
     route: String,
-    client: std::net::IpAddr,
+    client: IpAddr,
     reason: &'static Reason,
     detail: String,
 }
@@ -65,17 +67,32 @@ struct Kept {
 impl Refusals {
     /// Remembers one, and forgets the oldest if there are too many.
     pub(crate) fn remember(&self, context: &RequestContext, asked: Asked<'_>, route: Option<&str>, refusal: &Refusal) {
-        let mut detail = refusal.to_string();
-        detail.truncate(detail.floor_char_boundary(LONGEST_DETAIL));
-        let kept = Kept {
+        self.keep(Kept {
             id: context.id.clone(),
             at: context.now,
             asked: [asked.method, asked.host, asked.path].map(|text| cut(text).to_owned()),
             route: route.unwrap_or_default().to_owned(),
             client: context.client,
             reason: refusal.reason(),
-            detail,
-        };
+            detail: refusal.to_string(),
+        });
+    }
+
+    /// The same, of a TokenReview.
+    pub(crate) fn remember_review(&self, id: &str, at: UnixTime, client: IpAddr, refusal: &TokenReviewRefusal) {
+        self.keep(Kept {
+            id: id.to_owned(),
+            at,
+            asked: ["POST", "", "TokenReview"].map(str::to_owned),
+            route: "token_review".to_owned(),
+            client,
+            reason: refusal.reason(),
+            detail: refusal.to_string(),
+        });
+    }
+
+    fn keep(&self, mut kept: Kept) {
+        kept.detail.truncate(kept.detail.floor_char_boundary(LONGEST_DETAIL));
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if all.len() == MOST {
             all.pop_front();

@@ -2,9 +2,11 @@
 //!
 //! 1. [`verdict`] is the one exhaustive match. Every bad credential is the same verdict.
 //! 2. Who is not signed in and goes to a page where people sign in is sent there; everybody else gets a status.
-//! 3. A status is said as a plain page to a browser and as `{"error":…,"request_id":…}` to a program. Neither says why:
+//! 3. A 401 names what could be presented there, by the route's own chain.
+//! 4. A status is said as a plain page to a browser and as `{"error":…,"request_id":…}` to a program. Neither says why:
 //!    the log does, under the request id.
 
+use gangplank_authn::Challenge;
 use http::header::{
     ALLOW, CACHE_CONTROL, CONTENT_TYPE, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
@@ -149,6 +151,7 @@ impl Gate {
         refusal: &Refusal,
         context: &RequestContext,
         bearer: bool,
+        challenges: &[Challenge],
         offer: Option<&Offer>,
     ) -> (Response<Body>, Answer) {
         let verdict = verdict(refusal);
@@ -162,12 +165,9 @@ impl Gate {
         let headers = response.headers_mut();
         match &verdict {
             Verdict::Unauthorized => {
-                let challenge = if bearer {
-                    r#"Bearer realm="gangplank", error="invalid_token""#
-                } else {
-                    r#"Bearer realm="gangplank""#
-                };
-                headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+                for challenge in challenges {
+                    headers.append(WWW_AUTHENTICATE, challenge.value(bearer));
+                }
             }
             Verdict::MethodNotAllowed(allow) => {
                 if let Ok(allow) = HeaderValue::from_str(allow) {

@@ -1,9 +1,11 @@
 //! What outlives a reload of the configuration: sessions that were refreshed or signed out, the metrics, issuers that stay
 //! as they are, and the cookie key of a process that was given none.
 
-use std::sync::{Arc, OnceLock};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 use gangplank_authn::Refusal;
+use gangplank_authn::kubernetes::KubernetesAuthenticator;
 use gangplank_authn::seal::KeyRing;
 
 use crate::build::KnownIssuers;
@@ -18,6 +20,7 @@ pub struct Shared {
     sessions: Arc<SharedSessions>,
     issuers: KnownIssuers,
     refusals: Refusals,
+    kubernetes: Mutex<BTreeMap<String, Weak<KubernetesAuthenticator>>>,
     fallback: OnceLock<Arc<KeyRing>>,
 }
 
@@ -49,6 +52,17 @@ impl Shared {
     /// The issuers of the gate that was built last.
     pub(crate) fn issuers(&self) -> &KnownIssuers {
         &self.issuers
+    }
+
+    /// The authenticator of this name that was made last, if some gate still has it: the next takes its keys over.
+    pub(crate) fn kubernetes(&self, name: &str) -> Option<Arc<KubernetesAuthenticator>> {
+        self.kubernetes.lock().unwrap_or_else(PoisonError::into_inner).get(name)?.upgrade()
+    }
+
+    /// See [`kubernetes`](Self::kubernetes).
+    pub(crate) fn remember_kubernetes(&self, name: &str, made: &Arc<KubernetesAuthenticator>) {
+        let mut all = self.kubernetes.lock().unwrap_or_else(PoisonError::into_inner);
+        all.insert(name.to_owned(), Arc::downgrade(made));
     }
 
     /// The key of a process that was given none: the same one until it ends.

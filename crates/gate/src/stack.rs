@@ -17,7 +17,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use gangplank_authn::session::RuleGroups;
-use gangplank_authn::{Authenticator, Chain, Issuer};
+use gangplank_authn::{Authenticator, Chain, Challenge, Issuer};
 use gangplank_jose::Fault;
 use gangplank_net::Peer;
 use gangplank_oauth::Clock;
@@ -43,6 +43,7 @@ use crate::route::{RouteId, Routes};
 
 use crate::shared::Shared;
 use crate::sign_in::SignIn;
+use crate::token_review::TokenReviewServer;
 use crate::{Body, Refusal};
 
 /// One configuration, ready to answer. A reload builds another and swaps it in whole.
@@ -70,8 +71,14 @@ pub struct Gate {
     pub(crate) needed: Vec<Arc<Issuer>>,
     /// Those of `[authenticators]` that judge credentials.
     pub(crate) authenticators: Vec<Arc<dyn Authenticator>>,
+    /// The webhook beside it.
+    pub(crate) token_review: Option<Arc<TokenReviewServer>>,
+    /// Of the client certificates that some of them read off our own listener.
+    pub(crate) client_authorities: Option<Vec<Vec<u8>>>,
     /// Everybody whose word some route takes, for `userinfo`.
     pub(crate) chain: Option<Arc<Chain>>,
+    /// What that chain would understand.
+    pub(crate) challenges: Vec<Challenge>,
     /// What is counted for no route.
     pub(crate) elsewhere: RouteMetrics,
 }
@@ -79,6 +86,12 @@ pub struct Gate {
 /// The tasks behind a gate. They stop when this is dropped.
 #[derive(Debug)]
 pub struct Background(#[expect(dead_code, reason = "held for its drop, which aborts")] JoinSet<()>);
+
+impl Background {
+    pub(crate) fn of(tasks: JoinSet<()>) -> Self {
+        Background(tasks)
+    }
+}
 
 /// What becomes known of a request on its way, for the counters, the audit line and the way out.
 #[derive(Default)]
@@ -191,18 +204,9 @@ impl Gate {
         if trace.by == By::Nothing && trace.bearer {
             trace.by = By::Bearer;
         }
-        let (response, answer) = self.rescue(refusal, context, trace.bearer, trace.offer.as_ref());
+        let challenges = trace.route.and_then(|id| self.routes.get(id)).map_or(&self.challenges, |r| &r.challenges);
+        let (response, answer) = self.rescue(refusal, context, trace.bearer, challenges, trace.offer.as_ref());
         trace.answer = answer;
-        response
-    }
-
-    fn explain(&self, id: &str) -> Response<Body> {
-        let told = self.shared.refusals().explain(id).and_then(|told| serde_json::to_string(&told).ok());
-        let Some(told) = told else {
-            return health::text(StatusCode::NOT_FOUND, "no refusal of this request id is remembered\n");
-        };
-        let mut response = health::text(StatusCode::OK, told);
-        response.headers_mut().insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("application/json"));
         response
     }
 
@@ -220,6 +224,11 @@ impl Gate {
             }
             _ => Ok(plain),
         }
+    }
+
+    /// The webhook beside it, if there is one.
+    pub fn token_review(&self) -> Option<&Arc<TokenReviewServer>> {
+        self.token_review.as_ref()
     }
 
     /// Starts what keeps metadata and keys of all issuers fresh.
@@ -245,6 +254,12 @@ impl Gate {
         all
     }
 
+    /// The names (DER, without the sequence around them) of the authorities whose client certificates the listener should
+    /// ask for; `None` if it should ask for none.
+    pub fn client_authorities(&self) -> Option<Vec<Vec<u8>>> {
+        self.client_authorities.clone()
+    }
+
     /// What some route needs and was never reached or read. Empty: it can do its work.
     pub fn readiness(&self) -> Vec<NotReady> {
         let waiting = self.needed.iter().filter(|issuer| !issuer.ready()).map(|issuer| issuer.name().to_owned());
@@ -256,34 +271,15 @@ impl Gate {
     /// Answers on the listener for machines: `/metrics`, `/healthz`, `/readyz`; to this machine alone
     /// `/explain/REQUEST-ID`; and nothing else.
     pub fn operations<B>(&self, request: &Request<B>, peer: &Peer) -> Response<Body> {
-        let path = request.uri().path();
-        if let Some(health) = health::answer(request.method(), path, || !self.readiness().is_empty()) {
-            return health;
-        }
-        if let Some(id) = path.strip_prefix("/explain/")
-            && request.method() == http::Method::GET
-            && peer.remote.ip().to_canonical().is_loopback()
-        {
-            return self.explain(id);
-        }
-        if path != "/metrics" || request.method() != http::Method::GET {
-            return health::text(StatusCode::NOT_FOUND, "not found\n");
-        }
-        let now = self.clock.now();
+        let sources = || {
+            let issuers = self.issuers.iter().map(|issuer| issuer.source_health());
+            issuers.chain(self.authenticators.iter().flat_map(|authenticator| authenticator.health())).collect()
+        };
         for issuer in &self.issuers {
-            let health = issuer.health();
-            let up = issuer.ready() && health.last_error.is_none();
-            self.shared.metrics().provider(issuer.name(), up, health.fetched_at.map(|at| now.since(at)));
+            self.shared.metrics().keys(issuer.name(), &issuer.health());
         }
-        for source in self.authenticators.iter().flat_map(|authenticator| authenticator.health()) {
-            let up = source.ready && source.last_error.is_none();
-            self.shared.metrics().provider(&source.name, up, source.fetched_at.map(|at| now.since(at)));
-        }
-        self.shared.note_sessions();
-        let mut response = health::text(StatusCode::OK, self.shared.metrics().text());
-        let openmetrics = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-        response.headers_mut().insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static(openmetrics));
-        response
+        let waiting_for = || self.readiness().into_iter().map(|waiting| waiting.issuer).collect();
+        health::operations(request, peer, &self.shared, sources, waiting_for, self.clock.now())
     }
 }
 

@@ -66,9 +66,9 @@ pub fn reasons() -> impl Iterator<Item = &'static Reason> {
         Refusal::REASONS,
         SignInRefusal::REASONS,
         TokenRefusal::REASONS,
-        gangplank_authn::Refusal::REASONS,
+        crate::TokenReviewRefusal::REASONS,
         ExchangeError::REASONS,
         CallbackError::REASONS,
     ];
-    tables.into_iter().flatten().copied()
+    tables.into_iter().chain(gangplank_authn::Refusal::TABLES.iter().copied()).flatten().copied()
 }

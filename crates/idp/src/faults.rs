@@ -55,6 +55,10 @@ pub enum FaultKind {
     },
     /// 200 with a body that is no JSON.
     Garbage,
+    /// 302 to somebody else.
+    Redirected,
+    /// The key set lacks the key that signs.
+    ShrunkKeys,
     /// Tokens are issued by a clock that is wrong by so many seconds.
     ClockSkew {
         /// Positive: the tenant is ahead.
@@ -109,7 +113,7 @@ impl Fault {
 
     fn applies(&self, at: Endpoint) -> bool {
         self.on.unwrap_or(match self.kind {
-            FaultKind::Gone => Endpoint::Jwks,
+            FaultKind::Gone | FaultKind::ShrunkKeys => Endpoint::Jwks,
             FaultKind::WrongIssuerInDiscovery => Endpoint::Discovery,
             FaultKind::ClockSkew { .. }
             | FaultKind::WrongIssuerInTokens

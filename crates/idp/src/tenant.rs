@@ -125,7 +125,7 @@ impl Tenant {
         match route {
             Route::Discovery { tenant, version } => discovery::metadata(self, call, tenant, version),
             Route::InstanceDiscovery => discovery::instance(self, call),
-            Route::Jwks { .. } => discovery::keys(self),
+            Route::Jwks { .. } => discovery::keys(self, call),
             Route::Authorize { tenant, version } => authorize::authorize(self, call, tenant, version),
             Route::Login { tenant, version } => authorize::login(self, call, tenant, version),
             Route::Token { version, .. } => token::token(self, call, version),
@@ -278,6 +278,10 @@ fn replacement(fault: &FaultKind) -> Option<Response<Bytes>> {
         }
         FaultKind::Gone => Some(reply::answer(StatusCode::NOT_FOUND, "", &[])),
         FaultKind::Huge { bytes } => Some(reply::answer(StatusCode::OK, vec![b' '; *bytes], &json)),
+        FaultKind::Redirected => {
+            let headers = [(header::LOCATION, "https://elsewhere.invalid/".to_owned())];
+            Some(reply::answer(StatusCode::FOUND, "", &headers))
+        }
         FaultKind::Garbage => Some(reply::answer(StatusCode::OK, "{\"keys\": [<html>", &json)),
         _ => None,
     }

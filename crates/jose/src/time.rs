@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::ops::{Add, Sub};
+use std::str::FromStr;
 use std::time::Duration;
 
 /// Whole seconds since 1970-01-01T00:00:00Z, never negative (RFC 7519 §2, NumericDate).
@@ -73,9 +74,73 @@ impl fmt::Display for UnixTime {
     }
 }
 
+/// Not a point in time as it is printed here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("is not a time in UTC such as 2027-01-01T00:00:00Z")]
+pub struct TimeUnreadable;
+
+/// Exactly what [`Display`](fmt::Display) prints, years of four digits from 1970 on: RFC 3339 in UTC, whole seconds.
+impl FromStr for UnixTime {
+    type Err = TimeUnreadable;
+
+    fn from_str(text: &str) -> Result<Self, TimeUnreadable> {
+        let bytes: &[u8; 20] = text.as_bytes().try_into().map_err(|_| TimeUnreadable)?;
+        let number = |from: usize, to: usize| {
+            bytes[from..to].iter().try_fold(0_u64, |n, b| b.is_ascii_digit().then(|| n * 10 + u64::from(b - b'0')))
+        };
+        let part = |from, to| number(from, to).ok_or(TimeUnreadable);
+        let (year, month, day) = (part(0, 4)?, part(5, 7)?, part(8, 10)?);
+        let (hour, minute, second) = (part(11, 13)?, part(14, 16)?, part(17, 19)?);
+        if year < 1970 || !(1..=12).contains(&month) || day == 0 {
+            return Err(TimeUnreadable);
+        }
+        // The inverse of what is done above for printing.
+        let (shifted_year, shifted_month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+        let day_of_year = (153 * shifted_month + 2) / 5 + day - 1;
+        let days = shifted_year * 365 + shifted_year / 4 - shifted_year / 100 + shifted_year / 400 + day_of_year;
+        let time = UnixTime(((days - 719_468) * 24 + hour) * 3600 + minute * 60 + second);
+        // A day, an hour or a second that does not exist is printed as another; and so is any other spelling.
+        if time.to_string() == text { Ok(time) } else { Err(TimeUnreadable) }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn reads_what_it_prints_and_nothing_else() {
+        for secs in [0, 951_782_399, 951_782_400, 951_868_800, 1_795_305_600, 4_107_542_400, 253_402_300_799] {
+            let time = UnixTime::from_secs(secs);
+            assert_eq!(time.to_string().parse(), Ok(time));
+        }
+        for day in 0..60_000 {
+            let time = UnixTime::from_secs(day * 86_400 + day);
+            assert_eq!(time.to_string().parse(), Ok(time));
+        }
+        for bad in [
+            "",
+            "2027-01-01",
+            "2027-01-01T00:00:00",
+            "2027-01-01T00:00:00z",
+            "2027-01-01t00:00:00Z",
+            "2027-01-01 00:00:00Z",
+            "2027-01-01T00:00:00.0Z",
+            "2027-01-01T00:00:00+00:00",
+            "2027-02-29T00:00:00Z",
+            "2027-00-01T00:00:00Z",
+            "2027-13-01T00:00:00Z",
+            "2027-01-00T00:00:00Z",
+            "2027-01-01T24:00:00Z",
+            "2027-01-01T00:60:00Z",
+            "2027-01-01T00:00:60Z",
+            "1969-12-31T23:59:59Z",
+            "20é7-01-01T00:00:00",
+            "+027-01-01T00:00:00Z",
+        ] {
+            assert_eq!(bad.parse::<UnixTime>(), Err(TimeUnreadable), "{bad}");
+        }
+    }
 
     #[test]
     fn prints_rfc_3339() {

@@ -11,6 +11,7 @@
 //!
 //! [`watch_files`] tells when certificates or configuration changed on disk.
 
+mod ask_for_certificate;
 mod bind;
 mod client_authority;
 mod client_certificate;

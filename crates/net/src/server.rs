@@ -109,8 +109,7 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let slots = Arc::new(Semaphore::new(limits.connections as usize));
-    let setup =
-        Arc::new(Setup { http: http(&limits), tls: tls.map(|tls| TlsAcceptor::from(tls.config())), limits, shutdown });
+    let setup = Arc::new(Setup { http: http(&limits), tls, limits, shutdown });
     let mut connections = JoinSet::new();
     let mut stop = pin!(setup.shutdown.wait());
     loop {
@@ -131,7 +130,7 @@ where
 /// What all connections of a listener share.
 struct Setup {
     http: auto::Builder<TokioExecutor>,
-    tls: Option<TlsAcceptor>,
+    tls: Option<Arc<ReloadingTls>>,
     limits: ServerLimits,
     shutdown: Shutdown,
 }
@@ -155,7 +154,7 @@ impl Setup {
         let clock = HeadClock::start(self.limits.head, self.limits.idle);
         let service = Service {
             handler,
-            peer: Peer { remote, tls: self.tls.is_some(), certificates: None },
+            peer: Peer { remote, tls: self.tls.is_some(), certificates: stream.certificates() },
             clock: clock.clone(),
         };
         let io = TokioIo::new(Socket::new(stream, clock.clone(), slot));
@@ -189,8 +188,8 @@ impl Setup {
     }
 
     async fn handshake(&self, tcp: TcpStream, remote: SocketAddr) -> Option<Stream> {
-        let Some(acceptor) = &self.tls else { return Some(Stream::Plain(tcp)) };
-        match timeout(self.limits.handshake, acceptor.accept(tcp)).await {
+        let Some(tls) = &self.tls else { return Some(Stream::Plain(tcp)) };
+        match timeout(self.limits.handshake, TlsAcceptor::from(tls.config()).accept(tcp)).await {
             Ok(Ok(stream)) => return Some(Stream::Tls(Box::new(stream))),
             Ok(Err(error)) => tracing::debug!(%remote, %error, "TLS handshake failed"),
             Err(_) => tracing::debug!(%remote, "TLS handshake not completed in time"),

@@ -2,8 +2,10 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use rustls_pki_types::CertificateDer;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
@@ -22,6 +24,16 @@ pub(crate) struct Socket {
 pub(crate) enum Stream {
     Plain(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
+}
+
+impl Stream {
+    /// What the peer showed in its handshake, its own certificate first.
+    pub(crate) fn certificates(&self) -> Option<Arc<[CertificateDer<'static>]>> {
+        match self {
+            Stream::Plain(_) => None,
+            Stream::Tls(tls) => tls.get_ref().1.peer_certificates().map(Arc::from),
+        }
+    }
 }
 
 impl Socket {

@@ -3,10 +3,12 @@
 //! 1. Chain and key are PEM files; the key (PKCS#8, PKCS#1 or SEC1) must be the one of the first certificate.
 //! 2. TLS 1.2 and 1.3; ALPN offers `h2`, then `http/1.1`.
 //! 3. With an [authority of clients](ReloadingTls::requiring) only clients with its certificates are shaken hands with.
-//! 4. A reload that fails keeps what was there and says why. Connections already open keep what they shook hands with.
+//! 4. Clients can be [asked](ReloadingTls::ask_for_certificates) for a certificate without needing one, from one moment to
+//!    the next: connections that shake hands later are asked.
+//! 5. A reload that fails keeps what was there and says why. Connections already open keep what they shook hands with.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 use gangplank_jose::UnixTime;
@@ -17,6 +19,7 @@ use rustls::sign::CertifiedKey;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
+use crate::ask_for_certificate::AskForCertificate;
 use crate::client_authority::ClientAuthority;
 
 /// Why a certificate cannot be used.
@@ -75,7 +78,8 @@ pub struct ReloadingTls {
     key: PathBuf,
     current: Arc<Current>,
     clients: Option<Arc<ClientAuthority>>,
-    config: Arc<ServerConfig>,
+    config: ArcSwap<ServerConfig>,
+    asked_for: Mutex<Option<Vec<Vec<u8>>>>,
     provider: Arc<CryptoProvider>,
 }
 
@@ -90,9 +94,10 @@ impl ReloadingTls {
     pub fn load(certificate: &Path, key: &Path) -> Result<Self, TlsError> {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let current = Arc::new(Current(ArcSwap::from_pointee(read(certificate, key, &provider)?)));
-        let config = Arc::new(configure(provider.clone(), current.clone(), None)?);
+        let config = ArcSwap::from_pointee(configure(provider.clone(), current.clone(), Clients::Anybody)?);
         let (certificate, key) = (certificate.to_path_buf(), key.to_path_buf());
-        Ok(ReloadingTls { certificate, key, current, clients: None, config, provider })
+        let asked_for = Mutex::new(None);
+        Ok(ReloadingTls { certificate, key, current, clients: None, config, asked_for, provider })
     }
 
     /// The same, for clients only that have a certificate of an authority in the PEM file `authorities`.
@@ -101,9 +106,29 @@ impl ReloadingTls {
     /// The file cannot be read or understood.
     pub fn requiring(mut self, authorities: &Path) -> Result<Self, TlsError> {
         let clients = Arc::new(ClientAuthority::load(authorities, self.provider.clone())?);
-        self.config = Arc::new(configure(self.provider.clone(), self.current.clone(), Some(clients.clone()))?);
+        let config = configure(self.provider.clone(), self.current.clone(), Clients::Only(clients.clone()))?;
+        self.config = ArcSwap::from_pointee(config);
         self.clients = Some(clients);
         Ok(self)
+    }
+
+    /// From now on asks clients for a certificate, telling them the names of these authorities (DER, without the
+    /// sequence around them); `None`: asks no longer. Nobody needs to have one, and nobody's is judged: the
+    /// [`Peer`](crate::Peer) tells it. Does nothing to one that [requires](Self::requiring) certificates.
+    ///
+    /// # Errors
+    /// The TLS library refuses its own settings; then nothing changes.
+    pub fn ask_for_certificates(&self, authorities: Option<Vec<Vec<u8>>>) -> Result<(), TlsError> {
+        let mut asked_for = self.asked_for.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.clients.is_some() || *asked_for == authorities {
+            return Ok(());
+        }
+        let ask = |names: &Vec<Vec<u8>>| Clients::Asked(Arc::new(AskForCertificate::new(names, &self.provider)));
+        let clients = authorities.as_ref().map_or(Clients::Anybody, ask);
+        // With keys of its own for tickets: who was not asked before is not resumed, but asked.
+        self.config.store(Arc::new(configure(self.provider.clone(), self.current.clone(), clients)?));
+        *asked_for = authorities;
+        Ok(())
     }
 
     /// Reads all files again. `Ok(true)` if what they hold differs from before; a file with an error changes nothing.
@@ -131,7 +156,7 @@ impl ReloadingTls {
     }
 
     pub(crate) fn config(&self) -> Arc<ServerConfig> {
-        self.config.clone()
+        self.config.load_full()
     }
 }
 
@@ -141,20 +166,31 @@ impl ResolvesServerCert for Current {
     }
 }
 
-fn configure(
-    provider: Arc<CryptoProvider>,
-    current: Arc<Current>,
-    clients: Option<Arc<ClientAuthority>>,
-) -> Result<ServerConfig, TlsError> {
+/// Which clients are shaken hands with.
+enum Clients {
+    Anybody,
+    /// Anybody, and they are asked for a certificate.
+    Asked(Arc<AskForCertificate>),
+    /// Those with a certificate of these authorities.
+    Only(Arc<ClientAuthority>),
+}
+
+fn configure(provider: Arc<CryptoProvider>, current: Arc<Current>, clients: Clients) -> Result<ServerConfig, TlsError> {
     let setup = |e: rustls::Error| TlsError::Setup { cause: e.to_string() };
     let builder = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().map_err(setup)?;
+    let tickets = || rustls::crypto::aws_lc_rs::Ticketer::new().map_err(setup);
     let mut config = match clients {
-        None => {
+        Clients::Anybody => {
             let mut config = builder.with_no_client_auth().with_cert_resolver(current);
-            config.ticketer = rustls::crypto::aws_lc_rs::Ticketer::new().map_err(setup)?;
+            config.ticketer = tickets()?;
             config
         }
-        Some(clients) => {
+        Clients::Asked(ask) => {
+            let mut config = builder.with_client_cert_verifier(ask).with_cert_resolver(current);
+            config.ticketer = tickets()?;
+            config
+        }
+        Clients::Only(clients) => {
             let mut config = builder.with_client_cert_verifier(clients).with_cert_resolver(current);
             // A resumed handshake would not be judged by the authorities that there are now.
             config.session_storage = Arc::new(NoServerSessionStorage {});

@@ -43,6 +43,28 @@ async fn iss_chooses_the_judge_and_an_unknown_one_is_refused() {
     assert_eq!(ask(&bearer, &[&expired]).await.unwrap_err(), "rejected", "it is ours, and bad");
 }
 
+/// One whose `iss` is ours for whoever reads JSON less strictly.
+#[tokio::test]
+async fn a_malformed_token_of_an_issuer_of_ours_is_not_left_to_laxer_readers() {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    let world = World::new();
+    let bearer = BearerAuthenticator::new(vec![Arc::clone(&world.issuer)]);
+    let iss = crate::testing::v2_issuer();
+    let token = |payload: String| format!("Bearer e30.{}.AAAA", URL_SAFE_NO_PAD.encode(payload));
+    for payload in [
+        format!(r#"{{"iss":"{iss}","sub":"a","sub":"b"}}"#),
+        format!(r#"{{"iss":"https://other","iss":"{iss}"}}"#),
+        format!(r#"{{"iss":"{iss}","exp":"soon"}}"#),
+    ] {
+        assert_eq!(ask(&bearer, &[&token(payload.clone())]).await.unwrap_err(), "rejected", "{payload}");
+    }
+    for payload in [format!(r#"{{"iss":"{iss}","iss":"https://other"}}"#), r#"{"sub":"a","sub":"b"}"#.to_owned()] {
+        let answer = ask(&bearer, &[&token(payload.clone())]).await.unwrap_err();
+        assert!(!matches!(answer, "rejected" | "absent"), "{payload}: {answer}");
+    }
+}
+
 #[tokio::test]
 async fn of_two_issuers_with_one_name_the_one_with_the_audience_judges() {
     let (one, two) = (World::new(), World::new());

@@ -55,6 +55,48 @@ async fn only_who_presents_nothing_is_anonymous() {
     assert!(matches!(ask(&anonymous(&[Outcome::Unavailable(bad())])).await, Outcome::Unavailable(_)));
 }
 
+/// Reads no `Authorization`.
+struct OfCertificates(Outcome);
+impl Authenticator for OfCertificates {
+    fn name(&self) -> &str {
+        "certificates"
+    }
+    fn authenticate<'a>(&'a self, _: Credentials<'a>, _: UnixTime) -> BoxFuture<'a, Outcome> {
+        Box::pin(async { self.0.clone() })
+    }
+    fn reads(&self) -> &[HeaderName] {
+        &[]
+    }
+    fn reads_certificates(&self) -> bool {
+        true
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_nobody_knows_does_not_become_the_holder_of_a_certificate() {
+    let unknown = || Outcome::unknown(bad());
+    for (token, certificate, known_to_a_third, admitted) in [
+        (Outcome::ABSENT, known(), Outcome::ABSENT, true),
+        (unknown(), known(), Outcome::ABSENT, false),
+        (unknown(), known(), unknown(), false),
+        (unknown(), known(), known(), true),
+        (unknown(), Outcome::ABSENT, known(), true),
+        (known(), unknown(), Outcome::ABSENT, true),
+        (Outcome::ABSENT, unknown(), known(), true),
+    ] {
+        let links: [Arc<dyn Authenticator>; 3] = [
+            Arc::new(Says("tokens", token)),
+            Arc::new(OfCertificates(certificate)),
+            Arc::new(Says("more tokens", known_to_a_third)),
+        ];
+        match ask(&Chain::new("test", links.to_vec()).or_anonymous()).await {
+            Outcome::Authenticated(_) => assert!(admitted),
+            Outcome::Rejected(_) => assert!(!admitted),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
 #[tokio::test]
 async fn what_nobody_knows_says_what_each_said() {
     let one = Refusal::IssuerUnknown { found: None, accepted: "a".to_owned() };

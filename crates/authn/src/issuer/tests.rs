@@ -1,7 +1,9 @@
 mod keys;
+mod provider;
 mod rules;
 mod tenants;
 
+use gangplank_jose::SigningKey;
 use serde_json::{Value, json};
 
 use super::*;
@@ -255,11 +257,11 @@ async fn an_overage_is_completed_by_graph_and_never_by_the_address_in_the_token(
     assert!(signed_in.groups_unresolved());
     let graph = "https://graph.microsoft.com/v1.0/me/getMemberObjects";
     world.web.answer(graph, 200, r#"{"value":["g7"]}"#);
-    let complete = world.issuer.complete_groups(signed_in, &SecretString::from("t"), NOW).await.unwrap();
+    let complete = world.issuer.complete_groups(signed_in, None, &SecretString::from("t"), NOW).await.unwrap();
     assert_eq!((complete.identity().groups.as_slice(), complete.groups_unresolved()), (&["g7".to_owned()][..], false));
     let asked: Vec<String> = world.web.asked.lock().unwrap().iter().map(|a| a.url.clone()).collect();
     assert!(asked.iter().all(|url| !url.contains("169.254")), "{asked:?}");
-    let again = world.issuer.complete_groups(complete, &SecretString::from("t"), NOW).await.unwrap();
+    let again = world.issuer.complete_groups(complete, None, &SecretString::from("t"), NOW).await.unwrap();
     assert_eq!((again.identity().groups.len(), world.web.count(graph)), (1, 1));
 }
 

@@ -9,7 +9,7 @@ use gangplank_oauth::{BoxFuture, Clock, Transport};
 
 use super::AuthenticationConfiguration;
 use super::distributed::GroupsElsewhere;
-use super::entry::{Entry, Policy};
+use super::entry::{Embedding, Entry, Policy};
 use super::keys::IssuerKeys;
 use super::peek;
 use super::refusal::KubernetesRefusal;
@@ -44,7 +44,8 @@ pub struct KubernetesAuthenticator {
 
 impl KubernetesAuthenticator {
     /// An authenticator called `name`. No issuer is asked yet. From `before`, which it is to replace, it takes over the keys
-    /// of each issuer whose `url`, `discoveryURL` and `certificateAuthority` are as they were, whatever else changed.
+    /// of each issuer whose `url`, `discoveryURL` and `certificateAuthority` are as they were, whatever else changed. Stop the
+    /// work of `before` ([`keep_fresh`](Authenticator::keep_fresh)) when this one's begins.
     ///
     /// # Errors
     /// An entry's `certificateAuthority` is of no use.
@@ -103,8 +104,8 @@ impl KubernetesAuthenticator {
             // One of ours, and not even well-formed.
             (Some(_), Err(refusal)) => Outcome::Rejected(refusal.into()),
             (Some(entry), Ok(parsed)) => {
-                let embedding = (self.name.as_str(), &self.policy, self.groups.as_deref());
-                match entry.judge(token, parsed, embedding, now).await {
+                let embedding = Embedding { name: &self.name, policy: &self.policy, groups: self.groups.as_deref() };
+                match entry.judge(token, parsed, &embedding, now).await {
                     Ok(authenticated) => Outcome::Authenticated(authenticated),
                     Err(denial) => denial.into(),
                 }

@@ -23,7 +23,7 @@ const MAX_NODES: usize = 100_000;
 
 /// One value of the file.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Node {
+pub(crate) enum Node {
     Null,
     Bool(bool),
     Number,
@@ -34,7 +34,7 @@ pub(super) enum Node {
 
 impl Node {
     /// With its article, for sentences.
-    pub(super) fn kind(&self) -> &'static str {
+    pub(crate) fn kind(&self) -> &'static str {
         match self {
             Node::Null => "null",
             Node::Bool(_) => "a boolean",
@@ -47,7 +47,7 @@ impl Node {
 }
 
 /// Reads a file. The error is one sentence, without what the file holds.
-pub(super) fn parse(bytes: &[u8]) -> Result<Node, String> {
+pub(crate) fn parse(bytes: &[u8]) -> Result<Node, String> {
     if bytes.len() > MAX_OCTETS {
         return Err(format!("the file has {} bytes; at most {MAX_OCTETS} are read", bytes.len()));
     }
@@ -80,7 +80,7 @@ fn yaml(text: &str) -> Result<Node, String> {
             flow_nesting_limit: usize::from(MAX_DEPTH),
             max_nodes: MAX_NODES,
             max_events: 4 * MAX_NODES,
-            max_documents: 1,
+            max_documents: 2,
             max_aliases: 1_000,
             max_anchors: 1_000,
             max_merge_keys: 1_000,
@@ -95,16 +95,11 @@ fn yaml(text: &str) -> Result<Node, String> {
         with_snippet: false,
     };
     serde_saphyr::with_deserializer_from_str_with_options(text, options, |yaml| Levels(MAX_DEPTH).deserialize(yaml))
-        .map_err(|error| match error.location() {
-            Some(at) if at.line() > 0 => format!("line {}, column {}: {}", at.line(), at.column(), sentence(&error)),
-            _ => sentence(&error),
+        .map_err(|error| match &error {
+            serde_saphyr::Error::MultipleDocuments { .. } => "the file has more than one document".to_owned(),
+            // The place stands at the end of it.
+            other => fact(other.to_string().lines().next().unwrap_or_default()),
         })
-}
-
-/// What is wrong, on one line; the place is printed by the caller.
-fn sentence(error: &serde_saphyr::Error) -> String {
-    let text = error.to_string();
-    fact(text.lines().next().unwrap_or_default())
 }
 
 /// Reads any value that may still open this many levels.
@@ -234,7 +229,8 @@ mod tests {
         {
             assert!(parse(broken.as_bytes()).is_err(), "{broken:?}");
         }
-        assert!(problem("a: x\nb: [\n").starts_with("line "), "{}", problem("a: x\nb: [\n"));
+        assert_eq!(problem("a: x\nb: [\n"), "unclosed bracket '[' at line 2, column 4");
+        assert!(problem("a: x\n---\nb: y\n").contains("more than one document"));
         assert!(problem(&"x".repeat(MAX_OCTETS + 1)).contains("at most"));
         assert!(parse(b"a: \xff").is_err());
     }

@@ -6,13 +6,13 @@ use gangplank_jose::{Algorithm, Claims, Leeway, Purpose, Rules, UnixTime, Unveri
 use serde_json::Value;
 
 use super::compiled::{JwtRules, Mapping};
-use super::distributed::{self, GroupsElsewhere, Place};
+use super::distributed::{self, Fetch, GroupsElsewhere, Place};
 use super::keys::IssuerKeys;
 use super::refusal::KubernetesRefusal;
 use super::rules::ReservedNames;
-use super::user::{Seen, User};
+use super::user::Seen;
 use crate::jwks::Origin;
-use crate::{Authenticated, Denial, Identity, Method};
+use crate::{Authenticated, Denial, Identity, Method, UserInfo};
 
 const GOOGLE: &str = "https://accounts.google.com";
 /// How Google's tokens sometimes spell it.
@@ -25,6 +25,14 @@ pub struct Policy {
     pub reserved_names: ReservedNames,
     /// Hosts besides the issuer's own from which a distributed groups claim may be fetched: `HOST`, or `HOST:PORT`.
     pub claim_hosts: Vec<String>,
+}
+
+/// What an entry has from the authenticator that it belongs to.
+pub(super) struct Embedding<'a> {
+    /// The configuration's name of the authenticator.
+    pub(super) name: &'a str,
+    pub(super) policy: &'a Policy,
+    pub(super) groups: Option<&'a dyn GroupsElsewhere>,
 }
 
 pub(super) struct Entry {
@@ -55,25 +63,25 @@ impl Entry {
         &self.token_rules.issuers
     }
 
-    /// Judges a token; `parsed` is `token`, and `authenticator` the configuration's name.
+    /// Judges a token; `parsed` is `token`.
     pub(super) async fn judge(
         &self,
         token: &str,
         parsed: Unverified<'_>,
-        (authenticator, policy, elsewhere): (&str, &Policy, Option<&dyn GroupsElsewhere>),
+        embedding: &Embedding<'_>,
         now: UnixTime,
     ) -> Result<Authenticated, Denial> {
         let (verified, basis) = self.keys.jwks.verify(token, parsed, &self.token_rules, Origin::Presented, now).await?;
         let claims = verified.get();
-        let fetched = self.groups_from_elsewhere(token, claims, policy, elsewhere, now).await?;
+        let fetched = self.groups_from_elsewhere(token, claims, embedding, now).await?;
         let user = {
             let seen = Seen::new(claims, fetched);
             let view = seen.view();
             let user = self.rules.mappings.user(&seen, &view)?;
-            self.rules.check(&user, &seen, &view, policy.reserved_names)?;
+            self.rules.check(&user, &seen, &view, embedding.policy.reserved_names)?;
             user
         };
-        let identity = identity(authenticator, claims, user);
+        let identity = identity(embedding.name, claims, user);
         Ok(Authenticated::resting_on(basis, identity, Method::Bearer, claims.expires()))
     }
 
@@ -82,8 +90,7 @@ impl Entry {
         &self,
         token: &str,
         claims: &Claims,
-        policy: &Policy,
-        elsewhere: Option<&dyn GroupsElsewhere>,
+        embedding: &Embedding<'_>,
         now: UnixTime,
     ) -> Result<Option<(&str, Value)>, Denial> {
         let needed = match &self.rules.mappings.groups {
@@ -91,8 +98,8 @@ impl Entry {
             _ => None,
         };
         let place = distributed::place(claims, needed.map(|(_, claim)| claim))?;
-        let Some((path, claim)) = needed.filter(|_| place != Place::Here) else { return Ok(None) };
-        if let Some(elsewhere) = elsewhere
+        let Some((path, claim)) = needed.filter(|_| !matches!(place, Place::Here)) else { return Ok(None) };
+        if let Some(elsewhere) = embedding.groups
             && let Some(groups) = elsewhere.groups(token, claims, now).await
         {
             return Ok(Some((claim, groups?.into())));
@@ -103,9 +110,16 @@ impl Entry {
             Place::Elsewhere => Err(unresolved("hasgroups").into()),
             Place::Endpoint { url, .. } if distributed::is_graph(&url) => Err(unresolved("_claim_names").into()),
             Place::Endpoint { url, access_token } => {
-                let of = (&*self.keys, &self.token_rules, policy.claim_hosts.as_slice());
-                let endpoint = (url.as_str(), access_token.as_deref());
-                let value = distributed::fetch(claim, endpoint, of, claims.subject(), now).await?;
+                let fetch = Fetch {
+                    claim,
+                    endpoint: &url,
+                    access_token: access_token.as_ref(),
+                    subject: claims.subject(),
+                    keys: &self.keys,
+                    rules: &self.token_rules,
+                    hosts: &embedding.policy.claim_hosts,
+                };
+                let value = fetch.run(now).await?;
                 Ok(Some((claim, value)))
             }
         }
@@ -113,17 +127,11 @@ impl Entry {
 }
 
 /// Exactly the user that the file makes of the token: nothing else of the claims names the caller.
-fn identity(authenticator: &str, claims: &Claims, user: User) -> Identity {
+fn identity(authenticator: &str, claims: &Claims, user: UserInfo) -> Identity {
     let text = |value: Option<&str>| value.unwrap_or_default().to_owned();
     Identity {
-        issuer: authenticator.to_owned(),
         issuer_url: text(claims.issuer()),
         subject: text(claims.subject()),
-        username: user.username,
-        groups: user.groups,
-        uid: Some(user.uid).filter(|uid| !uid.is_empty()),
-        audiences: claims.audiences().to_vec(),
-        extra: user.extra,
-        ..Identity::default()
+        ..user.into_identity(authenticator, claims.audiences().to_vec())
     }
 }

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 /// `iss` of what may be a token: three parts, the second of them JSON in base64url. Whether it is a good one is for the
 /// verifier; a bad one of a known issuer must not be taken for somebody else's.
-pub(super) fn issuer(token: &str) -> Option<String> {
+pub(crate) fn issuer(token: &str) -> Option<String> {
     if token.len() > Unverified::MAX_OCTETS || token.bytes().filter(|b| *b == b'.').count() != 2 {
         return None;
     }

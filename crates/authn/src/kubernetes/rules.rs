@@ -11,7 +11,8 @@ use serde_json::Value;
 
 use super::compiled::{JwtRules, RequiredClaim, Rule};
 use super::refusal::KubernetesRefusal;
-use super::user::{Seen, User};
+use super::user::Seen;
+use crate::UserInfo;
 use crate::cel::{self, ClaimsView, Input, UserView};
 use crate::mapping;
 use crate::refusal::fact;
@@ -34,7 +35,7 @@ pub enum ReservedNames {
 impl JwtRules {
     pub(super) fn check(
         &self,
-        user: &User,
+        user: &UserInfo,
         claims: &Seen<'_>,
         view: &ClaimsView<'_>,
         reserved: ReservedNames,
@@ -88,7 +89,7 @@ impl Rule {
     }
 }
 
-fn check_values(user: &User) -> Result<(), KubernetesRefusal> {
+fn check_values(user: &UserInfo) -> Result<(), KubernetesRefusal> {
     let unusable = |part, problem| KubernetesRefusal::ValueUnusable { part, problem };
     let name = |part, value: &str| {
         mapping::usable(value).map_err(|problem| unusable(part, problem))?;
@@ -113,7 +114,7 @@ fn check_values(user: &User) -> Result<(), KubernetesRefusal> {
     Ok(())
 }
 
-fn check_names(user: &User, reserved: ReservedNames) -> Result<(), KubernetesRefusal> {
+fn check_names(user: &UserInfo, reserved: ReservedNames) -> Result<(), KubernetesRefusal> {
     let groups = user.groups.iter().map(|group| ("group", group));
     let mut names = groups.chain([("user name", &user.username)]);
     match names.find(|(_, name)| reserved == ReservedNames::Refuse && name.starts_with(RESERVED)) {

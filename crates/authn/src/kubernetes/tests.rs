@@ -2,6 +2,7 @@
 
 mod claims;
 mod elsewhere;
+mod expressions;
 mod issuers;
 mod reload;
 

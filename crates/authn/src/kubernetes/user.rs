@@ -17,20 +17,12 @@ use serde_json::{Map, Value};
 
 use super::compiled::{Located, Mapping, Mappings};
 use super::refusal::KubernetesRefusal;
+use crate::UserInfo;
 use crate::cel::{self, ClaimsView, Input};
 use crate::refusal::fact;
 
 /// The key under which Kubernetes keeps what identifies the credential.
 pub(super) const CREDENTIAL_ID: &str = "authentication.kubernetes.io/credential-id";
-
-/// Kubernetes' UserInfo.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct User {
-    pub(super) username: String,
-    pub(super) uid: String,
-    pub(super) groups: Vec<String>,
-    pub(super) extra: BTreeMap<String, Vec<String>>,
-}
 
 /// The claims of a verified token, with one that was fetched from elsewhere, if any was.
 pub(super) enum Seen<'c> {
@@ -63,8 +55,8 @@ impl<'c> Seen<'c> {
 
 impl Mappings {
     /// The user that the claims make.
-    pub(super) fn user(&self, claims: &Seen<'_>, view: &ClaimsView<'_>) -> Result<User, KubernetesRefusal> {
-        Ok(User {
+    pub(super) fn user(&self, claims: &Seen<'_>, view: &ClaimsView<'_>) -> Result<UserInfo, KubernetesRefusal> {
+        Ok(UserInfo {
             username: self.username(claims, view)?,
             groups: self.groups(claims, view)?,
             uid: self.uid(claims, view)?,

@@ -19,26 +19,30 @@ use crate::config::{Config, IssuerConfig};
 #[derive(Debug, Default)]
 pub(crate) struct KnownIssuers(Mutex<BTreeMap<String, Known>>);
 
+/// What files held. Read before an issuer is made of them: one that changes meanwhile leaves an issuer that is not
+/// known again, rather than one that is kept for what it is not.
+type Contents = Vec<Option<Vec<u8>>>;
+
 #[derive(Debug)]
 struct Known {
     config: IssuerConfig,
-    files: Vec<Option<Vec<u8>>>,
+    files: Contents,
     /// Not held: it goes with the last gate that uses it.
     issuer: Weak<Issuer>,
 }
 
 impl KnownIssuers {
-    fn find(&self, name: &str, config: &IssuerConfig) -> Option<Arc<Issuer>> {
+    fn find(&self, name: &str, config: &IssuerConfig, files: &Contents) -> Option<Arc<Issuer>> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = known.get(name).filter(|known| known.config == *config)?;
-        (known.files == contents(config)).then(|| known.issuer.upgrade()).flatten()
+        let known = known.get(name).filter(|known| known.config == *config && known.files == *files)?;
+        known.issuer.upgrade()
     }
 
     /// Remembers what a gate was built with. Only for one that was built whole: a wrong configuration changes nothing.
-    pub(super) fn remember(&self, config: &Config, issuers: &BTreeMap<String, Arc<Issuer>>) {
-        let known = issuers.iter().filter_map(|(name, issuer)| {
+    pub(super) fn remember(&self, config: &Config, read: &Read) {
+        let known = read.issuers.iter().filter_map(|(name, issuer)| {
             let config = config.issuers.get(name)?.clone();
-            let files = contents(&config);
+            let files = read.files.get(name)?.clone();
             Some((name.clone(), Known { config, files, issuer: Arc::downgrade(issuer) }))
         });
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = known.collect();
@@ -46,39 +50,51 @@ impl KnownIssuers {
 }
 
 /// What its files hold: the same name may hold something else than before.
-fn contents(config: &IssuerConfig) -> Vec<Option<Vec<u8>>> {
+fn contents(config: &IssuerConfig) -> Contents {
     files(config).into_iter().map(|file| std::fs::read(file).ok()).collect()
 }
 
+/// All issuers, and what they were made of.
+#[derive(Default)]
+pub(super) struct Read {
+    pub(super) issuers: BTreeMap<String, Arc<Issuer>>,
+    files: BTreeMap<String, Contents>,
+}
+
 /// Reads all issuers. One that is wrong is left out, and said.
-pub(super) fn read(config: &Config, deps: &Deps<'_>, errors: &mut Errors) -> BTreeMap<String, Arc<Issuer>> {
-    let mut issuers = BTreeMap::new();
+pub(super) fn read(config: &Config, deps: &Deps<'_>, errors: &mut Errors) -> Read {
+    let mut read = Read::default();
     for (name, issuer) in &config.issuers {
         let at = format!("issuers.{name}");
+        let files = contents(issuer);
         let settings = issuer::settings(name, issuer, errors);
         let transport = transport(issuer, deps, &at, errors);
-        if let Some(known) = deps.shared.issuers().find(name, issuer) {
-            issuers.insert(name.clone(), known);
+        let known = deps.shared.issuers().find(name, issuer, &files);
+        read.files.insert(name.clone(), files);
+        if let Some(known) = known {
+            read.issuers.insert(name.clone(), known);
             continue;
         }
         let (Some(settings), Some(transport)) = (settings, transport) else { continue };
         match Issuer::new(settings, transport, deps.clock.clone()) {
             Ok(issuer) => {
-                issuers.insert(name.clone(), issuer);
+                read.issuers.insert(name.clone(), issuer);
             }
             Err(more) => errors.extend(more),
         }
     }
-    issuers
+    read
 }
 
 /// The issuers without which some route can't do its work.
 pub(super) fn needed(config: &Config, issuers: &BTreeMap<String, Arc<Issuer>>) -> Vec<Arc<Issuer>> {
     let needs = |name: &str| {
-        config.routes.iter().any(|route| {
-            let signs_in = |client: &String| config.clients.get(client).is_some_and(|c| c.issuer == name);
-            route.sign_in.0.iter().any(signs_in) || super::routes::accepted(config, route).iter().any(|i| i == name)
-        })
+        let reviewed = config.token_review.iter().any(|webhook| webhook.accept.iter().any(|accepted| accepted == name));
+        reviewed
+            || config.routes.iter().any(|route| {
+                let signs_in = |client: &String| config.clients.get(client).is_some_and(|c| c.issuer == name);
+                route.sign_in.0.iter().any(signs_in) || super::routes::accepted(config, route).iter().any(|i| i == name)
+            })
     };
     issuers.iter().filter(|(name, _)| needs(name)).map(|(_, issuer)| issuer.clone()).collect()
 }

@@ -4,11 +4,15 @@
 mod authenticators;
 mod claims;
 mod clients;
+mod clusters;
+mod groups;
 mod issuer;
 mod issuers;
+mod local;
 mod routes;
 mod server;
 mod upstreams;
+mod webhook;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -20,6 +24,7 @@ use gangplank_authn::session::RuleGroups;
 use gangplank_oauth::config::{ConfigError, Environment, SecretSource, Span};
 use gangplank_oauth::{Clock, Transport};
 
+pub(crate) use self::groups::Resolvers;
 pub(crate) use self::issuers::KnownIssuers;
 pub(crate) use self::routes::Route;
 use crate::config::{Config, SessionConfig};
@@ -59,21 +64,28 @@ impl Gate {
         let cookie = hosts.as_ref().and_then(|hosts| keep(&mut errors, SessionCookie::new(&config.cookies, hosts)));
         let ring = keys(config, &deps, &mut errors);
         let times = times(&config.session, &mut errors);
-        let issuers = issuers::read(config, &deps, &mut errors);
-        let clients = clients::read(config, &issuers, &deps, &mut errors);
+        let read_issuers = issuers::read(config, &deps, &mut errors);
+        let issuers = &read_issuers.issuers;
+        let clients = clients::read(config, issuers, &deps, &mut errors);
         let rule_groups =
             || RuleGroups::new(config.routes.iter().flat_map(|r| r.allow.iter().flat_map(|a| a.groups.clone())));
         let metrics = deps.shared.metrics();
-        let authenticators = authenticators::read(config, &mut errors);
-        let mut chains = authenticators::Chains::new(&issuers, &authenticators);
+        let authenticators = authenticators::read(config, &deps, &mut errors);
+        let groups = groups::read(config, issuers, &clients, &mut errors);
+        // Nobody is kept waiting or out for groups that nobody asks for; a cluster always does.
+        let groups_matter = !rule_groups().is_empty() || config.token_review.is_some();
+        let groups = if groups_matter { groups } else { Resolvers::new() };
+        let mut chains = authenticators::Chains::new(issuers, &authenticators, &groups);
         let routes = routes::read(config, &server.prefix, &mut chains, metrics, &mut errors);
+        let token_review = webhook::read(config, &mut chains, &deps, &mut errors);
 
         let (true, Some(hosts), Some(pages), Some(cookie), Some(ring)) =
             (errors.is_empty(), hosts, pages, cookie, ring)
         else {
             return Err(errors);
         };
-        deps.shared.issuers().remember(config, &issuers);
+        deps.shared.issuers().remember(config, &read_issuers);
+        authenticators::remember(&authenticators, &deps.shared);
         let mut table = routes.table;
         table.know(hosts.public_host());
         let by_name: HashMap<_, _> = routes.list.iter().map(|r| (r.name.clone(), r.id)).collect();
@@ -88,6 +100,7 @@ impl Gate {
                 cookie,
                 ring,
                 clients,
+                groups,
                 rule_groups: rule_groups(),
                 times,
                 shared: deps.shared.clone(),
@@ -101,10 +114,13 @@ impl Gate {
             prefix: server.prefix,
             allowed_status: server.allowed_status,
             redirect_from_auth: config.gate.redirect_from_auth,
-            needed: issuers::needed(config, &issuers),
+            needed: issuers::needed(config, issuers),
+            challenges: routes::challenges(routes.any_chain.as_deref()),
             chain: routes.any_chain,
             authenticators: authenticators::judges(&authenticators),
-            issuers: issuers.into_values().collect(),
+            client_authorities: authenticators::client_authorities(&authenticators),
+            issuers: issuers.values().cloned().collect(),
+            token_review,
             routes: routes.list,
             table,
             by_name,
@@ -144,6 +160,10 @@ impl Gate {
                 ));
             }
         }
+        if config.token_review.as_ref().is_some_and(|webhook| webhook.client_ca_file.is_none()) {
+            warnings
+                .push("token_review.client_ca_file is not set: whoever reaches the webhook can try tokens".to_owned());
+        }
         for name in config.clients.keys() {
             if !config.routes.iter().any(|route| route.sign_in.0.contains(name)) {
                 warnings.push(format!("clients.{name} is not in sign_in of any route"));
@@ -165,7 +185,9 @@ impl Gate {
         files.extend(pairs.flat_map(|tls| [tls.cert.clone(), tls.key.clone()]));
         files.extend(config.issuers.values().flat_map(issuer::files));
         files.extend(config.routes.iter().filter_map(|r| r.upstream_ca_file.clone()));
+        files.extend(config.authenticators.values().flat_map(local::files));
         files.extend(config.pages.logo.clone());
+        files.extend(webhook::files(config));
         files.sort();
         files.dedup();
         files

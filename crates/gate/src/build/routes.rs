@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use gangplank_authn::Chain;
+use gangplank_authn::{Authenticator as _, Chain, Challenge};
 use gangplank_oauth::config::ConfigError;
 use http::Method;
 
@@ -30,6 +30,8 @@ pub(crate) struct Route {
     pub(crate) sign_in: Vec<String>,
     /// Who judges what a caller presents itself.
     pub(crate) chain: Option<Arc<Chain>>,
+    /// What that chain would understand, for whoever presents nothing good.
+    pub(crate) challenges: Vec<Challenge>,
     /// Whether callers of more than one issuer may come: then it is told which one vouched.
     pub(crate) several_issuers: bool,
     pub(crate) upstream: Option<Upstream>,
@@ -96,6 +98,13 @@ pub(super) fn accepted(config: &Config, route: &RouteConfig) -> Vec<String> {
     }
 }
 
+/// What a 401 offers. It must offer something, and where nobody reads a header that can be asked for (a certificate is
+/// not) that is a bearer token, as ever.
+pub(super) fn challenges(chain: Option<&Chain>) -> Vec<Challenge> {
+    let challenges = chain.map(Chain::challenges).unwrap_or_default();
+    if challenges.is_empty() { vec![Challenge::Bearer] } else { challenges }
+}
+
 /// The names of all whose word a route takes, for a session or otherwise.
 fn vouching(config: &Config, route: &RouteConfig) -> BTreeSet<String> {
     let of_clients = route.sign_in.0.iter().filter_map(|c| config.clients.get(c)).map(|c| c.issuer.clone());
@@ -150,6 +159,7 @@ impl Reader<'_, '_> {
             policy,
             anonymous,
             sign_in: route.sign_in.0.clone(),
+            challenges: challenges(chain.as_deref()),
             chain,
             several_issuers: vouching(self.config, route).len() > 1,
             upstream,
@@ -284,6 +294,13 @@ impl Reader<'_, '_> {
             if accept[..i].contains(name) {
                 self.say(here, format!("{name:?} is there already"), "once is enough");
             }
+        }
+        let asks_for_password = |name: &String| {
+            config.authenticators.get(name).is_some_and(|authenticator| authenticator.htpasswd.is_some())
+        };
+        if accept.iter().filter(|name| asks_for_password(name)).count() > 1 {
+            let message = "names two htpasswd files, and the first would have the last word on every password";
+            self.say(format!("{at}.accept"), message, "one of them, or one file for both");
         }
         let open = accept.iter().any(|name| is_none(config, name));
         if open && route.allow.as_ref().is_some_and(|allow| !allow.anonymous) {

@@ -128,10 +128,11 @@ impl Gate {
         Ok(answer_with(head, download(incoming, life, self.clock.clone())))
     }
 
-    /// A page of another origin must not open a WebSocket with this browser's session: the same-origin policy does not
-    /// hold for them.
+    /// A page of another origin must not open a WebSocket with what this browser sends by itself, a session, a password or
+    /// a certificate: the same-origin policy does not hold for them.
     fn check_origin(&self, decision: &Decision, headers: &HeaderMap) -> Result<(), Refusal> {
-        if decision.caller().method() != gangplank_authn::Method::Session {
+        use gangplank_authn::Method as By;
+        if !matches!(decision.caller().method(), By::Session | By::Basic | By::Certificate) {
             return Ok(());
         }
         let Some(origin) = headers.get(ORIGIN) else { return Ok(()) };

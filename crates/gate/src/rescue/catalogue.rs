@@ -5,13 +5,18 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
 
+use gangplank_authn::basic::PasswordRefusal;
 use gangplank_authn::kubernetes::KubernetesRefusal;
+use gangplank_authn::static_keys::KeyRefusal;
+use gangplank_authn::token_review::ClusterRefusal;
+use gangplank_authn::x509::CertificateRefusal;
 use gangplank_jose::{Reason, TokenRefusal};
 use gangplank_oauth::{CallbackError, ExchangeError};
 
 use super::tests::samples;
 use super::*;
 use crate::sign_in::SignInRefusal;
+use crate::token_review::TokenReviewRefusal;
 
 const OPENING: &str = "\
 # Refusals
@@ -52,6 +57,28 @@ The answer is 401; what could not be decided (`kubernetes-distributed-claim-unav
 
 ";
 
+const CLUSTER: &str = "
+## Tokens that a cluster vouches for
+
+The answer is 401 for what the cluster said of a token, and 503 where it could not be asked.
+
+";
+
+const REVIEW: &str = "
+## Token reviews
+
+For the webhook (`gangplank token-review`). A bad token is HTTP 200 and `authenticated: false`, for these reasons and for those of
+the tables before; what could not be decided is 503. 4xx is for what is no review.
+
+";
+
+const LOCAL: &str = "
+## Keys, passwords and client certificates
+
+The answer is 401, the same for each of them. What could not be decided (`password-queue-full`) is 503.
+
+";
+
 const PROVIDER: &str = "
 ## Exchanges with the provider
 
@@ -69,11 +96,23 @@ fn the_page_of_refusals_is_what_the_catalogue_says() {
     page.push_str(SIGN_IN);
     with_answers(&mut page, SignInRefusal::REASONS);
     page.push_str(CREDENTIAL);
-    plain(&mut page, TokenRefusal::REASONS.iter().chain(gangplank_authn::Refusal::REASONS));
+    let own = gangplank_authn::Refusal::REASONS.iter().chain(gangplank_authn::IssuerRefusal::REASONS);
+    plain(&mut page, TokenRefusal::REASONS.iter().chain(own));
     page.push_str(KUBERNETES);
     plain(&mut page, KubernetesRefusal::REASONS.iter());
+    page.push_str(CLUSTER);
+    plain(&mut page, ClusterRefusal::REASONS.iter());
+    page.push_str(REVIEW);
+    plain(&mut page, TokenReviewRefusal::REASONS.iter());
+    page.push_str(LOCAL);
+    let local = [KeyRefusal::REASONS, PasswordRefusal::REASONS, CertificateRefusal::REASONS];
+    plain(&mut page, local.into_iter().flatten());
     page.push_str(PROVIDER);
     plain(&mut page, ExchangeError::REASONS.iter().chain(CallbackError::REASONS));
+
+    for reason in crate::reasons() {
+        assert!(page.contains(&format!("| `{}` |", reason.name)), "{} is not on the page", reason.name);
+    }
 
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/refusals.md");
     if std::env::var("GANGPLANK_BLESS").is_ok() {

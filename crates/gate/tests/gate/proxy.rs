@@ -192,6 +192,10 @@ async fn the_upstream_sees_who_it_is_and_nothing_that_the_client_made_up() {
         ("x-auth-request-groups", "admins"),
         ("x_auth_request_roles", "admins"),
         ("x-forwarded-user", "root"),
+        ("x-forwarded-client-cert", "Cert=x"),
+        ("ssl-client-cert", "x"),
+        ("client-cert", ":x:"),
+        ("client-cert-chain", ":x:"),
         ("x-forwarded-access-token", "t"),
         ("remote_user", "root"),
         ("x-original-url", "/admin"),
@@ -216,6 +220,10 @@ async fn the_upstream_sees_who_it_is_and_nothing_that_the_client_made_up() {
         ("x_auth_request_user", None),
         ("x_auth_request_roles", None),
         ("x-forwarded-user", None),
+        ("x-forwarded-client-cert", None),
+        ("ssl-client-cert", None),
+        ("client-cert", None),
+        ("client-cert-chain", None),
         ("x-forwarded-access-token", None),
         ("remote_user", None),
         ("x-original-url", None),
@@ -454,6 +462,28 @@ async fn no_tunnel_without_a_permit_or_for_another_origin() {
     let own = format!("{alice}\r\norigin: https://app.example.com");
     let (answer, _) = open_tunnel(&front, ("cookie", &own)).await;
     assert!(answer.starts_with("HTTP/1.1 101 "), "{answer}");
+}
+
+/// A browser repeats a password to whoever's page asks it to, as it does a cookie.
+#[tokio::test]
+async fn no_tunnel_for_another_origin_with_a_password_that_the_browser_remembers() {
+    let dir = crate::local::Dir::new();
+    let users = dir.write("users", "ada:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=\n");
+    let (address, seen) = upstream().await;
+    let staff = format!("[authenticators.staff]\nhtpasswd = {{ file = {users:?} }}\n");
+    let routes = format!("\n[[routes]]\npath = \"/\"\naccept = [\"staff\"]\nallow.signed_in = true\n{}\n", to(address));
+    let front = Front::with(&(head("") + &staff), &routes).await;
+    let password = "Basic YWRhOnNlY3JldA==";
+    for origin in ["https://evil.test", "null"] {
+        let evil = format!("{password}\r\norigin: {origin}");
+        let (answer, _) = open_tunnel(&front, ("authorization", &evil)).await;
+        assert!(answer.starts_with("HTTP/1.1 403 "), "{origin}: {answer}");
+    }
+    assert!(seen.take().is_none(), "the upstream was asked");
+    for own in [password.to_owned(), format!("{password}\r\norigin: https://app.example.com")] {
+        let (answer, _) = open_tunnel(&front, ("authorization", &own)).await;
+        assert!(answer.starts_with("HTTP/1.1 101 "), "{answer}");
+    }
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! The network crate against real sockets on the loopback interface.
 
 #[cfg(test)]
+mod client_certificates;
 mod drain;
 #[cfg(test)]
 mod http_client;

@@ -1,3 +1,5 @@
+mod expressions;
+
 use serde_json::{Value, json};
 
 use crate::kubernetes::AuthenticationConfiguration;

@@ -1,0 +1,237 @@
+use super::{over_claims, over_user};
+
+#[test]
+fn idioms_of_configurations() {
+    over_claims(&[
+        ("claims.sub", r#"= "jane""#),
+        ("'oidc:' + claims.sub", r#"= "oidc:jane""#),
+        (r#"claims.sub + ":" + claims.email"#, r#"= "jane:jane@example.com""#),
+        ("string(int(claims.exp))", r#"= "1700081020""#),
+        ("string(claims.exp)", r#"= "1.70008102e+09""#),
+        ("claims.roles.split(',')", r#"= ["admin", "dev", "", "ops"]"#),
+        (r#"(claims.sub == "jane" ? "a" : "b")"#, r#"= "a""#),
+        ("claims.?groups.orValue([])", r#"= ["a", "b", "c", "b"]"#),
+        ("claims.?missing.orValue([])", "= []"),
+        (r#"claims.?email_verified.orValue(true) == true"#, "= true"),
+        ("claims.exp - claims.nbf <= 86400", "= true"),
+        ("claims.exp - claims.nbf == 20", "= true"),
+        (r#"claims.aud.exists(a, a == "x")"#, "= true"),
+        (r#""x" in claims.aud"#, "= true"),
+        (r#"claims.groups.all(g, !g.startsWith("system:"))"#, "= true"),
+        (r#"claims.groups.map(g, "oidc:" + g)"#, r#"= ["oidc:a", "oidc:b", "oidc:c", "oidc:b"]"#),
+        (r#"claims.groups.filter(g, g != "b")"#, r#"= ["a", "c"]"#),
+        (r#"has(claims.email) && claims.email.endsWith("@example.com")"#, "= true"),
+        (r#"claims.email.split("@")[0]"#, r#"= "jane""#),
+        ("claims.missing", "? no such key: missing"),
+        ("claims.sub.missing", "? no such overload"),
+        ("claims.deep.a.b.c", r#"= "d""#),
+        ("claims.nothing == null", "= true"),
+        ("claims.nothing", "= null"),
+        ("claims.numbers", r#"= ["<double>", "<double>", "<double>"]"#),
+        ("dyn(claims)", r#"= "<map>""#),
+        ("'sub' in claims", "= true"),
+        ("size(claims) > 5", "= true"),
+        ("claims.all(name, name != 'password')", "= true"),
+        ("claims.exists(name, name == 'kubernetes.io')", "= true"),
+    ]);
+    over_user(&[
+        (r#"user.username.startsWith("system:")"#, "= false"),
+        (r#"user.groups.all(g, !g.startsWith("system:"))"#, "= true"),
+        (r#"'dev' in user.groups && user.uid == "7""#, "= true"),
+        (r#"user.extra["example.com/tenant"] == ["t"]"#, "= true"),
+        ("user.extra.example__dot__com__slash__tenant[0]", r#"= "t""#),
+        (r#"user.extra.?missing.orValue(["none"])"#, r#"= ["none"]"#),
+        ("has(user.uid)", "= true"),
+        ("size(user.groups)== 2", "= true"),
+    ]);
+}
+
+#[test]
+fn names_that_need_escapes() {
+    over_claims(&[
+        ("claims.kubernetes__dot__io.pod.name", r#"= "p-0""#),
+        (r#"claims["kubernetes.io"]["pod"]["name"]"#, r#"= "p-0""#),
+        (r#"claims["kubernetes__dot__io"].pod.name"#, r#"= "p-0""#),
+        (r#"dyn(claims)["kubernetes__dot__io"].pod.name"#, r#"= "p-0""#),
+        ("claims.kubernetes__dot__io.x__slash__y.__in__ == 2", "= true"),
+        ("claims.a__dash__b == 1", "= true"),
+        ("claims.kubernetes__dot__io.a__underscores__b == 1", "= true"),
+        ("claims.namespace", r#"= "ns""#),
+        ("claims.__namespace__", r#"= "ns""#),
+        ("claims.a__b", r#"= "verbatim""#),
+        ("has(claims.__other__)", "= false"),
+        ("claims.__other__", "? no such key"),
+        ("'kubernetes__dot__io' in claims", "= true"),
+        (r#"{"a.b": 1}.a__dot__b"#, "? no such key"),
+    ]);
+}
+
+#[test]
+fn logic_and_errors() {
+    over_claims(&[
+        ("true || claims.missing", "= true"),
+        ("claims.missing || true", "= true"),
+        ("claims.missing && false", "= false"),
+        ("claims.missing || false", "? no such key: missing"),
+        ("claims.missing && true", "? no such key: missing"),
+        ("claims.sub || true", "= true"),
+        ("claims.sub || false", "? no such overload"),
+        ("claims.mixed.exists(x, x > 'A')", "= true"),
+        ("claims.mixed.all(x, x > 'z')", "= false"),
+        ("claims.mixed.all(x, x > 0)", "? no such overload"),
+        ("claims.mixed.exists(x, x == 'a')", "= true"),
+        ("claims.mixed.exists_one(x, x == 'a')", "= true"),
+        ("claims.groups.exists_one(x, x == 'b')", "= false"),
+        ("[1, 2].all(x, x / 0 == 1)", "? division by zero"),
+        ("!true", "= false"),
+        ("!!true", "= true"),
+        ("true ? 1/0 == 0 : true", "? 1:9: division by zero"),
+        ("false ? 1/0 == 0 : true", "= true"),
+        ("claims.sub ? 1 : 2", "? no such overload"),
+    ]);
+}
+
+#[test]
+fn numbers_and_operators() {
+    over_claims(&[
+        ("1 + 2 * 3 == 7", "= true"),
+        ("(1 + 2) * 3 == 9", "= true"),
+        ("7 / 2 == 3 && -7 / 2 == -3 && 7 % 3 == 1 && -7 % 3 == -1", "= true"),
+        ("1.5 + 1.5 == 3.0", "= true"),
+        ("1u + 2u == 3u", "= true"),
+        ("1u - 2u", "? overflow"),
+        ("9223372036854775807 + 1", "? integer overflow"),
+        ("-9223372036854775808 - 1", "? integer overflow"),
+        ("-(-9223372036854775808)", "? integer overflow"),
+        ("-9223372036854775808 / -1", "? integer overflow"),
+        ("-9223372036854775808 % -1", "? integer overflow"),
+        ("9223372036854775808", "! does not fit 64 bits"),
+        ("1 < 2u && 2u < 2.5 && 2.5 > 1", "= true"),
+        ("dyn(1) == 1.0 && dyn(1u) == 1", "= true"),
+        ("claims.exp > 1700000000", "= true"),
+        ("claims.exp in [1700081020]", "= true"),
+        ("claims.numbers[1] == 1", "= true"),
+        ("claims.numbers[claims.numbers[1]] == 1", "= true"),
+        ("claims.numbers[-1]", "? index out of bounds"),
+        ("claims.numbers[1.5]", "? no such overload"),
+        ("[1][1.5]", "! '_[_]' applied to '(list(int), double)'"),
+        ("double('NaN') < 1", "= false"),
+        ("double('NaN') == double('NaN')", "= false"),
+        ("'a' < 'b' && b'a' < b'b' && false < true", "= true"),
+        ("'a' + 'b' == 'ab' && b'a' + b'b' == b'ab' && [1] + [2] == [1, 2]", "= true"),
+        ("{'a': 1, 'b': 2} == {'b': 2, 'a': 1}", "= true"),
+        ("{'a': 1, 'a': 2}", "? same key twice"),
+        ("{1: 'a'}[1]", r#"= "a""#),
+        ("dyn({1: 'a'})[1u]", r#"= "a""#),
+        ("dyn({1: 'a'})[1.0]", r#"= "a""#),
+        ("[1, 2][2]", "? index out of bounds"),
+        ("0x10 == 16 && 1e3 == 1000.0", "= true"),
+        ("--5 == 5 && -5 < 0 && 3 - -2 == 5", "= true"),
+        ("'''a\nb''' == 'a\\nb' && r'\\d' == '\\\\d'", "= true"),
+        ("\"\\u00e9\" == 'é' && '\\U0001F4A1' == '💡'", "= true"),
+        ("true // so be it", "= true"),
+        (".claims.sub", r#"= "jane""#),
+    ]);
+}
+
+#[test]
+fn conversions() {
+    over_claims(&[
+        (
+            "[1.0, 0.1, 1000000.0, 123456.0, 1e-5, 0.0001, -2.5, 1e300].map(x, string(x))",
+            r#"= ["1", "0.1", "1e+06", "123456", "1e-05", "0.0001", "-2.5", "1e+300"]"#,
+        ),
+        ("string(1) + string(2u) + string(true) + string(b'x') + string('y')", r#"= "12truexy""#),
+        ("string(b'\\xff')", "? not UTF-8"),
+        ("int('42') == 42 && int(2.9) == 2 && int(-2.9) == -2 && int(3u) == 3", "= true"),
+        ("int('x')", "? conversion"),
+        ("int(claims.big)", "? overflow"),
+        ("int(claims.sub)", "? conversion"),
+        ("int(claims.nothing)", "? no such overload"),
+        ("uint(-1)", "? overflow"),
+        ("uint('7') == 7u && uint(7.9) == 7u", "= true"),
+        ("double('1.5') == 1.5 && double(2) == 2.0 && double(2u) == 2.0", "= true"),
+        ("bool('true') && !bool('0')", "= true"),
+        ("bool('yes')", "? conversion"),
+        ("bytes('é') == b'\\xc3\\xa9'", "= true"),
+        ("type(1) == int && type(claims.exp) == double && type(claims.sub) == string", "= true"),
+        ("type(claims) == map && type(claims.aud) == list && type(null) == null_type && type(int) == type", "= true"),
+        ("type(timestamp(0)) == google.protobuf.Timestamp", "= true"),
+        ("duration('1h30m') == duration('5400s') && string(duration('1.5s')) == '1.5s'", "= true"),
+        ("string(timestamp('2024-01-02T03:04:05.5+01:00'))", r#"= "2024-01-02T02:04:05.5Z""#),
+        ("timestamp(int(claims.exp)) + duration('1h') > timestamp(int(claims.nbf))", "= true"),
+        ("timestamp(int(claims.exp)) - timestamp(int(claims.nbf)) == duration('20s')", "= true"),
+        ("timestamp(int(claims.exp)).getFullYear() == 2023", "= true"),
+        ("timestamp('2024-02-29T23:10:20.5Z').getDayOfYear() == 59", "= true"),
+        ("timestamp('2024-02-29T23:10:20.5Z').getMonth() == 1", "= true"),
+        ("timestamp('2024-02-29T23:10:20.5Z').getDate() == 29", "= true"),
+        ("timestamp('2024-02-29T23:10:20.5Z').getDayOfMonth() == 28", "= true"),
+        ("timestamp('2024-02-29T23:10:20.5Z').getDayOfWeek() == 4", "= true"),
+        ("timestamp('2024-02-29T23:10:20.5Z').getHours('+02:00') == 1", "= true"),
+        ("timestamp('2024-02-29T23:10:20.5Z').getMinutes() == 10", "= true"),
+        ("timestamp('2024-02-29T23:10:20.5Z').getSeconds() == 20", "= true"),
+        ("timestamp('2024-02-29T23:10:20.5Z').getMilliseconds() == 500", "= true"),
+        ("duration('90m').getHours() == 1 && duration('90m').getMinutes() == 90", "= true"),
+        ("duration('1.5s').getSeconds() == 1 && duration('1.5s').getMilliseconds() == 1500", "= true"),
+        ("timestamp('9999-12-31T23:59:59Z') + duration('1s')", "? overflow"),
+        ("duration(claims.sub)", "? conversion"),
+        ("timestamp(claims.sub)", "? conversion"),
+        ("duration('2562047h') + duration('2562047h')", "? overflow"),
+    ]);
+}
+
+#[test]
+fn macros() {
+    over_claims(&[
+        ("has(claims.sub) && !has(claims.missing)", "= true"),
+        ("has(claims.deep.a.x)", "= false"),
+        ("has(claims.missing.x)", "? no such key"),
+        ("has(claims.?missing.x)", "= false"),
+        ("[1, 2, 3].map(x, x > 1, string(x))", r#"= ["2", "3"]"#),
+        ("claims.deep.map(k, k)", r#"= ["a"]"#),
+        ("[[1], [2]].map(x, x.map(y, string(y)))", r#"= [["1"], ["2"]]"#),
+        ("['a', 'b'].map(x, ['c'].map(y, x + y)[0])", r#"= ["ac", "bc"]"#),
+        ("['a'].map(claims, claims)", r#"= ["a"]"#),
+        ("['a', 'b'].all(i, v, i < 2 && v != 'c')", "= true"),
+        ("{'a': 1}.exists(k, v, k == 'a' && v == 1)", "= true"),
+        ("['a', 'b'].existsOne(i, v, i == 1)", "= true"),
+        ("['a', 'b'].transformList(i, v, string(i) + v)", r#"= ["0a", "1b"]"#),
+        ("['a', 'b'].transformList(i, v, i > 0, v)", r#"= ["b"]"#),
+        ("{'a': 1}.transformMap(k, v, v + 1) == {'a': 2}", "= true"),
+        ("{'a': 1, 'b': 2}.transformMap(k, v, v > 1, v) == {'b': 2}", "= true"),
+        ("{'a': 'x'}.transformMapEntry(k, v, {v: k}) == {'x': 'a'}", "= true"),
+        ("{'a': 'x', 'b': 'x'}.transformMapEntry(k, v, {v: k})", "? same key twice"),
+        ("['b', 'a'].sortBy(x, x)", r#"= ["a", "b"]"#),
+        ("['bb', 'a'].sortBy(x, size(x))", r#"= ["a", "bb"]"#),
+        ("claims.mixed.sortBy(x, x)", "? order"),
+        ("claims.sub.all(c, true)", "? no such overload"),
+    ]);
+}
+
+#[test]
+fn optionals() {
+    over_claims(&[
+        ("claims.?sub", r#"= "<optional_type>""#),
+        ("claims.?sub.value()", r#"= "jane""#),
+        ("claims.?missing.value()", "? optional.none()"),
+        ("claims.?missing.hasValue()", "= false"),
+        ("claims[?'sub'].orValue('x')", r#"= "jane""#),
+        ("claims[?'missing'].orValue('x')", r#"= "x""#),
+        ("claims.?deep.a.b.c.orValue('x')", r#"= "d""#),
+        ("claims.?deep.x.y.z.orValue('x')", r#"= "x""#),
+        ("claims.deep.?a.?b.?c.orValue('x')", r#"= "d""#),
+        ("claims.?groups[0].orValue('x')", r#"= "a""#),
+        ("claims.groups[?9].orValue('x')", r#"= "x""#),
+        ("claims.?groups[9].orValue('x')", r#"= "x""#),
+        ("claims.?a.or(claims.?sub).orValue('x')", r#"= "jane""#),
+        ("optional.of(1) == optional.of(1) && optional.none() != optional.of(1)", "= true"),
+        ("optional.ofNonZeroValue('').hasValue() || optional.ofNonZeroValue(0).hasValue()", "= false"),
+        ("claims.?sub.optMap(s, 'u:' + s).orValue('none')", r#"= "u:jane""#),
+        ("claims.?missing.optMap(s, 'u:' + s).orValue('none')", r#"= "none""#),
+        ("claims.?deep.optFlatMap(d, d.?a).hasValue()", "= true"),
+        ("claims.?deep.optFlatMap(d, d.?x).hasValue()", "= false"),
+        ("[?claims.?sub, ?claims.?missing]", r#"= ["jane"]"#),
+        ("{?'a': claims.?sub, ?'b': claims.?missing} == {'a': 'jane'}", "= true"),
+        ("{?'a': claims.?missing}.size() == 0", "= true"),
+    ]);
+}

@@ -1,0 +1,119 @@
+//! Authenticators that judge as a cluster does, or ask one.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use gangplank_authn::Authenticator;
+use gangplank_authn::kubeconfig::ClusterAccess;
+use gangplank_authn::kubernetes::KubernetesAuthenticator;
+use gangplank_authn::token_review::{Cluster, ClusterSettings};
+use gangplank_net::{ClientCertificate, HttpClient, Roots};
+use gangplank_oauth::Transport;
+use gangplank_oauth::config::{ConfigError, Environment, Span};
+
+use super::{Deps, Errors};
+use crate::authentication_file::AuthenticationFile;
+use crate::config::ClusterConfig;
+
+/// `authentication_config`. Issuers that stay where they were keep their keys.
+pub(super) fn file(
+    name: &str,
+    file: &AuthenticationFile,
+    at: &str,
+    deps: &Deps<'_>,
+    errors: &mut Errors,
+) -> Option<Arc<KubernetesAuthenticator>> {
+    let before = deps.shared.kubernetes(name);
+    match file.read(name, deps.clock.clone(), deps.transport.clone(), before.as_deref()) {
+        Ok(authenticator) => Some(authenticator),
+        Err(wrong) => {
+            for error in wrong {
+                let field = if error.path.is_empty() { String::new() } else { format!("{}: ", error.path) };
+                let message = format!("{}: {field}{}", file.file.display(), error.message);
+                errors.push(ConfigError::new(format!("{at}.file"), message, error.help));
+            }
+            None
+        }
+    }
+}
+
+/// `token_review`.
+pub(super) fn cluster(
+    name: &str,
+    config: &ClusterConfig,
+    at: &str,
+    deps: &Deps<'_>,
+    errors: &mut Errors,
+) -> Option<Arc<dyn Authenticator>> {
+    let good = errors.len();
+    for (key, list) in [("audiences", &config.audiences), ("issuers", &config.issuers)] {
+        for (i, _) in list.iter().enumerate().filter(|(_, value)| value.is_empty()) {
+            errors.push(ConfigError::new(format!("{at}.{key}[{i}]"), "is empty", "leave it out"));
+        }
+    }
+    let remember = config.cache.map_or(Duration::from_secs(10), |Span(span)| span);
+    if !(Duration::from_secs(1)..=Duration::from_secs(60)).contains(&remember) {
+        let help = "1s to 60s: so long a token is good that the cluster has withdrawn";
+        errors.push(ConfigError::new(format!("{at}.cache"), format!("{remember:?} is out of range"), help));
+    }
+    let found = access(config, deps.environment);
+    let access = found.map_err(|wrong| errors.extend(wrong.into_iter().map(|e| under(at, e)))).ok()?;
+    let transport = transport(&access, deps).map_err(|e| errors.push(under(at, e))).ok()?;
+    if errors.len() > good {
+        return None;
+    }
+    let settings = ClusterSettings {
+        name: name.to_owned(),
+        server: access.server,
+        audiences: config.audiences.clone(),
+        issuers: config.issuers.clone(),
+        remember,
+        allow_reserved: config.allow_reserved.unwrap_or(true),
+    };
+    Some(Arc::new(Cluster::new(settings, access.credential, transport)))
+}
+
+/// The files of a cluster: when one changes, a gate is built again. Those that can't be read are said when it is built.
+pub(super) fn files(config: &ClusterConfig) -> Vec<PathBuf> {
+    match &config.kubeconfig {
+        Some(file) => {
+            let read = ClusterAccess::from_kubeconfig(file, config.context.as_deref());
+            read.map_or_else(|_| vec![file.clone()], |access| access.files)
+        }
+        None => ClusterAccess::files_in_cluster(),
+    }
+}
+
+/// The way there. An error has the key that it is about, and what is wrong.
+fn access(config: &ClusterConfig, environment: Environment<'_>) -> Result<ClusterAccess, Vec<(&'static str, String)>> {
+    let about = |key: &'static str| move |wrong: Vec<String>| wrong.into_iter().map(|w| (key, w)).collect::<Vec<_>>();
+    match (config.in_cluster, &config.kubeconfig) {
+        (true, Some(_)) => Err(vec![("", "has both in_cluster and kubeconfig".to_owned())]),
+        (false, None) => Err(vec![("", "does not say which cluster: in_cluster = true, or kubeconfig".to_owned())]),
+        (true, None) if config.context.is_some() => {
+            Err(vec![("context", "is of a kubeconfig, and there is none".to_owned())])
+        }
+        (true, None) => ClusterAccess::in_cluster(environment).map_err(about("in_cluster")),
+        (false, Some(file)) => {
+            let named = |file: &Path, wrong: Vec<String>| {
+                wrong.into_iter().map(|w| ("kubeconfig", format!("{}: {w}", file.display()))).collect::<Vec<_>>()
+            };
+            ClusterAccess::from_kubeconfig(file, config.context.as_deref()).map_err(|wrong| named(file, wrong))
+        }
+    }
+}
+
+fn transport(access: &ClusterAccess, deps: &Deps<'_>) -> Result<Arc<dyn Transport>, (&'static str, String)> {
+    let own = access.certificate.as_ref().map(|own| ClientCertificate::from_pem(&own.certificate, &own.key));
+    let own = own.transpose().map_err(|e| ("kubeconfig", format!("its client certificate: {e}")))?;
+    let roots = access.authorities.clone().map_or(Roots::System, Roots::Pem);
+    let client = HttpClient::known_as(&roots, own, access.server_name.as_deref());
+    let client = client.map_err(|e| ("", format!("the cluster can't be asked: {e}")))?;
+    Ok(deps.transport.clone().unwrap_or_else(|| Arc::new(client)))
+}
+
+fn under(at: &str, (key, message): (&'static str, String)) -> ConfigError {
+    let dot = if key.is_empty() { "" } else { "." };
+    ConfigError::new(format!("{at}{dot}{key}"), message, "")
+}
