@@ -1,13 +1,13 @@
 //! A flood of everything that is no good, with good credentials in it: at most one request per interval and issuer,
 //! nothing of it is remembered, and who has a good credential notices nothing.
 //!
-//! The whole way through the gate, against a chain of static keys and two issuers. One issuer's keys by themselves:
-//! `jwks` in gangplank-authn. Over sockets, with the process's memory: `app/tests/e2e/flood.rs`.
+//! The whole way through the gate, against a chain of static keys, two issuers, and a cluster that is asked about tokens of
+//! its own issuer. One issuer's keys by themselves: `jwks` in gangplank-authn; a cluster by itself: `token_review::cluster`
+//! there. Over sockets, with the process's memory: `app/tests/e2e/flood.rs`.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use bytes::Bytes;
 use gangplank_gate::config::Config;
@@ -26,11 +26,16 @@ const START: u64 = 1_800_000_000;
 /// `abc`, and its hash.
 const KEY: (&str, &str) = ("abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 
-/// Both providers, and how often each of their addresses was asked.
+/// Whose tokens the cluster is asked about, and where it is.
+const CLUSTER: (&str, &str) = ("https://cluster.test", "https://cluster.test:6443");
+/// A token that the cluster knows.
+const ACCOUNT: &str = "account";
+
+/// Both providers and the cluster, and how often each of their addresses was asked.
 struct Providers {
     keys: [SigningKey; 2],
     asked: Mutex<HashMap<String, u64>>,
-    down: std::sync::atomic::AtomicBool,
+    down: AtomicBool,
 }
 
 impl Providers {
@@ -64,10 +69,25 @@ fn signed(key: &SigningKey, kid: &str, issuer: &str, n: u64, now: u64) -> String
     key.sign(json!({"kid": kid}).as_object().unwrap(), &claims).unwrap()
 }
 
+/// The header of a token with this key id, as it stands in the token.
+fn kid_of(kid: &str) -> String {
+    let key = SigningKey::generate(Algorithm::ES256).unwrap();
+    signed(&key, kid, CLUSTER.0, 0, START).split('.').next().unwrap().to_owned()
+}
+
 impl Transport for Providers {
     fn send(&self, request: Request<Bytes>, _: Budget) -> BoxFuture<'_, Result<Response<Bytes>, TransportError>> {
         let url = request.uri().to_string();
         *self.asked.lock().unwrap().entry(url.clone()).or_default() += 1;
+        if url.starts_with(CLUSTER.1) {
+            let good = String::from_utf8_lossy(request.body()).contains(&kid_of(ACCOUNT));
+            let user = json!({ "username": "system:serviceaccount:app:app" });
+            let status = if good { json!({ "authenticated": true, "user": user }) } else { json!({}) };
+            let review = json!({ "apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview", "status": status });
+            let answer = Response::builder().status(StatusCode::CREATED).header("content-type", "application/json");
+            let answer = answer.body(Bytes::from(review.to_string())).unwrap();
+            return Box::pin(std::future::ready(Ok(answer)));
+        }
         let of = usize::from(url.starts_with(ISSUERS[1]));
         let issuer = ISSUERS[of];
         let document: Value = match url.strip_prefix(issuer) {
@@ -110,14 +130,22 @@ impl World {
     fn new() -> Arc<World> {
         let dir = Dir::new();
         let keys = dir.write("keys", &format!("ci:{}\n", KEY.1));
-        let [one, two] = ISSUERS;
+        let kubeconfig = json!({
+            "apiVersion": "v1", "kind": "Config", "current-context": "c",
+            "clusters": [{ "name": "c", "cluster": { "server": CLUSTER.1 } }],
+            "users": [{ "name": "u", "user": { "token": "t" } }],
+            "contexts": [{ "name": "c", "context": { "cluster": "c", "user": "u" } }],
+        });
+        let kubeconfig = dir.write("kubeconfig", &kubeconfig.to_string());
+        let ([one, two], (cluster, _)) = (ISSUERS, CLUSTER);
         let document = format!(
             r#"
 gate = {{ listen = "127.0.0.1:0", public_url = "https://app.example.com" }}
 authenticators.keys = {{ keys_file = {keys:?} }}
 issuers.one = {{ url = "{one}", audiences = ["api://app"] }}
 issuers.two = {{ url = "{two}", audiences = ["api://app"] }}
-routes = [{{ path = "/", accept = ["keys", "one", "two"], allow.signed_in = true }}]
+authenticators.cluster = {{ token_review = {{ kubeconfig = {kubeconfig:?}, issuers = ["{cluster}"] }} }}
+routes = [{{ path = "/", accept = ["keys", "one", "two", "cluster"], allow.signed_in = true }}]
 "#
         );
         let config: Config = toml::from_str(&document).unwrap();
@@ -151,6 +179,11 @@ routes = [{{ path = "/", accept = ["keys", "one", "two"], allow.signed_in = true
             7 => forged("one", &format!("https://{n}.test")),
             _ => self.providers.token(0, n, now).replacen('.', ".e", 1),
         }
+    }
+
+    fn asked_the_cluster(&self) -> u64 {
+        let review = format!("{}/apis/authentication.k8s.io/v1/tokenreviews", CLUSTER.1);
+        *self.providers.asked.lock().unwrap().get(&review).unwrap_or(&0)
     }
 
     async fn metrics(&self) -> String {
@@ -208,6 +241,25 @@ async fn a_flood_costs_each_provider_one_request_per_interval_and_nobody_an_answ
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_flood_does_not_reach_the_cluster_but_for_tokens_that_may_be_its_own() {
+    let world = World::new();
+    world.flood(0, 450, StatusCode::ACCEPTED).await;
+    assert_eq!(world.asked_the_cluster(), 0);
+    // The same bad one, over and over, and the good one beside it.
+    let forged = signed(&world.attacker, "forged", CLUSTER.0, 0, START);
+    let account = signed(&world.attacker, ACCOUNT, CLUSTER.0, 0, START);
+    for second in 1..=10 {
+        for _ in 0..20 {
+            assert_eq!(world.present(&forged).await, StatusCode::UNAUTHORIZED);
+            assert_eq!(world.present(&account).await, StatusCode::ACCEPTED);
+        }
+        world.hands.0.store(START + second, Ordering::SeqCst);
+    }
+    // A bad one is remembered for five seconds, a good one by the cluster and the gate for longer.
+    assert_eq!(world.asked_the_cluster(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_flood_while_both_providers_are_down_costs_each_one_request_in_ten_seconds() {
     let world = World::new();
     world.providers.down.store(true, Ordering::SeqCst);
@@ -218,6 +270,6 @@ async fn a_flood_while_both_providers_are_down_costs_each_one_request_in_ten_sec
         world.hands.0.fetch_add(10, Ordering::SeqCst);
     }
     world.providers.down.store(false, Ordering::SeqCst);
-    world.hands.0.fetch_add(Duration::from_secs(20).as_secs(), Ordering::SeqCst);
+    world.hands.0.fetch_add(20, Ordering::SeqCst);
     world.flood(90_000, 450, StatusCode::ACCEPTED).await;
 }
