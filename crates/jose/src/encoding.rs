@@ -37,6 +37,10 @@ mod tests {
                     let text = String::from_utf8(text).unwrap();
                     assert_eq!(decode(&text), URL_SAFE_NO_PAD.decode(&text).ok(), "{text:?}");
                 }
+                for beyond in ["é", "ÿ", "Ａ", "🦀"].iter().filter(|beyond| at + beyond.len() <= length) {
+                    let text = ["A".repeat(at), (*beyond).to_owned(), "A".repeat(length - at - beyond.len())].concat();
+                    assert_eq!(decode(&text), None, "{text:?}");
+                }
             }
         }
     }
