@@ -12,7 +12,9 @@ use std::sync::{Arc, LazyLock, Mutex};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
-use gangplank_authn::{Identity, Issuer, IssuerKind, IssuerSettings, Outcome, SignedIn, Tenants};
+use gangplank_authn::{
+    ClaimName, ClaimNames, Identity, Issuer, IssuerKind, IssuerSettings, Outcome, SignedIn, Tenants,
+};
 use gangplank_fuzz::{NOW, Still, is_clean, run, signing_key};
 use gangplank_jose::Algorithm;
 use gangplank_oauth::{BoxFuture, Budget, IssuerUrl, TokenType, Transport, TransportError, callback, discovery, token};
@@ -62,9 +64,11 @@ static WORLD: LazyLock<World> = LazyLock::new(|| {
         authority: Some("https://login.test".into()),
         graph: Some("https://login.test/graph".into()),
     };
+    let roles = ClaimName::parse("/realm_access/roles").unwrap();
     let settings = IssuerSettings {
         audiences: vec!["api".into()],
         algorithms: vec![Algorithm::EdDSA],
+        claims: ClaimNames { extra: [("example.com/roles".into(), roles)].into(), ..ClaimNames::default() },
         ..IssuerSettings::new("corp", kind)
     };
     let issuer = Issuer::new(settings, provider.clone(), Arc::new(Still)).unwrap();

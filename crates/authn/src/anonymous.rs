@@ -2,6 +2,7 @@
 
 use gangplank_jose::UnixTime;
 use gangplank_oauth::BoxFuture;
+use http::HeaderName;
 
 use crate::{Authenticated, Authenticator, Credentials, Identity, Method, Outcome};
 
@@ -29,6 +30,10 @@ impl Authenticator for Anonymous {
 
     fn authenticate<'a>(&'a self, _: Credentials<'a>, _: UnixTime) -> BoxFuture<'a, Outcome> {
         Box::pin(async { Outcome::Authenticated(Anonymous::authenticated()) })
+    }
+
+    fn reads(&self) -> &[HeaderName] {
+        &[]
     }
 }
 

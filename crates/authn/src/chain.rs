@@ -3,7 +3,8 @@
 //! 1. The first that recognises a credential has the last word: only [`NotMine`] leads on to the next. A bad credential
 //!    is never tried elsewhere, and one that can't be judged now is not handed on either. Whoever takes every token
 //!    (a TokenReview) therefore belongs behind those who know their own.
-//! 2. What was presented and is known to nobody is a bad credential, and never becomes anonymous. What stands in
+//! 2. What was presented and is known to nobody is a bad credential, and never becomes anonymous, also
+//!    if [`Anonymous`] is a link. What stands in
 //!    `Authorization` and was known to nobody does not become the holder of a certificate either: who sends a token speaks
 //!    for its bearer. A certificate that nobody knows is no obstacle to a good token: it is the connection's.
 //! 3. Nothing was presented: nobody's, or anonymous where the chain was told to end so.
@@ -15,7 +16,7 @@ use gangplank_jose::UnixTime;
 use gangplank_oauth::BoxFuture;
 use http::header::{AUTHORIZATION, HeaderName};
 
-use crate::{Anonymous, Authenticator, Challenge, Credentials, NotMine, Outcome, Refusal, SourceHealth};
+use crate::{Anonymous, Authenticator, Challenge, Credentials, Method, NotMine, Outcome, Refusal, SourceHealth};
 
 /// See the module. An empty one knows nobody.
 pub struct Chain {
@@ -116,6 +117,7 @@ impl Chain {
                     unknown.push((link.name(), why));
                 }
                 Outcome::Authenticated(_) if token_unknown && !reads_tokens => {}
+                Outcome::Authenticated(who) if who.method() == Method::Anonymous && !unknown.is_empty() => {}
                 decided => return decided,
             }
         }

@@ -208,9 +208,17 @@ pub(crate) fn template(iss: &str) -> Option<String> {
 pub(crate) fn is_entra(issuer: &str) -> bool {
     let url = Url::parse(issuer).ok();
     let host = url.as_ref().and_then(Url::host_str).unwrap_or_default();
-    ["microsoftonline.com", "microsoftonline.us", "microsoftonline.cn", "windows.net", "chinacloudapi.cn"]
-        .iter()
-        .any(|domain| host.strip_suffix(domain).is_some_and(|front| front.is_empty() || front.ends_with('.')))
+    let domains = [
+        "microsoftonline.com",
+        "microsoftonline.us",
+        "microsoftonline.cn",
+        "microsoftonline.de",
+        "windows.net",
+        "chinacloudapi.cn",
+        // Its tenants for customers.
+        "ciamlogin.com",
+    ];
+    domains.iter().any(|domain| host.strip_suffix(domain).is_some_and(|front| front.is_empty() || front.ends_with('.')))
 }
 
 /// Whether it is a GUID in lower case.
@@ -324,12 +332,17 @@ mod tests {
             "https://login.microsoftonline.com/t/v2.0",
             "https://sts.windows.net/t/",
             "https://LOGIN.microsoftonline.us/t",
+            "https://t.ciamlogin.com/t/v2.0",
         ] {
             assert!(is_entra(issuer), "{issuer}");
         }
-        for issuer in
-            ["https://idp.example.com", "https://evilwindows.net/t", "https://microsoftonline.com.example", "x"]
-        {
+        for issuer in [
+            "https://idp.example.com",
+            "https://evilwindows.net/t",
+            "https://ciamlogin.com.evil.test/t",
+            "https://microsoftonline.com.example",
+            "x",
+        ] {
             assert!(!is_entra(issuer), "{issuer}");
         }
     }

@@ -4,9 +4,9 @@
 //!    peer of our own TLS listener, which has proved that it holds the key; or one header of a proxy that is trusted,
 //!    which had it proved ([`handed_on`]). From anybody else that header is not looked at. No certificate: none of ours.
 //! 2. The chain is judged here, whatever a proxy says of it: up to an authority of the bundle, signatures, validity at `now`
-//!    of every certificate and of the authority itself, name constraints, extended key usage ([`judge`]). What leads to
+//!    of every certificate and of the authority itself, name constraints, extended key usage (`judge`). What leads to
 //!    no authority of the bundle is known to nobody here; another link may have its authority.
-//! 3. Who it is: common name, organizations, uid; or the one SPIFFE ID ([`subject`]).
+//! 3. Who it is: common name, organizations, uid; or the one SPIFFE ID (`subject`).
 //! 4. Evidence ends with the first certificate of the chain that ends, and with the next change of the bundle.
 //!
 //! Revocation lists are not read, as Kubernetes does not: issue certificates for hours or days.

@@ -22,6 +22,7 @@ use quick_cache::{Weighter, sync::Cache};
 use secrecy::SecretString;
 
 use crate::build::Route;
+use crate::headers::Texts;
 use crate::metrics::Metrics;
 use crate::policy::Permit;
 use crate::route::RouteId;
@@ -249,12 +250,14 @@ impl Gate {
     ) -> Result<Arc<Decision>, Refusal> {
         self.decisions.made.inc();
         let permit = route.policy.permit(authenticated)?;
-        let mut identity = headers::identity(permit.authenticated().identity(), &self.rule_groups, access_token)?;
+        let mut texts = Texts::with_capacity(256);
+        let who = permit.authenticated().identity();
+        let mut identity = headers::identity(&mut texts, who, &self.rule_groups, access_token)?;
         if route.several_issuers {
-            identity.insert(headers::ISSUER, headers::value(&permit.authenticated().identity().issuer, "issuer")?);
+            identity.insert(headers::ISSUER, texts.judged(&who.issuer, "issuer")?);
         }
-        let expires = permit.authenticated().expires().map(|e| HeaderValue::from_str(&e.to_string()));
-        if let Some(Ok(expires)) = expires {
+        let expires = permit.authenticated().expires();
+        if let Some(expires) = expires.and_then(|expires| texts.formatted(format_args!("{expires}"))) {
             identity.insert(headers::EXPIRES, expires);
         }
         let identity_size = headers::size(&identity);

@@ -116,7 +116,8 @@ impl Gate {
 /// oauth2-proxy takes rules from the check's query. They are not taken here, and not passed over either.
 fn no_rules(query: Option<&str>) -> Result<(), Refusal> {
     const RULES: [&str; 3] = ["allowed_groups", "allowed_emails", "allowed_email_domains"];
-    let names = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()).map(|(name, _)| name);
+    let Some(query) = query else { return Ok(()) };
+    let names = url::form_urlencoded::parse(query.as_bytes()).map(|(name, _)| name);
     match names.filter_map(|name| RULES.into_iter().find(|rule| *rule == name)).next() {
         Some(rule) => Err(Refusal::ForwardAuthRules(rule)),
         None => Ok(()),

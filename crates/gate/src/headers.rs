@@ -11,6 +11,9 @@
 //! 5. A header block of ours stays within 4 KiB, which is what nginx reads. If it would not, the groups are left out,
 //!    loudly.
 
+use std::fmt::Write as _;
+
+use bytes::BytesMut;
 use gangplank_authn::Identity;
 use gangplank_authn::session::RuleGroups;
 use http::header::{
@@ -87,21 +90,58 @@ fn fold(byte: u8) -> u8 {
     if byte.is_ascii_alphanumeric() { byte.to_ascii_lowercase() } else { b'-' }
 }
 
+/// Makes header values that share one allocation.
+pub(crate) struct Texts(BytesMut);
+
+impl Texts {
+    /// With room for all that is to come, if it is known.
+    pub(crate) fn with_capacity(octets: usize) -> Self {
+        Texts(BytesMut::with_capacity(octets))
+    }
+
+    /// A value from outside; `what` it is, if it is unfit.
+    pub(crate) fn judged(&mut self, text: &str, what: &'static str) -> Result<HeaderValue, Refusal> {
+        // White space at the ends is no part of a value: `admin ` would arrive as `admin`.
+        if text.bytes().any(|b| b < 0x20 || b == 0x7f) || text.trim() != text {
+            return Err(Refusal::IdentityUnfit(what));
+        }
+        self.text(text).ok_or(Refusal::IdentityUnfit(what))
+    }
+
+    /// A value that was judged before, or is ours.
+    pub(crate) fn text(&mut self, text: &str) -> Option<HeaderValue> {
+        self.0.extend_from_slice(text.as_bytes());
+        self.taken()
+    }
+
+    /// An address, or a time.
+    pub(crate) fn formatted(&mut self, text: std::fmt::Arguments<'_>) -> Option<HeaderValue> {
+        self.0.write_fmt(text).ok()?;
+        self.taken()
+    }
+
+    fn taken(&mut self) -> Option<HeaderValue> {
+        HeaderValue::from_maybe_shared(self.0.split().freeze()).ok()
+    }
+}
+
 /// The headers that say who a caller is, built once per decision.
 pub(crate) fn identity(
+    texts: &mut Texts,
     identity: &Identity,
     rule_groups: &RuleGroups,
     access_token: Option<&SecretString>,
 ) -> Result<HeaderMap, Refusal> {
     let mut headers = HeaderMap::with_capacity(6);
-    headers.insert(USER, value(&identity.username, "user name")?);
-    headers.insert(PREFERRED_USERNAME, value(&identity.username, "user name")?);
+    let user = texts.judged(&identity.username, "user name")?;
+    headers.insert(PREFERRED_USERNAME, user.clone());
+    headers.insert(USER, user);
     if let Some(email) = &identity.email {
-        headers.insert(EMAIL, value(email, "e-mail address")?);
+        headers.insert(EMAIL, texts.judged(email, "e-mail address")?);
     }
     let groups: Vec<&str> = identity.groups.iter().filter(|g| rule_groups.contains(g)).map(String::as_str).collect();
     if !groups.is_empty() {
-        headers.insert(GROUPS, value(&groups.join(","), "groups")?);
+        headers.insert(GROUPS, texts.judged(&groups.join(","), "groups")?);
     }
     if let Some(token) = access_token {
         let mut token = HeaderValue::from_str(token.expose_secret()).map_err(|_| Refusal::IdentityUnfit("token"))?;
@@ -109,14 +149,6 @@ pub(crate) fn identity(
         headers.insert(ACCESS_TOKEN, token);
     }
     Ok(headers)
-}
-
-pub(crate) fn value(text: &str, what: &'static str) -> Result<HeaderValue, Refusal> {
-    // White space at the ends is no part of a value: `admin ` would arrive as `admin`.
-    if text.bytes().any(|b| b < 0x20 || b == 0x7f) || text.trim() != text {
-        return Err(Refusal::IdentityUnfit(what));
-    }
-    HeaderValue::from_bytes(text.as_bytes()).map_err(|_| Refusal::IdentityUnfit(what))
 }
 
 /// Keeps a block within its bound by leaving the groups out. Returns whether it had to, or could not.
@@ -255,20 +287,27 @@ mod tests {
         }
     }
 
+    fn texts() -> Texts {
+        Texts::with_capacity(64)
+    }
+
     #[test]
     fn only_groups_that_rules_name_are_told() {
         let rules = RuleGroups::new(["a".to_owned(), "c".to_owned()]);
-        let headers = identity(&someone(&["a", "b", "c"]), &rules, None).unwrap();
+        let headers = identity(&mut texts(), &someone(&["a", "b", "c"]), &rules, None).unwrap();
         assert_eq!(headers[GROUPS], "a,c");
         assert_eq!(headers[USER].as_bytes(), "jürgen@example.com".as_bytes());
-        assert!(!identity(&someone(&["b"]), &rules, None).unwrap().contains_key(GROUPS));
+        assert!(!identity(&mut texts(), &someone(&["b"]), &rules, None).unwrap().contains_key(GROUPS));
     }
 
     #[test]
     fn a_name_that_would_split_a_header_is_refused() {
         for name in ["a\r\nX-Auth-Request-User: root", "a\nb", "a\0", "a\tb", "a ", " a", "a\u{a0}"] {
             let who = Identity { username: name.into(), ..Identity::default() };
-            assert!(matches!(identity(&who, &RuleGroups::default(), None), Err(Refusal::IdentityUnfit(_))), "{name:?}");
+            assert!(
+                matches!(identity(&mut texts(), &who, &RuleGroups::default(), None), Err(Refusal::IdentityUnfit(_))),
+                "{name:?}"
+            );
         }
     }
 
@@ -276,7 +315,7 @@ mod tests {
     fn the_block_stays_within_what_nginx_reads() {
         let groups: Vec<String> = (0..250).map(|i| format!("00000000-0000-0000-0000-{i:012}")).collect();
         let who = Identity { groups: groups.clone(), ..someone(&[]) };
-        let mut headers = identity(&who, &RuleGroups::new(groups), None).unwrap();
+        let mut headers = identity(&mut texts(), &who, &RuleGroups::new(groups), None).unwrap();
         assert!(size(&headers) > BLOCK);
         assert!(fit(&mut headers));
         assert!(size(&headers) <= BLOCK);

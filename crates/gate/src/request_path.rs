@@ -25,6 +25,13 @@ pub struct RequestPath<'p> {
 impl<'p> RequestPath<'p> {
     /// Judges a path as it was sent, without its query.
     pub fn parse(path: &'p str) -> Result<Self, Refusal> {
+        if is_plain(path) {
+            return Ok(RequestPath { decoded: Cow::Borrowed(path), lenient: None });
+        }
+        Self::judge(path)
+    }
+
+    fn judge(path: &'p str) -> Result<Self, Refusal> {
         if !path.starts_with('/') {
             return Err(Refusal::PathAmbiguous("does not begin with a slash"));
         }
@@ -47,6 +54,23 @@ impl<'p> RequestPath<'p> {
     pub(crate) fn lenient(&self) -> Option<&str> {
         self.lenient.as_deref()
     }
+}
+
+/// Whether there is nothing in it but names of small letters, digits, `-`, `_` and inner dots behind single slashes, as in
+/// most: all rules are then kept, and there is no other reading.
+fn is_plain(path: &str) -> bool {
+    let mut before = 0;
+    let fits = |octet: u8| {
+        let fits = match octet {
+            b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' => before != 0,
+            b'/' => before != b'/' && before != b'.',
+            b'.' => before != b'/' && before != 0,
+            _ => false,
+        };
+        before = octet;
+        fits
+    };
+    path.bytes().all(fits) && before != b'.' && before != 0
 }
 
 fn decode(path: &str) -> Result<Cow<'_, str>, Refusal> {
@@ -152,6 +176,24 @@ pub(crate) fn lenient(path: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_plain_is_judged_the_same() {
+        let mut paths = vec![String::new()];
+        let mut plain = 0;
+        for at in 0.. {
+            let Some(path) = paths.get(at).cloned() else { break };
+            if is_plain(&path) {
+                let expected = RequestPath { decoded: Cow::Borrowed(&path), lenient: None };
+                assert_eq!(RequestPath::judge(&path).ok(), Some(expected), "{path:?}");
+                plain += 1;
+            }
+            if path.len() < 5 {
+                paths.extend("/.a-A;%2?# \\\t\u{7f}é".chars().map(|c| format!("{path}{c}")));
+            }
+        }
+        assert!(plain > 100 && is_plain("/") && is_plain("/a/b.c/") && !is_plain("/a/.b") && !is_plain("a"));
+    }
 
     #[test]
     fn what_could_be_read_in_two_ways_is_refused() {

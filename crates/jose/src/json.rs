@@ -28,9 +28,23 @@ pub(crate) fn object(bytes: &[u8]) -> Result<Map<String, Value>, Excerpt> {
 pub(crate) struct Document {
     text: String,
     members: Vec<Named>,
+    /// Those of the members.
+    marks: Marks,
 }
 
-type Named = (Range<usize>, Node);
+/// A member: where its name stands, the [mark](mark) of that, and its value.
+#[derive(Clone)]
+struct Named {
+    name: Range<usize>,
+    mark: u8,
+    node: Node,
+}
+
+impl Named {
+    fn is(&self, name: &str, mark: u8, text: &str) -> bool {
+        self.mark == mark && text[self.name.clone()] == *name
+    }
+}
 
 /// A value of a document, wherever it stands in it.
 #[derive(Clone, Copy)]
@@ -78,7 +92,11 @@ impl Document {
         let root = root.map_err(|e| Excerpt::of(&e.to_string()))?;
         parser.end().map_err(|_| Excerpt::of("something follows the JSON object"))?;
         match root {
-            Node::Object(members) => Ok(Document { text, members }),
+            Node::Object(members) => {
+                let mut marks = Marks::default();
+                members.iter().for_each(|member| marks.add(member.mark));
+                Ok(Document { text, members, marks })
+            }
             _ => Err(Excerpt::of("not a JSON object")),
         }
     }
@@ -115,7 +133,7 @@ impl Document {
 
     /// The names of all members, in the order of the document.
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
-        self.members.iter().map(|(name, _)| &self.text[name.clone()])
+        self.members.iter().map(|member| &self.text[member.name.clone()])
     }
 
     fn members(&self) -> Map<String, Value> {
@@ -123,11 +141,12 @@ impl Document {
     }
 
     fn node(&self, name: &str) -> Option<&Node> {
-        self.find(&self.members, name)
+        if self.marks.hold(mark(name)) { self.find(&self.members, name) } else { None }
     }
 
     fn find<'d>(&'d self, members: &'d [Named], name: &str) -> Option<&'d Node> {
-        members.iter().find(|(at, _)| stands_at(&self.text, at, name)).map(|(_, node)| node)
+        let mark = mark(name);
+        members.iter().find(|member| member.is(name, mark, &self.text)).map(|member| &member.node)
     }
 
     fn texts_of(&self, node: &Node) -> Option<Vec<&str>> {
@@ -154,7 +173,8 @@ impl Document {
     }
 
     fn map(&self, members: &[Named]) -> Map<String, Value> {
-        members.iter().map(|(name, node)| (self.text[name.clone()].to_owned(), self.value(node))).collect()
+        let name = |member: &Named| self.text[member.name.clone()].to_owned();
+        members.iter().map(|member| (name(member), self.value(&member.node))).collect()
     }
 }
 
@@ -227,7 +247,8 @@ impl<'de> Visitor<'de> for Parse<'_> {
         let mut members = Vec::with_capacity(if self.levels_left == MAX_DEPTH { FEW } else { 0 });
         let mut inner = self.inner()?;
         while let Some(name) = entries.next_key_seed(Name(inner.text))? {
-            members.push((name, entries.next_value_seed(inner.again())?));
+            let mark = mark(&inner.text[name.clone()]);
+            members.push(Named { name, mark, node: entries.next_value_seed(inner.again())? });
         }
         match repeated(inner.text, &members) {
             Some(name) => Err(A::Error::custom(format_args!("member {name:?} appears twice"))),
@@ -269,11 +290,14 @@ const FEW: usize = 32;
 
 /// A name that is there twice.
 fn repeated<'t>(text: &'t str, members: &[Named]) -> Option<&'t str> {
-    let name = |member: &Named| &text[member.0.clone()];
+    let name = |member: &Named| &text[member.name.clone()];
     if members.len() <= FEW {
+        let mut before = Marks::default();
         let twice = |(at, member): &(usize, &Named)| {
-            let name = name(member);
-            members[..*at].iter().any(|(other, _)| stands_at(text, other, name))
+            let is_it = |other: &Named| other.is(name(member), member.mark, text);
+            let twice = before.hold(member.mark) && members[..*at].iter().any(is_it);
+            before.add(member.mark);
+            twice
         };
         return members.iter().enumerate().find(twice).map(|(_, member)| name(member));
     }
@@ -282,12 +306,28 @@ fn repeated<'t>(text: &'t str, members: &[Named]) -> Option<&'t str> {
     names.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0])
 }
 
-/// Whether it is this name. Most are told apart by their length or their first octet.
-fn stands_at(text: &str, at: &Range<usize>, name: &str) -> bool {
-    let (text, name) = (text.as_bytes(), name.as_bytes());
-    at.len() == name.len()
-        && name.first().is_none_or(|first| text.get(at.start) == Some(first))
-        && text.get(at.clone()) == Some(name)
+/// One of 64 marks, by a name's length and ends: names with different marks differ. The factors keep the usual names of
+/// three letters apart.
+fn mark(name: &str) -> u8 {
+    let octet = |octet: Option<&u8>| octet.copied().unwrap_or(0);
+    let (first, last) = (octet(name.as_bytes().first()), octet(name.as_bytes().last()));
+    // What does not fit is cut off: it is only about telling names apart.
+    first.wrapping_add(last.wrapping_mul(7)).wrapping_add((name.len() as u8).wrapping_mul(5)) % 64
+}
+
+/// Which marks there are among some names. Most names that are looked for are not there, and most that are read are not
+/// there twice: mostly this says so at once.
+#[derive(Clone, Copy, Default)]
+struct Marks(u64);
+
+impl Marks {
+    fn add(&mut self, mark: u8) {
+        self.0 |= 1 << mark;
+    }
+
+    fn hold(self, mark: u8) -> bool {
+        self.0 >> mark & 1 == 1
+    }
 }
 
 #[cfg(test)]
@@ -340,6 +380,15 @@ mod tests {
         for twice in [0, 50, 99] {
             assert!(problem(many(twice)).contains(&format!("member \"{twice}\" appears twice")));
         }
+    }
+
+    #[test]
+    fn names_that_look_alike_are_told_apart() {
+        let [one, two, absent] = ["sub", "sab", "szb"];
+        assert!([two, absent].iter().all(|name| mark(name) == mark(one)));
+        let document = Document::parse(br#"{"sub":"1","sab":"2"}"#).unwrap();
+        assert_eq!((document.str(one), document.str(two), document.str(absent)), (Some("1"), Some("2"), None));
+        assert!(problem(r#"{"sub":"1","sab":"2","sub":"3"}"#).contains("appears twice"));
     }
 
     #[test]

@@ -3,6 +3,7 @@ use http::header::{COOKIE, HeaderValue};
 use rustls_pki_types::CertificateDer;
 
 use super::*;
+use crate::{Authenticated, Identity};
 
 struct Says(&'static str, Outcome);
 impl Authenticator for Says {
@@ -28,7 +29,7 @@ async fn ask(chain: &Chain) -> Outcome {
 }
 
 fn known() -> Outcome {
-    Outcome::Authenticated(Anonymous::authenticated())
+    Outcome::Authenticated(Authenticated::new(Identity::default(), Method::Bearer, None))
 }
 
 fn bad() -> Refusal {
@@ -93,6 +94,22 @@ async fn a_token_that_nobody_knows_does_not_become_the_holder_of_a_certificate()
             Outcome::Authenticated(_) => assert!(admitted),
             Outcome::Rejected(_) => assert!(!admitted),
             other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_nobody_knows_is_not_anonymous_where_that_is_a_link() {
+    for (outcome, anonymous) in [(Outcome::ABSENT, true), (Outcome::unknown(bad()), false)] {
+        for first in
+            [Arc::new(Says("tokens", outcome.clone())) as Arc<dyn Authenticator>, Arc::new(OfCertificates(outcome))]
+        {
+            let chain = Chain::new("test", vec![first, Arc::new(Anonymous)]);
+            match ask(&chain).await {
+                Outcome::Authenticated(who) => assert!(anonymous && who.method() == Method::Anonymous),
+                Outcome::Rejected(_) => assert!(!anonymous),
+                other => panic!("{other:?}"),
+            }
         }
     }
 }

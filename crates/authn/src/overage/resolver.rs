@@ -8,7 +8,7 @@
 //! 3. One request at a time per member, for all who wait for it.
 //! 4. By client credentials, Graph is asked about a user or a service principal with a token of our own. On behalf of, the
 //!    caller's token is exchanged for one of Graph's and asked about oneself: an application has no self there, and is
-//!    refused with a word on what to do.
+//!    refused with a word on what to do. What was refused on behalf of one token says nothing of the member's others.
 //! 5. Nothing is guessed: without an answer the caller is neither let in with fewer groups nor refused, but told to come
 //!    back ("unavailable"); with a refusal the caller is refused.
 
@@ -24,6 +24,7 @@ use super::tokens::GraphTokens;
 use super::{Whose, member_groups, unresolved};
 use crate::Denial;
 use crate::entra::{Entra, is_guid};
+use crate::static_keys::{KeyDigest, digest_of};
 
 /// How long a refusal of Graph's, or of a token for it, is the answer to whoever comes next.
 const REFUSED: Duration = Duration::from_secs(30);
@@ -64,7 +65,7 @@ pub struct GroupsResolver {
     remember: Duration,
     transport: Arc<dyn Transport>,
     known: Cache<Member, Known, Weight>,
-    flights: SingleFlight<Member, Found>,
+    flights: SingleFlight<(Member, Option<KeyDigest>), Found>,
 }
 
 /// A person or an application of a tenant.
@@ -86,6 +87,8 @@ type Found = Result<Arc<[String]>, Denial>;
 #[derive(Clone)]
 struct Known {
     found: Found,
+    /// The token that it is the answer to, if it is not one for all of the member's.
+    of: Option<KeyDigest>,
     until: UnixTime,
 }
 
@@ -134,13 +137,15 @@ impl GroupsResolver {
 
     /// All groups of a member. `assertion` is the token that it presented.
     pub(crate) async fn groups(&self, member: &Member, assertion: &str, now: UnixTime) -> Found {
-        if let Some(known) = self.known.get(member).filter(|known| now < known.until) {
+        let of = (self.by == GroupsBy::OnBehalfOf).then(|| digest_of(assertion));
+        let counts = |known: &Known| now < known.until && (known.of.is_none() || known.of == of);
+        if let Some(known) = self.known.get(member).filter(counts) {
             return known.found;
         }
-        self.flights.run(member.clone(), || self.ask(member, assertion, now)).await
+        self.flights.run((member.clone(), of), || self.ask(member, assertion, of, now)).await
     }
 
-    async fn ask(&self, member: &Member, assertion: &str, now: UnixTime) -> Found {
+    async fn ask(&self, member: &Member, assertion: &str, of: Option<KeyDigest>, now: UnixTime) -> Found {
         let found: Found = self.ask_graph(member, assertion, now).await.map(Arc::from);
         let keep = match &found {
             Ok(_) => self.remember,
@@ -148,7 +153,8 @@ impl GroupsResolver {
             Err(Denial::Unavailable(_)) => FAILED.min(self.remember),
         };
         if !keep.is_zero() {
-            self.known.insert(member.clone(), Known { found: found.clone(), until: now + keep });
+            let of = of.filter(|_| found.is_err());
+            self.known.insert(member.clone(), Known { found: found.clone(), of, until: now + keep });
         }
         found
     }

@@ -15,7 +15,7 @@ use super::credential::OwnCredential;
 use super::refusal::ClusterRefusal;
 use super::wire::{ReviewVersion, TokenReviewRequest, TokenReviewStatus};
 use crate::refusal::fact;
-use crate::{Authenticated, Method, UserInfo};
+use crate::{Authenticated, Method, UserInfo, mapping};
 
 /// How long past its `exp` Kubernetes takes a token.
 const LEEWAY: Duration = Duration::from_secs(60);
@@ -110,8 +110,17 @@ impl Asking {
         Ok(Authenticated::vouched_until(ask_again, identity, Method::TokenReview, ends.map(|exp| exp + LEEWAY)))
     }
 
-    /// Somebody, and under a name that the cluster may give.
+    /// Somebody, under a name that the cluster may give, and that is one for headers, logs and people, too.
     fn named(&self, user: UserInfo) -> Result<UserInfo, ClusterRefusal> {
+        let names = user.groups.iter().chain([&user.username]).chain(Some(&user.uid).filter(|uid| !uid.is_empty()));
+        let unfit = |name: &&String| !name.is_empty() && mapping::usable(name).is_err();
+        let many = user.groups.len() > mapping::max_groups();
+        if many || user.username.trim() != user.username || names.into_iter().any(|name| unfit(&name)) {
+            let problem = "it names a user or a group in a way that can't be a name: with control or invisible \
+                           characters, blanks around it, longer than 1 KiB, or more than 10,000 of them"
+                .to_owned();
+            return Err(ClusterRefusal::AnswerUnusable { cluster: self.name(), problem });
+        }
         let reserved = |name: &str| {
             name.is_empty()
                 || NOBODY.contains(&name)

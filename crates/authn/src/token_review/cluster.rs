@@ -14,7 +14,8 @@
 //! 7. If audiences were asked for, one of them has to be in the answer. None at all means "for the API server", and so not
 //!    for us.
 //! 8. Names that begin with `system:` are the cluster's own to give, unless that was forbidden; nobody in particular,
-//!    `system:anonymous` and `system:unauthenticated` are never accepted.
+//!    `system:anonymous` and `system:unauthenticated` are never accepted, and no name that no issuer could give either:
+//!    with control or invisible characters, or endless.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;

@@ -81,7 +81,10 @@ pub(super) fn read(
         route.methods_matter = told_apart.contains(&route.id);
     }
     let all: BTreeSet<String> = config.routes.iter().flat_map(|route| accepted(config, route)).collect();
-    let any_chain = reader.chains.of(&all.into_iter().collect::<Vec<_>>());
+    let mut all: Vec<String> = all.into_iter().collect();
+    // Whoever asks a cluster takes every token: those who know their own come first, and their tokens stay here.
+    all.sort_by_key(|name| config.authenticators.get(name).is_some_and(|known| known.token_review.is_some()));
+    let any_chain = reader.chains.of(&all);
     Read { list, table, any_chain }
 }
 

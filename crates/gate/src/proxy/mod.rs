@@ -20,7 +20,7 @@ mod upgrade;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use gangplank_net::{UpstreamClient, UpstreamError};
 use gangplank_oauth::Clock;
 use http::header::{
@@ -42,6 +42,7 @@ use crate::build::Route;
 use crate::context::{Arrival, X_REQUEST_ID};
 use crate::decision::{Decided, Decision};
 use crate::forwarded::host_of;
+use crate::headers::Texts;
 use crate::stack::Gate;
 use crate::{Body, Refusal, headers};
 
@@ -163,25 +164,25 @@ impl Gate {
 
         map.reserve(NAMES_SET + decision.identity.len());
         let context = &arrival.context;
-        let mut texts = Texts::default();
-        let host = texts.value(format_args!("{}", context.authority));
+        let mut texts = Texts::with_capacity(192);
+        let host = texts.text(&context.authority);
         // HTTP/2 has one place for the host and for whom to connect to.
         match &host {
             Some(host) if upstream.pass_host && upstream.scheme.as_str() != "h2c" => map.insert(HOST, host.clone()),
             _ => map.remove(HOST),
         };
-        let client = texts.value(format_args!("{}", context.client));
+        let client = texts.formatted(format_args!("{}", context.client));
         let chain = match hops {
-            Some(hops) => texts.value(format_args!("{hops}, {}", arrival.peer)),
+            Some(hops) => texts.formatted(format_args!("{hops}, {}", arrival.peer)),
             None if context.client == arrival.peer => client.clone(),
-            None => texts.value(format_args!("{}", arrival.peer)),
+            None => texts.formatted(format_args!("{}", arrival.peer)),
         };
         for (name, value) in [
             (X_FORWARDED_HOST, host),
             (X_FORWARDED_FOR, chain),
-            (X_FORWARDED_PORT, texts.value(format_args!("{}", self.port_of(&context.authority)))),
+            (X_FORWARDED_PORT, texts.text(self.port_of(&context.authority))),
             (X_REAL_IP, client),
-            (X_REQUEST_ID, texts.value(format_args!("{}", context.id))),
+            (X_REQUEST_ID, texts.text(&context.id)),
         ] {
             if let Some(value) = value {
                 map.insert(name, value);
@@ -243,24 +244,6 @@ impl Gate {
                 Err(_) => {}
             }
         }
-    }
-}
-
-/// Makes header values that share one allocation.
-struct Texts(BytesMut);
-
-impl Default for Texts {
-    fn default() -> Self {
-        Texts(BytesMut::with_capacity(192))
-    }
-}
-
-impl Texts {
-    /// Addresses, digits, a host and an id that were judged: all of it is text.
-    fn value(&mut self, text: std::fmt::Arguments<'_>) -> Option<HeaderValue> {
-        use std::fmt::Write as _;
-        self.0.write_fmt(text).ok()?;
-        HeaderValue::from_maybe_shared(self.0.split().freeze()).ok()
     }
 }
 

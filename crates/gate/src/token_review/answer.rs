@@ -1,7 +1,7 @@
 //! What is said outward. For a bad token that is always the same.
 
 use gangplank_authn::token_review::{ReviewVersion, TokenReviewStatus};
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use http::{Response, StatusCode};
 use serde_json::json;
 
@@ -28,9 +28,7 @@ pub(super) fn refusal(
             (status(version, &no), Reviewed::Refused)
         }
         StatusCode::SERVICE_UNAVAILABLE => {
-            let mut response = failure(StatusCode::SERVICE_UNAVAILABLE, "the token can't be judged now");
-            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
-            (response, Reviewed::Undecided)
+            (failure(StatusCode::SERVICE_UNAVAILABLE, "the token can't be judged now"), Reviewed::Undecided)
         }
         status => {
             // About the form of the question, and nothing about its token.

@@ -9,7 +9,9 @@
 //! 4. **A bad token is HTTP 200** with `authenticated: false`: kube-apiserver takes any other status for an outage. By
 //!    default nothing else is said, and kube-apiserver remembers that for `--authentication-token-webhook-cache-ttl` (2
 //!    minutes); with `error_texts` there is a text with the request's id, which kube-apiserver logs and does not remember.
-//! 5. **What could not be decided is 503** with `Retry-After`: kube-apiserver asks again. A bad token never is.
+//! 5. **What could not be decided is 503**. A bad token never is. There is no `Retry-After`: with one, kube-apiserver asks
+//!    again some ten times while its own caller waits, and anybody can bring that about with a token that names an
+//!    issuer which does not answer.
 //! 6. Names that begin with `system:` are refused from identity providers unless `allow_reserved`. `system:masters`,
 //!    `system:unauthenticated` and `system:anonymous` are refused from everybody, and so is nobody.
 //!    `system:authenticated` is the API server's to add: from a cluster it is left out, from a provider it is refused.

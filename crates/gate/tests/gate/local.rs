@@ -108,6 +108,31 @@ async fn a_401_offers_what_the_route_would_understand() {
     }
 }
 
+/// Its address is nobody's, so that it can't be asked.
+#[tokio::test]
+async fn who_is_known_here_is_told_so_without_a_cluster_being_asked() {
+    let dir = Dir::new();
+    dir.write("keys", &format!("ci:{KEY}\n"));
+    dir.write("users", "");
+    let cluster = dir.write(
+        "kubeconfig",
+        "apiVersion: v1\nkind: Config\ncurrent-context: a\ncontexts: [{name: a, context: {cluster: a, user: a}}]\n\
+         clusters: [{name: a, cluster: {server: 'https://cluster.test'}}]\nusers: [{name: a, user: {token: x}}]\n",
+    );
+    let more = format!("[authenticators.a-cluster]\ntoken_review = {{ kubeconfig = {cluster:?} }}\n");
+    let other = route("host = \"other.example.com\"\naccept = [\"a-cluster\"]");
+    let world = World::new(&config(&dir, &(more + &route("accept = [\"corp\", \"keys\"]") + &other)));
+    let userinfo = "https://app.example.com/oauth2/userinfo";
+    for (token, status) in [
+        (world.token("alice"), StatusCode::OK),
+        ("abc".to_owned(), StatusCode::OK),
+        ("opaque".to_owned(), StatusCode::SERVICE_UNAVAILABLE),
+    ] {
+        let answer = world.get(userinfo, &[("authorization", &format!("Bearer {token}"))]).await;
+        assert_eq!(answer.status, status, "{answer:?}");
+    }
+}
+
 #[test]
 fn every_wrong_line_of_every_file_is_told_at_once() {
     let dir = Dir::new();

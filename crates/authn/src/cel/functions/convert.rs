@@ -28,13 +28,20 @@ pub(super) const TABLE: Table = &[
         _ => Err(cannot("bool")),
     }),
     ("bytes(bytes): bytes", |_, a| value(a, 0).cloned()),
-    ("bytes(string): bytes", |_, a| Ok(Val::Bytes(text(a, 0)?.as_bytes().into()))),
+    ("bytes(string): bytes", |meter, a| {
+        let text = text(a, 0)?;
+        meter.charge(text.len() as u64 / 10)?;
+        Ok(Val::Bytes(text.as_bytes().into()))
+    }),
     ("string(string): string", |_, a| value(a, 0).cloned()),
     ("string(bool): string", |_, a| to_text(a)),
     ("string(int): string", |_, a| to_text(a)),
     ("string(uint): string", |_, a| to_text(a)),
     ("string(double): string", |_, a| to_text(a)),
-    ("string(bytes): string", |_, a| to_text(a)),
+    ("string(bytes): string", |meter, a| {
+        meter.charge(value(a, 0)?.size())?;
+        to_text(a)
+    }),
     ("string(timestamp): string", |_, a| to_text(a)),
     ("string(duration): string", |_, a| to_text(a)),
     ("string(IP): string", |_, a| to_text(a)),

@@ -25,8 +25,11 @@ pub(super) const TABLE: Table = &[
     ("_+_(uint, uint): uint", |_, a| unsigned(a, u64::checked_add)),
     ("_+_(double, double): double", |_, a| doubles(a, |x, y| x + y)),
     ("_+_(string, string): string", |meter, a| made(meter, [text(a, 0)?, text(a, 1)?].concat())),
-    ("_+_(bytes, bytes): bytes", |_, a| match a {
-        [Val::Bytes(a), Val::Bytes(b)] => Ok(Val::Bytes([&a[..], &b[..]].concat().into())),
+    ("_+_(bytes, bytes): bytes", |meter, a| match a {
+        [Val::Bytes(a), Val::Bytes(b)] => {
+            meter.charge((a.len() + b.len()) as u64 / 10)?;
+            Ok(Val::Bytes([&a[..], &b[..]].concat().into()))
+        }
         _ => Err(wrong()),
     }),
     ("_+_(list(A), list(A)): list(A)", concatenated),

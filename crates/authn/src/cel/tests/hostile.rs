@@ -119,6 +119,9 @@ fn no_evaluation_costs_more_than_its_limit() {
         "claims.l.map(a, claims) == claims.l.map(a, claims)",
         &("optional.of(['x'])".to_owned() + &".optMap(a, [a, a])".repeat(45) + ".value()"),
         &("optional.of('x')".to_owned() + &".optMap(a, a + a)".repeat(45) + ".value()"),
+        &("optional.of(b'x')".to_owned() + &".optMap(a, a + a)".repeat(45) + ".hasValue()"),
+        "claims.l.all(a, bytes(claims.t).size() > 0)",
+        "[bytes(claims.t)].all(b, claims.l.all(a, string(b) != ''))",
     ] {
         let expression = Expression::compile(source, Scope::Claims).unwrap_or_else(|error| panic!("{error}: {source}"));
         let found = expression.evaluate(&Input::Claims(&view));

@@ -95,6 +95,21 @@ async fn on_behalf_of_a_person_the_own_token_is_exchanged() {
     assert_eq!(world.web.count(&me()), 1);
 }
 
+/// A token for an audience of which Entra ID makes no token of Graph's, say.
+#[tokio::test]
+async fn a_token_that_is_refused_keeps_none_of_the_members_others_out() {
+    let (world, resolver) = world(GroupsBy::OnBehalfOf);
+    let ada = member(Kind::Person, OID);
+    let good = json!({ "access_token": "graph-token", "token_type": "Bearer", "expires_in": 3600 }).to_string();
+    world.web.answer(&token_url(), 400, r#"{"error":"invalid_grant"}"#);
+    for _ in 0..3 {
+        assert!(matches!(resolver.groups(&ada, "one", NOW).await, Err(Denial::Rejected(_))));
+    }
+    assert_eq!(world.web.count(&token_url()), 1, "for the same one nobody asks again at once");
+    world.web.answer(&token_url(), 200, good);
+    assert_eq!(names(&resolver.groups(&ada, "other", NOW).await), ["g3"]);
+}
+
 #[tokio::test]
 async fn on_behalf_of_an_application_nobody_can_ask() {
     let (world, resolver) = world(GroupsBy::OnBehalfOf);

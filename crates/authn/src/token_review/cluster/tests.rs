@@ -50,6 +50,23 @@ fn with(mut status: Value, pointer: &str, value: Value) -> Value {
     status
 }
 
+#[tokio::test]
+async fn names_that_no_issuer_could_give_a_cluster_cannot_either() {
+    for (pointer, value) in [
+        ("/user/username", json!("admin\nx")),
+        ("/user/username", json!("admin ")),
+        ("/user/username", json!("adm\u{200b}in")),
+        ("/user/username", json!("a".repeat(1025))),
+        ("/user/uid", json!("4c\u{7}1b")),
+        ("/user/groups", json!(["good", "ad\u{202e}min"])),
+        ("/user/groups", json!(vec!["g"; 10_001])),
+    ] {
+        let (web, cluster) = cluster(settings());
+        web.answer(REVIEWS, 201, answer(with(builder(), pointer, value)));
+        assert_eq!(said(&cluster, "token", NOW).await, ("rejected", "cluster-answer-unusable"), "{pointer}");
+    }
+}
+
 async fn ask(cluster: &Cluster, token: &str, now: UnixTime) -> Outcome {
     let mut headers = HeaderMap::new();
     headers.insert(AUTHORIZATION, HeaderValue::from_str(&format!("Bearer {token}")).unwrap());
