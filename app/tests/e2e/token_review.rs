@@ -206,12 +206,13 @@ async fn an_api_server_is_told_whose_a_token_is_in_the_version_it_asks_in() {
 async fn only_the_api_server_may_ask() {
     let scratch = Scratch::new("review-clients");
     let provider = Provider::start(&scratch);
-    let webhook = Webhook::start(scratch, &[provider.entry()], &[]);
+    let mut webhook = Webhook::start(scratch, &[provider.entry()], &[]);
     let question = json!({
         "kind": "TokenReview", "apiVersion": "authentication.k8s.io/v1", "spec": { "token": provider.token("alice") },
     });
     for stranger in [None, Some(Clients::new().issue())] {
         assert!(webhook.post(&webhook.client(stranger), question.to_string()).await.is_err());
+        webhook.process.wait_for("a client's certificate was not accepted");
     }
     let ours = webhook.client(Some(webhook.clients.issue()));
     assert!(webhook.post(&ours, question.to_string()).await.is_ok());

@@ -191,6 +191,9 @@ impl Setup {
         let Some(tls) = &self.tls else { return Some(Stream::Plain(tcp)) };
         match timeout(self.limits.handshake, TlsAcceptor::from(tls.config()).accept(tcp)).await {
             Ok(Ok(stream)) => return Some(Stream::Tls(Box::new(stream))),
+            Ok(Err(error)) if is_about_the_certificate(&error) => {
+                tracing::info!(%remote, %error, "a client's certificate was not accepted");
+            }
             Ok(Err(error)) => tracing::debug!(%remote, %error, "TLS handshake failed"),
             Err(_) => tracing::debug!(%remote, "TLS handshake not completed in time"),
         }
@@ -239,6 +242,13 @@ async fn accept(listener: &TcpListener, slots: &Arc<Semaphore>) -> (TcpStream, S
             }
         }
     }
+}
+
+/// Whether a handshake ended because of what the client showed, or did not show: somebody has to mend that, and the other
+/// side may have been told no more than that the connection broke.
+fn is_about_the_certificate(error: &std::io::Error) -> bool {
+    let tls = error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>());
+    matches!(tls, Some(rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented))
 }
 
 /// The peer was gone before it was accepted: the next one may be fine.
