@@ -217,8 +217,9 @@ def test_an_api_server_with_a_certificate_of_somebody_else(kubernetes, providers
         with api_server(kubernetes.directory, kubernetes.authority, kubernetes.etcd,
                         "--authentication-token-webhook-config-file", running.files / "webhook-kubeconfig.yaml") as strangers:
             assert strangers.who(providers.issuer.token()) is None
-            said = strangers.log()
-            assert re.search(r"Failed to make webhook authenticator request: .*tls: .*certificate", said), said[-2000:]
+            # The connection ends; whether the reason gets through before that is a matter of luck.
+            said = re.search(r"Failed to make webhook authenticator request: (.*)", strangers.log()).group(1)
+            assert re.search("tls: .*certificate|broken pipe|reset|EOF", said), said
 
 
 def test_an_api_server_that_names_its_audiences(kubernetes, providers):

@@ -271,14 +271,16 @@ fn the_reference_has_every_key_and_no_other() {
 /// Tables whose keys the configuration names, and whose values are no tables: each is a key of its own.
 const NAMING: [&str; 2] = ["issuers.NAME.required_claims", "issuers.NAME.claims.extra"];
 
+/// Whether a table is a reference to a secret or to keys: it says where, and nothing else.
+fn is_reference(table: &toml::Table) -> bool {
+    table.len() == 1 && (table.contains_key("file") || table.contains_key("env"))
+}
+
 /// The keys that a document uses, tables not counted.
 fn used(value: &toml::Value, path: &str, keys: &mut BTreeSet<String>) {
     let join = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
     match value {
-        // A reference to a secret is a value, though it is spelt as a table.
-        toml::Value::Table(table)
-            if !table.keys().all(|key| key == "file" || key == "env") || NAMING.contains(&path) =>
-        {
+        toml::Value::Table(table) if !is_reference(table) && !NAMING.contains(&path) => {
             for (key, value) in table {
                 let named = NAMED.contains(&path);
                 used(value, &join(if named { "NAME" } else { key }), keys);

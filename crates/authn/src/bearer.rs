@@ -25,6 +25,8 @@ pub struct BearerAuthenticator {
     name: String,
     issuers: Vec<Arc<Issuer>>,
     by_iss: HashMap<String, Vec<Judge>>,
+    /// The first few `iss`, for the refusal of another: made once, since anybody can present any number of them.
+    accepted: String,
 }
 
 /// An issuer, and who asks for the groups that its tokens have no room for.
@@ -52,7 +54,10 @@ impl BearerAuthenticator {
         }
         let issuers: Vec<Arc<Issuer>> = judges.into_iter().map(|(issuer, _)| issuer).collect();
         let name = issuers.iter().map(|issuer| issuer.name()).collect::<Vec<_>>().join(" ");
-        BearerAuthenticator { name, issuers, by_iss }
+        let mut accepted: Vec<&str> = by_iss.keys().map(String::as_str).collect();
+        accepted.sort_unstable();
+        accepted.truncate(8);
+        BearerAuthenticator { name, issuers, accepted: accepted.join(", "), by_iss }
     }
 
     /// Judges a token.
@@ -89,10 +94,7 @@ impl BearerAuthenticator {
     }
 
     fn unknown(&self, iss: Option<&str>) -> Refusal {
-        let mut accepted: Vec<&str> = self.by_iss.keys().map(String::as_str).collect();
-        accepted.sort_unstable();
-        accepted.truncate(8);
-        Refusal::IssuerUnknown { found: iss.map(fact), accepted: accepted.join(", ") }
+        Refusal::IssuerUnknown { found: iss.map(fact), accepted: self.accepted.clone() }
     }
 }
 

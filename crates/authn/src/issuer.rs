@@ -179,7 +179,7 @@ impl Issuer {
         let identity = self.mapping.identity(claims)?;
         self.rules.check(claims, &identity)?;
         let member = if identity.groups_unresolved { Member::of(claims) } else { None };
-        Ok(SignedIn::new(identity, expires).as_member(member))
+        Ok(SignedIn::new(identity, expires).for_member(member))
     }
 
     /// Gets the groups that the ID token had no room for; does nothing if it had. `resolver` asks with its own right, if

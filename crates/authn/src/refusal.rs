@@ -251,7 +251,7 @@ reasons! {
         "Check that this process reaches the Graph host, and Microsoft's service health.";
     GROUPS_OVERAGE_UNRESOLVED = "groups-overage-unresolved", Operator,
         "The caller is in more groups than a token carries, and Graph did not tell them.",
-        "For sign-ins, let the client ask for the Graph scope User.Read (it is among the default scopes); for bearer tokens, set issuers.NAME.entra.groups_from and grant its client permissions at Graph: GroupMember.Read.All (and Application.Read.All for applications) by client-credentials, User.Read on-behalf-of; or let Entra ID emit only the groups assigned to the application.";
+        "For sign-ins, let the client ask for the Graph scope User.Read (it is among the default scopes); for bearer tokens, set issuers.NAME.entra.groups_from and grant its client permissions at Graph: User.ReadBasic.All and GroupMember.Read.All (for applications Application.Read.All) by client-credentials, User.Read on-behalf-of; or let Entra ID emit only the groups assigned to the application.";
     ISSUER_UNKNOWN = "issuer-unknown", Caller,
         "No issuer of this route has the token's `iss`.",
         "Configure the issuer and name it in the route's `accept`; an Entra v1 token comes from https://sts.windows.net/TENANT/ and needs an `entra` issuer of that tenant.";

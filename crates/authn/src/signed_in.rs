@@ -20,7 +20,7 @@ impl SignedIn {
     }
 
     /// The same, as one of whom Graph can be asked.
-    pub(crate) fn as_member(self, member: Option<Member>) -> Self {
+    pub(crate) fn for_member(self, member: Option<Member>) -> Self {
         SignedIn { member, ..self }
     }
 

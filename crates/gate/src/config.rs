@@ -10,10 +10,11 @@ use gangplank_oauth::config::{ByteLimit, SecretSource, Span};
 use ipnet::IpNet;
 use serde::Deserialize;
 
+pub use self::issuer::{
+    ClaimsConfig, EntraConfig, GroupsFrom, GroupsFromConfig, IssuerConfig, KeysConfig, SpiffeConfig,
+};
 use crate::authentication_file::AuthenticationFile;
 use crate::token_review::TokenReviewConfig;
-
-pub use self::issuer::{ClaimsConfig, EntraConfig, IssuerConfig, KeysConfig, SpiffeConfig};
 
 /// `[gate]`: where it listens, how it is reached, whom it believes.
 #[derive(Clone, Debug, Deserialize)]

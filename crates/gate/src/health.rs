@@ -2,7 +2,8 @@
 //!
 //! `/healthz`: the process answers. `/readyz`: every provider that some route needs was reached at least once since the
 //! start; one that is down later does not take the gate out of service, since sessions and known tokens still hold.
-//! Both are answered on every host, before any route: an application's own are not reached through the gate.
+//! Both are answered on every host, before any route: an application's own are not reached through the gate. Whom it waits
+//! for is told on the listener for machines only.
 //! Only by path and method, never by what a client calls itself (GHSA-5hvv-m4w4-gf6v).
 
 use gangplank_authn::SourceHealth;
@@ -44,12 +45,15 @@ pub(crate) fn operations<B>(
     peer: &Peer,
     shared: &Shared,
     sources: impl FnOnce() -> Vec<SourceHealth>,
-    not_ready: impl FnOnce() -> bool,
+    waiting_for: impl FnOnce() -> Vec<String>,
     now: UnixTime,
 ) -> Response<Body> {
     let path = request.uri().path();
-    if let Some(health) = answer(request.method(), path, not_ready) {
-        return health;
+    let waiting_for = if path == "/readyz" { waiting_for() } else { Vec::new() };
+    if let Some(health) = answer(request.method(), path, || !waiting_for.is_empty()) {
+        let not_ready = health.status() == StatusCode::SERVICE_UNAVAILABLE;
+        let told = || text(StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {}\n", waiting_for.join(", ")));
+        return if not_ready { told() } else { health };
     }
     if let Some(id) = path.strip_prefix("/explain/")
         && request.method() == Method::GET

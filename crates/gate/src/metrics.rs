@@ -4,10 +4,10 @@
 //! The counters of a request are looked up when the gate is built, not when the request comes.
 
 use std::fmt::Write as _;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use gangplank_authn::Method;
+use gangplank_authn::{JwksHealth, Method};
 use gangplank_jose::{Fault, Reason};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -167,6 +167,10 @@ pub struct Metrics {
     groups_left_out: Counter,
     provider_up: Family<[Label; 1], Gauge>,
     key_age: Family<[Label; 1], Gauge<f64, AtomicU64>>,
+    keys: Family<[Label; 1], Gauge>,
+    fetched_at: Family<[Label; 1], Gauge>,
+    fetches: Family<[Label; 1], Counter>,
+    fetch_failures: Family<[Label; 2], Counter>,
     reloads: Family<[StaticLabel; 1], Counter>,
     reviews: Family<[StaticLabel; 1], Counter>,
     review_durations: Family<[StaticLabel; 1], Durations>,
@@ -188,6 +192,10 @@ impl Metrics {
             groups_left_out: Counter::default(),
             provider_up: Family::default(),
             key_age: Family::default(),
+            keys: Family::default(),
+            fetched_at: Family::default(),
+            fetches: Family::default(),
+            fetch_failures: Family::default(),
             reloads: Family::default(),
             reviews: Family::default(),
             review_durations: Family::default(),
@@ -207,6 +215,14 @@ impl Metrics {
         r.register("groups_left_out", "Answers whose groups header did not fit", m.groups_left_out.clone());
         r.register("provider_up", "Whether metadata and keys of a provider are there", m.provider_up.clone());
         r.register("keys_age_seconds", "Age of a provider's keys", m.key_age.clone());
+        r.register("provider_keys", "Keys of a provider that can verify", m.keys.clone());
+        r.register(
+            "provider_last_fetch_timestamp_seconds",
+            "When a provider's keys were last fetched",
+            m.fetched_at.clone(),
+        );
+        r.register("provider_fetches", "Fetches of a provider's keys, failed ones included", m.fetches.clone());
+        r.register("provider_fetch_failures", "Failed fetches of a provider's keys", m.fetch_failures.clone());
         r.register("config_reloads", "Reloads of the configuration", m.reloads.clone());
         r.register("token_reviews", "TokenReviews by what came of them", m.reviews.clone());
         r.register("token_review_duration_seconds", "Time to the answer of a TokenReview", m.review_durations.clone());
@@ -273,6 +289,21 @@ impl Metrics {
     /// Counts a reload: `applied` or `refused`.
     pub fn reload(&self, outcome: &'static str) {
         self.reloads.get_or_create(&[("outcome", outcome)]).inc();
+    }
+
+    /// Notes how the keys of a provider are. A reload that makes it anew counts from the beginning.
+    pub(crate) fn keys(&self, issuer: &str, health: &JwksHealth) {
+        let issuer = || ("issuer", issuer.to_owned());
+        let number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+        self.keys.get_or_create(&[issuer()]).set(number(health.keys as u64));
+        if let Some(at) = health.fetched_at {
+            self.fetched_at.get_or_create(&[issuer()]).set(number(at.as_secs()));
+        }
+        self.fetches.get_or_create(&[issuer()]).inner().store(health.fetches, Relaxed);
+        for (cause, count) in [("unanswered", health.unanswered), ("unusable", health.unusable)] {
+            let labels = [issuer(), ("cause", cause.to_owned())];
+            self.fetch_failures.get_or_create(&labels).inner().store(count, Relaxed);
+        }
     }
 
     /// Notes how a provider is.

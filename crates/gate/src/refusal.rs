@@ -214,7 +214,7 @@ catalogue! {
     FORBIDDEN = "policy-denied", Caller, "The caller is known, and the route's rules do not admit them.",
         "Add the caller to one of the route's groups, or the group, user or domain to the route's allow.";
     FORBIDDEN_GROUPS = "policy-denied-groups-unknown", Token, "The route has group rules, and the token has too many groups to name them.",
-        "Sign in by browser (the gate then asks Graph), or limit the application's groups claim to groups assigned to it.";
+        "Set issuers.NAME.entra.groups_from, so that the gate asks Graph; or sign in by browser, or limit the application's groups claim to groups assigned to it.";
     IDENTITY_UNFIT = "identity-unfit-for-headers", Token, "The caller's name, address, group or token contains characters that no header can carry.",
         "Map another claim to the user name (issuers.NAME.claims).";
     CROSS_ORIGIN = "upgrade-cross-origin", Caller, "A page of another origin opened a WebSocket with this browser's session.",

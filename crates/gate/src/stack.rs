@@ -275,7 +275,11 @@ impl Gate {
             let issuers = self.issuers.iter().map(|issuer| issuer.source_health());
             issuers.chain(self.authenticators.iter().flat_map(|authenticator| authenticator.health())).collect()
         };
-        health::operations(request, peer, &self.shared, sources, || !self.readiness().is_empty(), self.clock.now())
+        for issuer in &self.issuers {
+            self.shared.metrics().keys(issuer.name(), &issuer.health());
+        }
+        let waiting_for = || self.readiness().into_iter().map(|waiting| waiting.issuer).collect();
+        health::operations(request, peer, &self.shared, sources, waiting_for, self.clock.now())
     }
 }
 

@@ -1,7 +1,9 @@
 mod keys;
+mod provider;
 mod rules;
 mod tenants;
 
+use gangplank_jose::SigningKey;
 use serde_json::{Value, json};
 
 use super::*;

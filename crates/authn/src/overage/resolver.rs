@@ -36,7 +36,8 @@ const EXPECTED: usize = 4_096;
 /// With whose right Graph is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GroupsBy {
-    /// Our own: an application permission such as `GroupMember.Read.All`, with `Application.Read.All` for applications.
+    /// Our own: application permissions `User.ReadBasic.All` and `GroupMember.Read.All`, and `Application.Read.All` for
+    /// applications.
     ClientCredentials,
     /// The caller's, whose token must be one for this very registration.
     OnBehalfOf,

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use gangplank_authn::kubernetes::KubernetesAuthenticator;
 use gangplank_authn::x509::ClientCertificates;
-use gangplank_authn::{Authenticator, BearerAuthenticator, Chain, Issuer};
+use gangplank_authn::{Authenticator, BearerAuthenticator, Chain, GroupsResolver, Issuer};
 use gangplank_oauth::config::ConfigError;
 
-use super::{Deps, Errors, clusters, local};
+use super::{Deps, Errors, Resolvers, clusters, local};
 use crate::Shared;
 use crate::config::{AuthenticatorConfig, Config, GateConfig};
 
@@ -138,12 +138,20 @@ fn one(
 pub(super) struct Chains<'c> {
     issuers: &'c BTreeMap<String, Arc<Issuer>>,
     authenticators: &'c BTreeMap<String, Known>,
+    groups: &'c Resolvers,
     made: BTreeMap<Vec<String>, Arc<Chain>>,
 }
 
+/// Issuers beside each other, each with who asks for groups that its tokens have no room for.
+type Beside = Vec<(Arc<Issuer>, Option<Arc<GroupsResolver>>)>;
+
 impl<'c> Chains<'c> {
-    pub(super) fn new(issuers: &'c BTreeMap<String, Arc<Issuer>>, authenticators: &'c BTreeMap<String, Known>) -> Self {
-        Chains { issuers, authenticators, made: BTreeMap::new() }
+    pub(super) fn new(
+        issuers: &'c BTreeMap<String, Arc<Issuer>>,
+        authenticators: &'c BTreeMap<String, Known>,
+        groups: &'c Resolvers,
+    ) -> Self {
+        Chains { issuers, authenticators, groups, made: BTreeMap::new() }
     }
 
     /// The chain of these names, in this order; `None` if there are none. Issuers beside each other are one link, in
@@ -156,10 +164,10 @@ impl<'c> Chains<'c> {
             return Some(made.clone());
         }
         let mut links: Vec<Arc<dyn Authenticator>> = Vec::new();
-        let mut beside: Vec<Arc<Issuer>> = Vec::new();
+        let mut beside = Beside::new();
         for name in names {
             if let Some(issuer) = self.issuers.get(name) {
-                beside.push(issuer.clone());
+                beside.push((issuer.clone(), self.groups.get(name).cloned()));
                 continue;
             }
             join(&mut links, &mut beside);
@@ -173,8 +181,8 @@ impl<'c> Chains<'c> {
     }
 }
 
-fn join(links: &mut Vec<Arc<dyn Authenticator>>, beside: &mut Vec<Arc<Issuer>>) {
+fn join(links: &mut Vec<Arc<dyn Authenticator>>, beside: &mut Beside) {
     if !beside.is_empty() {
-        links.push(Arc::new(BearerAuthenticator::new(std::mem::take(beside))));
+        links.push(Arc::new(BearerAuthenticator::resolving(std::mem::take(beside))));
     }
 }

@@ -5,6 +5,7 @@ mod authenticators;
 mod claims;
 mod clients;
 mod clusters;
+mod groups;
 mod issuer;
 mod issuers;
 mod local;
@@ -23,6 +24,7 @@ use gangplank_authn::session::RuleGroups;
 use gangplank_oauth::config::{ConfigError, Environment, SecretSource, Span};
 use gangplank_oauth::{Clock, Transport};
 
+pub(crate) use self::groups::Resolvers;
 pub(crate) use self::issuers::KnownIssuers;
 pub(crate) use self::routes::Route;
 use crate::config::{Config, SessionConfig};
@@ -68,7 +70,11 @@ impl Gate {
             || RuleGroups::new(config.routes.iter().flat_map(|r| r.allow.iter().flat_map(|a| a.groups.clone())));
         let metrics = deps.shared.metrics();
         let authenticators = authenticators::read(config, &deps, &mut errors);
-        let mut chains = authenticators::Chains::new(&issuers, &authenticators);
+        let groups = groups::read(config, &issuers, &clients, &mut errors);
+        // Nobody is kept waiting or out for groups that nobody asks for; a cluster always does.
+        let groups_matter = !rule_groups().is_empty() || config.token_review.is_some();
+        let groups = if groups_matter { groups } else { Resolvers::new() };
+        let mut chains = authenticators::Chains::new(&issuers, &authenticators, &groups);
         let routes = routes::read(config, &server.prefix, &mut chains, metrics, &mut errors);
         let token_review = webhook::read(config, &mut chains, &deps, &mut errors);
 
@@ -93,6 +99,7 @@ impl Gate {
                 cookie,
                 ring,
                 clients,
+                groups,
                 rule_groups: rule_groups(),
                 times,
                 shared: deps.shared.clone(),

@@ -63,6 +63,30 @@ pub struct EntraConfig {
     pub authority: Option<String>,
     /// Microsoft Graph. Default: the one that belongs to the authority.
     pub graph: Option<String>,
+    /// How Graph is asked for the groups of callers in too many of them. Default: at sign-ins only, with their own token.
+    pub groups_from: Option<GroupsFromConfig>,
+}
+
+/// `groups_from = { … }`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GroupsFromConfig {
+    /// A name of `[clients]`, of this issuer.
+    pub client: String,
+    /// With whose right.
+    pub by: GroupsFrom,
+    /// How long groups are remembered. Default `"5m"`.
+    pub remember: Option<Span>,
+}
+
+/// With whose right Graph is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum GroupsFrom {
+    /// The client's own.
+    ClientCredentials,
+    /// The caller's, whose token is one for the client.
+    OnBehalfOf,
 }
 
 /// `spiffe = { … }`.

@@ -32,6 +32,7 @@ pub(crate) use life::Life;
 pub(crate) use shared::SharedSessions;
 use shared::{Attempt, Entry, Standing};
 
+use crate::build::Resolvers;
 use crate::shared::Shared;
 use crate::sign_in::{SignInClient, SignInRefusal};
 
@@ -83,6 +84,8 @@ pub(crate) struct SessionTimes {
 /// Judges cookies. One per configuration; what outlives a reload is in [`SharedSessions`].
 pub(crate) struct Sessions {
     pub(crate) clients: BTreeMap<String, Arc<SignInClient>>,
+    /// Those who ask for groups that an ID token has no room for, by issuer.
+    pub(crate) groups: Resolvers,
     pub(crate) rule_groups: RuleGroups,
     pub(crate) times: SessionTimes,
     pub(crate) ring: Arc<KeyRing>,
@@ -168,7 +171,8 @@ impl Sessions {
         if self.rule_groups.is_empty() {
             return Ok(signed_in);
         }
-        client.issuer.complete_groups(signed_in, None, &answer.access_token, now).await
+        let resolver = self.groups.get(client.issuer.name()).map(Arc::as_ref);
+        client.issuer.complete_groups(signed_in, resolver, &answer.access_token, now).await
     }
 
     async fn judge(

@@ -30,6 +30,7 @@ pub(crate) use start::redirect;
 pub(crate) use used::UsedStates;
 
 use crate::body::Body;
+use crate::build::Resolvers;
 use crate::context::RequestContext;
 use crate::hosts::Hosts;
 use crate::pages::Pages;
@@ -63,6 +64,8 @@ pub(crate) struct SignInSettings {
     pub(crate) ring: Arc<KeyRing>,
     /// `[clients]`, by name.
     pub(crate) clients: BTreeMap<String, Arc<SignInClient>>,
+    /// Those who ask for groups that an ID token has no room for, by issuer.
+    pub(crate) groups: Resolvers,
     /// Every group that some rule of some route names.
     pub(crate) rule_groups: RuleGroups,
     /// `[session]`.
@@ -86,9 +89,9 @@ pub(crate) struct SignIn {
 impl SignIn {
     /// From what the configuration says.
     pub(crate) fn new(settings: SignInSettings) -> Arc<Self> {
-        let SignInSettings { prefix, hosts, cookie, ring, clients, rule_groups, times, shared, pages, clock } =
+        let SignInSettings { prefix, hosts, cookie, ring, clients, groups, rule_groups, times, shared, pages, clock } =
             settings;
-        let sessions = Arc::new(Sessions { clients, rule_groups, times, ring, cookie, shared, clock });
+        let sessions = Arc::new(Sessions { clients, groups, rule_groups, times, ring, cookie, shared, clock });
         Arc::new(SignIn { prefix, hosts, pages, sessions })
     }
 

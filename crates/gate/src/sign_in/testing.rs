@@ -211,6 +211,7 @@ fn build(
         hosts,
         ring: ring.clone(),
         clients,
+        groups: Default::default(),
         rule_groups: RuleGroups::new(setup.rule_groups.iter().cloned()),
         times: SessionTimes { lifetime: 10 * HOUR, refresh_every: setup.refresh_every, grace: Duration::from_secs(60) },
         shared: shared.clone(),

@@ -196,10 +196,17 @@ impl TokenReviewServer {
         !sources.is_empty() && sources.iter().all(|source| !source.ready)
     }
 
+    /// What was never reached or read.
+    fn unready(&self) -> Vec<String> {
+        let unready = self.known.health().into_iter().filter(|source| !source.ready);
+        unready.map(|source| source.name).collect()
+    }
+
     /// Answers on a listener for machines: `/metrics`, `/healthz`, `/readyz`; to this machine alone
     /// `/explain/REQUEST-ID`; and nothing else.
     pub fn operations<B>(&self, request: &Request<B>, peer: &Peer) -> Response<Body> {
-        health::operations(request, peer, &self.shared, || self.known.health(), || self.not_ready(), self.clock.now())
+        let waiting_for = || if self.not_ready() { self.unready() } else { Vec::new() };
+        health::operations(request, peer, &self.shared, || self.known.health(), waiting_for, self.clock.now())
     }
 
     /// Starts what keeps keys fresh.

@@ -188,13 +188,13 @@ fn contradictions_of_issuers_and_clients_are_refused() {
     let with = |text: &str| head("") + text + &demo("/", "");
     let client = |text: &str| with(&format!("\n[clients.x]\nissuer = \"corp\"\nid = \"x\"\n{text}\n"));
     for (what, config, expected) in [
-        ("neither", with("\n[issuers.x]\n"), "issuers.x: has neither entra nor url"),
+        ("neither", with("\n[issuers.x]\n"), "issuers.x: has none of entra, url and spiffe"),
         (
             "both",
             with(
                 "\n[issuers.x]\nurl = \"https://x.test\"\nentra = { tenant = \"dca11c8d-0000-4000-8000-000000000001\" }\n",
             ),
-            "issuers.x: has both entra and url",
+            "issuers.x: has entra and url",
         ),
         ("plain http", with("\n[issuers.x]\nurl = \"http://x.test\"\n"), "issuers.x"),
         (
@@ -234,6 +234,124 @@ fn contradictions_of_issuers_and_clients_are_refused() {
     refused("tokens without audiences", &bearer, "routes[0].accept[0]: issuers.x has no audiences");
 }
 
+/// `issuers.x`, and what is said of it.
+#[test]
+fn contradictions_of_one_issuer_are_refused() {
+    let with = |text: &str| head("") + "\n[issuers.x]\n" + text + "\n" + &demo("/", "");
+    let open_id = |text: &str| with(&format!("url = \"https://x.test\"\n{text}"));
+    let entra = |text: &str| with(&format!("entra = {{ {text} }}\naudiences = [\"a\"]"));
+    let spiffe = |text: &str| {
+        with(&format!("spiffe = {{ trust_domain = \"x.test\", bundle = {{ url = \"https://x.test\" }} }}\n{text}"))
+    };
+    let tenant = "tenant = \"dca11c8d-0000-4000-8000-000000000001\"";
+    let tenants = "tenants = [\"dca11c8d-0000-4000-8000-000000000001\"]";
+    let asking = |from: &str| entra(&format!("{tenant}, groups_from = {{ {from} }}"));
+    for (what, config, expected) in [
+        ("no tenant", entra(""), "issuers.x.entra: names no tenant"),
+        ("one and several", entra(&format!("{tenant}, {tenants}")), "issuers.x.entra: says in more than one way"),
+        (
+            "several and any",
+            entra(&format!("{tenants}, any_tenant = true")),
+            "issuers.x.entra: says in more than one way",
+        ),
+        ("not any", entra("any_tenant = false"), "issuers.x.entra.any_tenant: "),
+        ("nobody's", entra("tenants = []"), "issuers.x.entra.tenants: is empty"),
+        ("a name for many", entra("tenants = [\"organizations\"]"), "issuers.x.entra.tenants: "),
+        (
+            "keys of Entra",
+            with(&format!("entra = {{ {tenant} }}\njwks = {{ url = \"https://k.test\" }}")),
+            "issuers.x.jwks: ",
+        ),
+        ("no place of keys", open_id("jwks = {}"), "issuers.x.jwks: says in none or several ways"),
+        (
+            "two places of keys",
+            open_id("jwks = { url = \"https://k.test\", inline = \"{}\" }"),
+            "issuers.x.jwks: says in none or several ways",
+        ),
+        ("keys over plain http", open_id("jwks = { url = \"http://k.test\" }"), "issuers.x.jwks.url: "),
+        ("a file that is not there", open_id("jwks = { file = \"/none\" }"), "issuers.x.jwks.file: cannot read /none"),
+        ("no keys", open_id("jwks = { inline = \"{}\" }"), "issuers.x.jwks.inline: not a JWK set"),
+        (
+            "a client where nobody signs in",
+            open_id("jwks = { url = \"https://k.test\" }\n[clients.x]\nissuer = \"x\"\nid = \"x\""),
+            "clients.x.issuer: issuers.x has no metadata",
+        ),
+        (
+            "no trust domain",
+            with("spiffe = { trust_domain = \"X\", bundle = { url = \"https://x.test\" } }\naudiences = [\"a\"]"),
+            "issuers.x.spiffe.trust_domain: ",
+        ),
+        ("workloads for nobody", spiffe(""), "issuers.x.audiences: is empty"),
+        (
+            "clients of workloads",
+            spiffe("audiences = [\"a\"]\nallowed_clients = [\"c\"]"),
+            "issuers.x.allowed_clients: ",
+        ),
+        (
+            "rules without tokens",
+            open_id("required_scopes = [\"s\"]"),
+            "issuers.x.required_scopes: is set, and without audiences",
+        ),
+        ("ID tokens without tokens", open_id("accept_id_tokens = true"), "issuers.x.accept_id_tokens: "),
+        (
+            "scopes of ID tokens",
+            open_id("audiences = [\"a\"]\naccept_id_tokens = true\nrequired_scopes = [\"s\"]"),
+            "issuers.x.required_scopes: is set beside accept_id_tokens",
+        ),
+        ("leeway", open_id("leeway = \"6m\""), "issuers.x.leeway: "),
+        ("a claim with no value", open_id("required_claims = { a = [] }"), "issuers.x.required_claims.a: "),
+        (
+            "a claim without a name",
+            open_id("required_claims = { \"/a//b\" = \"c\" }"),
+            "issuers.x.required_claims./a//b: ",
+        ),
+        ("an empty role", open_id("required_roles = [\"\"]"), "issuers.x.required_roles[0]: "),
+        ("no claim", open_id("claims = { groups = \"/\" }"), "issuers.x.claims.groups: "),
+        ("a reserved prefix", open_id("claims = { groups_prefix = \"system:\" }"), "issuers.x.claims.groups_prefix: "),
+        ("an empty prefix", open_id("claims = { username_prefix = \"\" }"), "issuers.x.claims.username_prefix: "),
+        (
+            "an extra of nobody",
+            open_id("claims = { extra = { department = \"d\" } }"),
+            "issuers.x.claims.extra.department: ",
+        ),
+        (
+            "an extra of Kubernetes",
+            open_id("claims = { extra = { \"a.kubernetes.io/x\" = \"d\" } }"),
+            "issuers.x.claims.extra.a.kubernetes.io/x: ",
+        ),
+        (
+            "nobody to ask with",
+            asking("client = \"none\", by = \"on-behalf-of\""),
+            "issuers.x.entra.groups_from.client: there is no client",
+        ),
+        (
+            "somebody else's client",
+            asking("client = \"corp\", by = \"on-behalf-of\""),
+            "issuers.x.entra.groups_from.client: clients.corp is a client of issuers.corp",
+        ),
+        (
+            "a client without a credential",
+            asking("client = \"y\", by = \"client-credentials\"") + "\n[clients.y]\nissuer = \"x\"\nid = \"y\"\n",
+            "issuers.x.entra.groups_from.client: clients.y has no credential",
+        ),
+        (
+            "a long memory",
+            asking("client = \"corp\", by = \"on-behalf-of\", remember = \"2h\""),
+            "issuers.x.entra.groups_from.remember: ",
+        ),
+        (
+            "groups of another claim",
+            asking("client = \"corp\", by = \"on-behalf-of\"")
+                .replace("audiences", "claims.groups = \"teams\"\naudiences"),
+            "issuers.x.claims.groups: ",
+        ),
+    ] {
+        refused(what, &config, expected);
+    }
+    let any: gangplank_gate::config::Config = toml::from_str(&entra("any_tenant = true")).unwrap();
+    assert!(gangplank_gate::Gate::warnings(&any).iter().any(|warning| warning.contains("ANY TENANT")));
+}
+
 #[test]
 fn everything_is_said_at_once() {
     let config = head("prefix = \"x\"\nallowed_status = 1")
@@ -261,10 +379,14 @@ fn files_that_are_read_are_watched() {
     let text = head("tls = { cert = \"/t.crt\", key = \"/t.key\" }")
         + "\n[cookies]\nkeys = [{ file = \"/k\" }]\n\n[pages]\nlogo = \"/logo.svg\"\n"
         + "\n[clients.x]\nissuer = \"corp\"\nid = \"x\"\ncertificate = { cert = \"/c.crt\", key = \"/c.key\" }\n"
-        + "\n[issuers.x]\nurl = \"https://x.test\"\nca_file = \"/i.pem\"\n"
+        + "\n[issuers.x]\nurl = \"https://x.test\"\nca_file = \"/i.pem\"\njwks = { file = \"/keys\" }\n"
+        + "\n[issuers.y]\nspiffe = { trust_domain = \"y\", bundle = { file = \"/bundle\" } }\n"
         + &demo("/", "upstream = \"https://a:1\"\nupstream_ca_file = \"/u.pem\"");
     let config: gangplank_gate::config::Config = toml::from_str(&text).unwrap();
     let files = gangplank_gate::Gate::watched_files(&config);
     let files: Vec<_> = files.iter().map(|f| f.to_str().unwrap()).collect();
-    assert_eq!(files, ["/c.crt", "/c.key", "/i.pem", "/k", "/logo.svg", "/t.crt", "/t.key", "/u.pem"]);
+    assert_eq!(
+        files,
+        ["/bundle", "/c.crt", "/c.key", "/i.pem", "/k", "/keys", "/logo.svg", "/t.crt", "/t.key", "/u.pem"]
+    );
 }

@@ -7,6 +7,7 @@ mod audit;
 mod chain;
 mod configuration;
 mod forward_auth;
+mod groups;
 mod leaks;
 mod local;
 mod provider;

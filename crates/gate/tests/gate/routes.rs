@@ -251,6 +251,11 @@ async fn readiness_waits_for_the_providers_that_routes_need_once() {
     let url = format!("{APP}/readyz");
     assert_eq!(world.get(&url, &[]).await.status, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(world.gate.readiness()[0].issuer, "corp");
+    let for_all = world.get(&url, &[]).await.body;
+    let request = request("GET", "http://127.0.0.1:9090/readyz", &[]);
+    let for_machines = Answer::read(world.gate.operations(&request, &peer_of("192.0.2.9"))).await;
+    assert_eq!((for_all.as_str(), for_machines.body.as_str()), ("not ready\n", "not ready: corp\n"));
+    assert_eq!(for_machines.status, StatusCode::SERVICE_UNAVAILABLE);
     let background = world.gate.start();
     tokio::time::pause();
     for _ in 0..200 {
@@ -285,6 +290,10 @@ async fn metrics_count_by_route_and_answer() {
         r#"gangplank_decisions_total{source="remembered"} 1"#,
         r#"gangplank_decisions_total{source="made"} 1"#,
         r#"gangplank_provider_up{issuer="corp"}"#,
+        r#"gangplank_provider_keys{issuer="corp"} 2"#,
+        r#"gangplank_provider_last_fetch_timestamp_seconds{issuer="corp"} 18"#,
+        r#"gangplank_provider_fetches_total{issuer="corp"} 1"#,
+        r#"gangplank_provider_fetch_failures_total{issuer="corp",cause="unanswered"} 0"#,
     ] {
         assert!(text.contains(line), "{line} in\n{text}");
     }

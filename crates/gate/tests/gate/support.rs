@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use gangplank_gate::config::Config;
 use gangplank_gate::{Body, Deps, Gate, Shared};
-use gangplank_idp::{API_ID, DEMO_GROUP_ID, InProcess, TENANT_ID, Tenant, TenantConfig, WEB_APP_ID};
+use gangplank_idp::{API_ID, BATCH_ID, DEMO_GROUP_ID, InProcess, TENANT_ID, Tenant, TenantConfig, WEB_APP_ID};
 use gangplank_jose::UnixTime;
 use gangplank_net::Peer;
 use gangplank_oauth::Clock;
@@ -112,7 +112,8 @@ impl World {
         shared: Arc<Shared>,
         config: &str,
     ) -> Result<World, Vec<ConfigError>> {
-        let secret = tenant.client_secret(WEB_APP_ID).map(|s| s.expose_secret().to_owned());
+        let secret_of = |id| tenant.client_secret(id).map(|s| s.expose_secret().to_owned());
+        let (secret, batch) = (secret_of(WEB_APP_ID), secret_of(BATCH_ID));
         let config: Config = toml::from_str(config).unwrap_or_else(|e| panic!("{e}"));
         let gate = Gate::build(
             &config,
@@ -120,6 +121,7 @@ impl World {
                 clock: clock.clone(),
                 environment: &move |name| match name {
                     "SECRET" => secret.clone(),
+                    "BATCH" => batch.clone(),
                     "SHORT" => Some("too short".to_owned()),
                     _ => None,
                 },
