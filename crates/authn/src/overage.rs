@@ -10,6 +10,7 @@
 //!
 //! A [`GroupsResolver`] does it for bearer tokens.
 
+mod elsewhere;
 mod resolver;
 mod tokens;
 

@@ -29,7 +29,8 @@ use super::refusal::KubernetesRefusal;
 use crate::Denial;
 use crate::entra::is_entra;
 
-/// Another way to the groups of somebody whose token has no room for them.
+/// Another way to the groups of somebody whose token has no room for them: a [`GroupsResolver`](crate::GroupsResolver) is one,
+/// and so are several.
 pub trait GroupsElsewhere: Send + Sync + 'static {
     /// The groups, or `None` if this is no issuer that it knows. `token` was verified, and `claims` are its claims.
     fn groups<'a>(

@@ -135,6 +135,11 @@ impl GroupsResolver {
         self.by
     }
 
+    /// Whether `iss` is the member's own tenant, and that one is admitted.
+    pub(crate) fn vouches(&self, iss: Option<&str>, member: &Member) -> bool {
+        iss.and_then(|iss| self.entra.tenant_of(iss)) == Some(member.tenant.as_str())
+    }
+
     /// All groups of a member. `assertion` is the token that it presented.
     pub(crate) async fn groups(&self, member: &Member, assertion: &str, now: UnixTime) -> Found {
         let of = (self.by == GroupsBy::OnBehalfOf).then(|| digest_of(assertion));

@@ -252,3 +252,46 @@ async fn another_tenants_people_are_asked_about_with_a_token_of_their_tenant() {
     assert_eq!(names(&resolver.groups(&theirs, "", NOW).await), ["g1"]);
     assert!(resolver.groups(&member(Kind::Person, OID), "", NOW).await.is_err(), "of this tenant there is no token");
 }
+
+#[tokio::test]
+async fn tokens_that_the_api_servers_file_judges_get_their_groups_too() {
+    use crate::kubernetes::{AuthenticationConfiguration, KubernetesAuthenticator, Policy, Ports};
+    use crate::testing::{FakeClock, jwks_url, sign_as, v2_issuer};
+
+    let (world, resolver) = world(GroupsBy::ClientCredentials);
+    let other = "https://login.example.com";
+    let metadata = json!({ "issuer": other, "jwks_uri": jwks_url() }).to_string();
+    world.web.answer(&format!("{other}/.well-known/openid-configuration"), 200, metadata);
+    let entry = |url: &str| {
+        json!({
+            "issuer": { "url": url, "audiences": ["api://podinfo"] },
+            "claimMappings": {
+                "username": { "claim": "sub", "prefix": "" }, "groups": { "claim": "groups", "prefix": "g:" },
+            },
+        })
+    };
+    let file = json!({
+        "apiVersion": "apiserver.config.k8s.io/v1", "kind": "AuthenticationConfiguration",
+        "jwt": [entry(&v2_issuer()), entry(other)],
+    });
+    let configuration = AuthenticationConfiguration::parse(file.to_string().as_bytes(), &[]).unwrap();
+    let connect = |_: Option<&str>| Ok(world.web.clone() as Arc<dyn Transport>);
+    let clock = Arc::new(FakeClock(NOW.as_secs().into()));
+    let ports = Ports { connect: &connect, clock, groups: Some(Arc::new(vec![resolver])) };
+    let authenticator = KubernetesAuthenticator::new("x", &configuration, Policy::default(), ports, None).unwrap();
+    let overage = with(with(world.access_claims(), "groups", Value::Null), "oid", json!(OID));
+    let overage = with(overage, "_claim_names", json!({ "groups": "src1" }));
+    let graph = json!({ "src1": { "endpoint": "https://graph.windows.net/x" } });
+    let overage = with(overage, "_claim_sources", graph);
+    let judge = async |claims: &Value| match authenticator.verify(&sign_as("one", &world.key, claims), NOW).await {
+        Outcome::Authenticated(who) => Ok(who.identity().groups.clone()),
+        Outcome::Rejected(refusal) => Err(refusal.reason().name),
+        outcome => panic!("{outcome:?}"),
+    };
+    assert_eq!(judge(&overage).await, Ok(vec!["g:g1".to_owned(), "g:g2".to_owned()]));
+    // Another issuer may write whatever it likes into `tid`.
+    let stranger = with(overage.clone(), "iss", json!(other));
+    assert_eq!(judge(&stranger).await, Err("kubernetes-groups-elsewhere"));
+    assert_eq!(judge(&with(overage, "tid", json!(OID))).await, Err("kubernetes-groups-elsewhere"));
+    assert_eq!(world.web.count(&users(OID)), 1);
+}
