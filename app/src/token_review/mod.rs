@@ -123,7 +123,7 @@ impl Webhook {
         };
         let keys = before.map(|before| &*before.authenticator);
         let authenticator = file
-            .read("authentication-config", clock.clone(), None, keys)
+            .read("authentication-config", clock.clone(), None, None, keys)
             .map_err(|errors| errors.into_iter().map(|error| in_file(&file.file, error)).collect::<Vec<_>>())?;
         let settings = TokenReviewSettings {
             audiences: arguments.audiences.clone(),

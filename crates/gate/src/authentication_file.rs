@@ -4,7 +4,9 @@ use std::io::Read as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use gangplank_authn::kubernetes::{AuthenticationConfiguration, KubernetesAuthenticator, Policy, Ports, ReservedNames};
+use gangplank_authn::kubernetes::{
+    AuthenticationConfiguration, GroupsElsewhere, KubernetesAuthenticator, Policy, Ports, ReservedNames,
+};
 use gangplank_net::{HttpClient, Roots};
 use gangplank_oauth::config::ConfigError;
 use gangplank_oauth::{Clock, Transport};
@@ -29,7 +31,8 @@ pub struct AuthenticationFile {
 
 impl AuthenticationFile {
     /// Reads the file. The authenticator takes over the keys that `before` has. Paths of errors are those of the file's
-    /// fields. With `transport` that one is asked, and else the network.
+    /// fields. With `transport` that one is asked, and else the network. `groups` gets the groups that a token of Entra ID has
+    /// no room for; without it, who has that many is refused where groups are mapped.
     ///
     /// # Errors
     /// All that is wrong with the file.
@@ -38,6 +41,7 @@ impl AuthenticationFile {
         name: &str,
         clock: Arc<dyn Clock>,
         transport: Option<Arc<dyn Transport>>,
+        groups: Option<Arc<dyn GroupsElsewhere>>,
         before: Option<&KubernetesAuthenticator>,
     ) -> Result<Arc<KubernetesAuthenticator>, Vec<ConfigError>> {
         let bytes = self.bytes().map_err(|problem| vec![ConfigError::new("", problem, "")])?;
@@ -49,7 +53,7 @@ impl AuthenticationFile {
         let reserved_names = if self.allow_reserved { ReservedNames::Allow } else { ReservedNames::Refuse };
         let policy = Policy { reserved_names, claim_hosts: self.claim_hosts.clone() };
         let connect = |authorities: Option<&str>| connect(authorities, transport.clone());
-        let ports = Ports { connect: &connect, clock, groups: None };
+        let ports = Ports { connect: &connect, clock, groups };
         KubernetesAuthenticator::new(name, &configuration, policy, ports, before)
     }
 

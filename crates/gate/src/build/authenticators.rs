@@ -26,7 +26,12 @@ pub(super) enum Known {
 }
 
 /// Reads all authenticators. One that is wrong is left out, and said.
-pub(super) fn read(config: &Config, deps: &Deps<'_>, errors: &mut Errors) -> BTreeMap<String, Known> {
+pub(super) fn read(
+    config: &Config,
+    groups: &Resolvers,
+    deps: &Deps<'_>,
+    errors: &mut Errors,
+) -> BTreeMap<String, Known> {
     let mut all = BTreeMap::new();
     for (name, authenticator) in &config.authenticators {
         let at = format!("authenticators.{name}");
@@ -34,7 +39,7 @@ pub(super) fn read(config: &Config, deps: &Deps<'_>, errors: &mut Errors) -> BTr
             let help = "a name of its own: a route's accept names both";
             errors.push(ConfigError::new(&at, format!("issuers.{name} has the same name"), help));
         }
-        if let Some(known) = one(name, authenticator, &at, &config.gate, deps, errors) {
+        if let Some(known) = one(name, authenticator, &at, (&config.gate, groups), deps, errors) {
             all.insert(name.clone(), known);
         }
     }
@@ -85,7 +90,7 @@ fn one(
     name: &str,
     authenticator: &AuthenticatorConfig,
     at: &str,
-    gate: &GateConfig,
+    (gate, groups): (&GateConfig, &Resolvers),
     deps: &Deps<'_>,
     errors: &mut Errors,
 ) -> Option<Known> {
@@ -119,7 +124,8 @@ fn one(
         return local::keys(name, file, &format!("{at}.keys_file"), deps.clock.now(), errors).map(Known::Judge);
     }
     if let Some(file) = &authenticator.authentication_config {
-        return clusters::file(name, file, &format!("{at}.authentication_config"), deps, errors).map(Known::Kubernetes);
+        return clusters::file(name, file, &format!("{at}.authentication_config"), groups, deps, errors)
+            .map(Known::Kubernetes);
     }
     if let Some(cluster) = &authenticator.token_review {
         return clusters::cluster(name, cluster, &format!("{at}.token_review"), deps, errors).map(Known::Judge);

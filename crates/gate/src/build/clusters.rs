@@ -4,28 +4,33 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use gangplank_authn::Authenticator;
 use gangplank_authn::kubeconfig::ClusterAccess;
-use gangplank_authn::kubernetes::KubernetesAuthenticator;
+use gangplank_authn::kubernetes::{GroupsElsewhere, KubernetesAuthenticator};
 use gangplank_authn::token_review::{Cluster, ClusterSettings};
+use gangplank_authn::{Authenticator, GroupsResolver};
 use gangplank_net::{ClientCertificate, HttpClient, Roots};
 use gangplank_oauth::Transport;
 use gangplank_oauth::config::{ConfigError, Environment, Span};
 
+use super::groups::Resolvers;
 use super::{Deps, Errors};
 use crate::authentication_file::AuthenticationFile;
 use crate::config::ClusterConfig;
 
-/// `authentication_config`. Issuers that stay where they were keep their keys.
+/// `authentication_config`. Issuers that stay where they were keep their keys. Groups that a token of Entra ID has no room
+/// for are asked for by the issuer of the same tenant that has `groups_from`.
 pub(super) fn file(
     name: &str,
     file: &AuthenticationFile,
     at: &str,
+    groups: &Resolvers,
     deps: &Deps<'_>,
     errors: &mut Errors,
 ) -> Option<Arc<KubernetesAuthenticator>> {
     let before = deps.shared.kubernetes(name);
-    match file.read(name, deps.clock.clone(), deps.transport.clone(), before.as_deref()) {
+    let groups: Vec<Arc<GroupsResolver>> = groups.values().cloned().collect();
+    let groups = (!groups.is_empty()).then(|| Arc::new(groups) as Arc<dyn GroupsElsewhere>);
+    match file.read(name, deps.clock.clone(), deps.transport.clone(), groups, before.as_deref()) {
         Ok(authenticator) => Some(authenticator),
         Err(wrong) => {
             for error in wrong {

@@ -70,8 +70,8 @@ impl Gate {
         let rule_groups =
             || RuleGroups::new(config.routes.iter().flat_map(|r| r.allow.iter().flat_map(|a| a.groups.clone())));
         let metrics = deps.shared.metrics();
-        let authenticators = authenticators::read(config, &deps, &mut errors);
         let groups = groups::read(config, issuers, &clients, &mut errors);
+        let authenticators = authenticators::read(config, &groups, &deps, &mut errors);
         // Nobody is kept waiting or out for groups that nobody asks for; a cluster always does.
         let groups_matter = !rule_groups().is_empty() || config.token_review.is_some();
         let groups = if groups_matter { groups } else { Resolvers::new() };

@@ -92,7 +92,7 @@ routes = [{{ path = "/", accept = ["corp"], allow.signed_in = true }}]
     });
     let file = dir.write("authentication.yaml", &document.to_string()).into();
     let file = AuthenticationFile { file, allow_reserved: false, claim_hosts: Vec::new() };
-    let judge = file.read("cluster", clock.clone(), Some(transport), None).unwrap();
+    let judge = file.read("cluster", clock.clone(), Some(transport), None, None).unwrap();
     let deps = TokenReviewDeps {
         chain: Arc::new(Chain::new("webhook", vec![judge])),
         clock: clock.clone(),

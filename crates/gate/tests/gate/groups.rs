@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use gangplank_idp::{BATCH_ID, Endpoint, Fault, FaultKind, PUBLIC_CLIENT_ID, WEB_APP_ID};
+use gangplank_idp::{API_ID, BATCH_ID, Endpoint, Fault, FaultKind, PUBLIC_CLIENT_ID, TENANT_ID, WEB_APP_ID};
 use gangplank_oauth::Clock;
+use serde_json::json;
 
+use crate::local::Dir;
 use crate::support::*;
 
 const CHECK: &str = "https://app.example.com/oauth2/auth";
@@ -99,4 +101,32 @@ async fn nobody_is_asked_about_for_rules_that_ask_for_no_group() {
     assert_eq!(status(&world, &world.token("bob")).await, 202);
     world.sign_in(APP, "bob").await;
     assert_eq!(world.tenant.counts().client_credentials_grants, 0);
+}
+
+#[tokio::test]
+async fn the_api_servers_own_file_knows_them_by_all_their_groups_too() {
+    let dir = Dir::new();
+    let document = json!({
+        "apiVersion": "apiserver.config.k8s.io/v1", "kind": "AuthenticationConfiguration",
+        "jwt": [{
+            "issuer": { "url": format!("https://login.test/{TENANT_ID}/v2.0"), "audiences": [API_ID] },
+            "claimMappings": {
+                "username": { "claim": "preferred_username", "prefix": "" },
+                "groups": { "claim": "groups", "prefix": "" },
+            },
+        }],
+    });
+    let file = dir.write("authentication.yaml", &document.to_string());
+    let cluster = format!("\n[authenticators.cluster]\nauthentication_config = {{ file = \"{file}\" }}\n");
+    let route = format!(
+        "\n[[routes]]\npath = \"/\"\naccept = [\"cluster\"]\nallow.groups = [\"{}\"]\n",
+        gangplank_idp::DEMO_GROUP_ID
+    );
+    let nobody_asks = World::new(&(head("") + &cluster + &route));
+    assert_eq!(status(&nobody_asks, &nobody_asks.token("bob")).await, 401);
+    assert_eq!(status(&nobody_asks, &nobody_asks.token("alice")).await, 202);
+    let asking = config("batch", "client-credentials");
+    let world = World::new(&(asking.split("\n[[routes]]").next().unwrap().to_owned() + &cluster + &route));
+    assert_eq!(status(&world, &world.token("bob")).await, 202);
+    assert_eq!(world.tenant.counts().client_credentials_grants, 1);
 }

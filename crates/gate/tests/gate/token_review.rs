@@ -93,7 +93,7 @@ fn webhook(issuer: &Arc<Issuer>, settings: TokenReviewSettings) -> Arc<TokenRevi
     std::fs::write(&file, text.to_string()).unwrap();
     // The authenticator lets reserved names through: what is refused here, the webhook refuses.
     let source = AuthenticationFile { file: file.clone(), allow_reserved: true, claim_hosts: Vec::new() };
-    let authenticator = source.read("file", Arc::new(Still), Some(issuer.clone()), None).unwrap();
+    let authenticator = source.read("file", Arc::new(Still), Some(issuer.clone()), None, None).unwrap();
     std::fs::remove_file(file).unwrap();
     serving(vec![authenticator], settings)
 }
