@@ -90,6 +90,10 @@ pub(super) fn certificates(
         let message = "is set, and no SPIFFE ID begins with system:".to_owned();
         contradiction("allow_reserved", message, "leave it out");
     }
+    if config.spiffe_trust_domains.len() > 1 {
+        let message = "has several, and the one ca_file would let the authority of each speak for all".to_owned();
+        contradiction("spiffe_trust_domains", message, "an authenticator of its own for each, with its own ca_file");
+    }
     for (i, domain) in config.spiffe_trust_domains.iter().enumerate() {
         let id = format!("spiffe://{domain}");
         if SpiffeId::parse(&id).is_none_or(|id| id.trust_domain() != domain) {

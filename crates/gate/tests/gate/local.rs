@@ -313,6 +313,7 @@ fn certificates_from_where_none_can_come_are_refused() {
             with_certificates(&dir, &ca, "tls", reserved),
             vec![
                 at("allow_reserved"),
+                at("spiffe_trust_domains"),
                 at("spiffe_trust_domains[1]"),
                 at("spiffe_trust_domains[2]"),
                 at("spiffe_trust_domains[3]"),
