@@ -5,30 +5,10 @@
 
 use std::borrow::Cow;
 
-/// Words that can be written so.
-const WORDS: [&str; 21] = [
-    "true",
-    "false",
-    "null",
-    "in",
-    "as",
-    "break",
-    "const",
-    "continue",
-    "else",
-    "for",
-    "function",
-    "if",
-    "import",
-    "let",
-    "loop",
-    "package",
-    "namespace",
-    "return",
-    "var",
-    "void",
-    "while",
-];
+use super::parser::RESERVED;
+
+/// The words of the language that are no identifiers either; they can be written so, too.
+const LITERALS: [&str; 4] = ["true", "false", "null", "in"];
 
 /// The name that is meant; none if there is no such escape.
 pub(super) fn unescape(written: &str) -> Option<Cow<'_, str>> {
@@ -45,13 +25,17 @@ pub(super) fn unescape(written: &str) -> Option<Cow<'_, str>> {
             "dash" => meant.push('-'),
             "slash" => meant.push('/'),
             "underscores" => meant.push_str("__"),
-            word if WORDS.contains(&word) && word.len() + 4 == written.len() => meant.push_str(word),
+            word if is_word(word) && word.len() + 4 == written.len() => meant.push_str(word),
             _ => return None,
         }
         rest = after;
     }
     meant.push_str(rest);
     Some(Cow::Owned(meant))
+}
+
+fn is_word(word: &str) -> bool {
+    LITERALS.contains(&word) || RESERVED.contains(&word)
 }
 
 #[cfg(test)]

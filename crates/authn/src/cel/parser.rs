@@ -14,7 +14,7 @@ use super::value::Val;
 pub(super) const MAX_DEPTH: usize = 64;
 
 /// Words that are no names (but may be fields).
-const RESERVED: [&str; 17] = [
+pub(super) const RESERVED: [&str; 17] = [
     "as",
     "break",
     "const",
