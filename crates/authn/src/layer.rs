@@ -8,7 +8,7 @@
 //! 4. It could not be decided: 503 with `Retry-After`, never 401, and the request does not go on.
 //!
 //! The answer never says why; the log does, at the target `gangplank_authn`, with the name of the reason and what to do.
-//! Over gRPC the two statuses are `UNAUTHENTICATED` and `UNAVAILABLE` to every client.
+//! By gRPC's own mapping of HTTP statuses the two are `UNAUTHENTICATED` and `UNAVAILABLE`.
 //!
 //! A single link says of a token that it does not know, "nothing that I know" (`Missing`); a [`Chain`](crate::Chain), which
 //! has the last word, says that it is bad (`Invalid`). Give the layer a chain.

@@ -14,7 +14,7 @@
 //!
 //! # In a service of your own
 //!
-//! `examples/service.rs` is one in 39 lines, with static keys, an OpenID Connect issuer and the tower layer
+//! `examples/service.rs` is one in 30 lines of code, with static keys, an OpenID Connect issuer and the tower layer
 //! ([`AuthenticationLayer`]). Its parts can be asked without a server, too:
 //!
 //! ```
