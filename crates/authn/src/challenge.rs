@@ -4,7 +4,10 @@
 //! 1. Whatever stands between quotes cannot end them, by its type: a [`Realm`], a [`Scope`], a URL as its parser writes it,
 //!    base64. Nothing that a caller sends is ever among it.
 //! 2. `error` is there only where a bearer token was (RFC 6750 §3.1).
+//! 3. A scope is named as a client has to ask for it, which may not be how a token has it: at Entra ID one asks for
+//!    `api://app/read` and holds `read`.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -42,7 +45,11 @@ impl Challenge {
 
     /// The token was good, and lacks these scopes (RFC 6750 §3.1). `None` of a scheme that has none.
     pub fn insufficient_scope(&self, needed: &[Scope]) -> Option<HeaderValue> {
-        self.bearer(r#"error="insufficient_scope""#, Some(&joined(needed)))
+        let scope = match self {
+            Challenge::Resource(resource) => joined(needed.iter().map(|scope| resource.asked_for(scope))),
+            Challenge::Bearer | Challenge::Basic(_) => joined(needed),
+        };
+        self.bearer(r#"error="insufficient_scope""#, Some(&scope))
     }
 
     /// The provider wants to see its client again before it says more (RFC 9470, and Entra ID's claims challenge).
@@ -54,10 +61,7 @@ impl Challenge {
     /// `scope`: instead of the one that the resource names by itself.
     fn bearer(&self, error: &str, scope: Option<&str>) -> Option<HeaderValue> {
         match self {
-            Challenge::Bearer => {
-                let bare = ResourceChallenge { metadata: String::new(), scope: String::new() };
-                Some(bare.with(error, scope.unwrap_or_default()))
-            }
+            Challenge::Bearer => Some(ResourceChallenge::default().with(error, scope.unwrap_or_default())),
             Challenge::Resource(resource) => Some(resource.with(error, scope.unwrap_or(&resource.scope))),
             Challenge::Basic(_) => None,
         }
@@ -65,18 +69,37 @@ impl Challenge {
 }
 
 /// What the challenges of one protected resource have in common.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ResourceChallenge {
     /// Where the metadata are; empty for none.
     metadata: String,
     /// What clients should ask for, joined.
     scope: String,
+    /// What to ask for, by what one then holds.
+    names: BTreeMap<String, Scope>,
 }
 
 impl ResourceChallenge {
-    /// A resource whose metadata are at `metadata`, and for which clients should ask these scopes.
-    pub fn new(metadata: &Url, scopes: &[Scope]) -> Self {
-        ResourceChallenge { metadata: metadata.as_str().to_owned(), scope: joined(scopes) }
+    /// A resource whose metadata are at `metadata`, and for which clients should ask `scopes`. `others` are what a token
+    /// holds, and what its client had to ask for.
+    pub fn new<'s>(
+        metadata: &Url,
+        scopes: &'s [Scope],
+        others: impl IntoIterator<Item = (&'s str, &'s Scope)>,
+    ) -> Self {
+        let mut names = BTreeMap::new();
+        for (held, asked) in others.into_iter().chain(scopes.iter().map(|scope| (scope.as_str(), scope))) {
+            let last = held.rsplit('/').next().unwrap_or(held);
+            for held in [held, last] {
+                names.entry(held.to_owned()).or_insert_with(|| asked.clone());
+            }
+        }
+        ResourceChallenge { metadata: metadata.as_str().to_owned(), scope: joined(scopes), names }
+    }
+
+    /// Rule 3.
+    fn asked_for<'s>(&'s self, held: &'s Scope) -> &'s Scope {
+        self.names.get(held.as_str()).unwrap_or(held)
     }
 
     fn with(&self, error: &str, scope: &str) -> HeaderValue {
@@ -111,8 +134,15 @@ impl Scope {
     }
 }
 
-fn joined(scopes: &[Scope]) -> String {
-    scopes.iter().map(Scope::as_str).collect::<Vec<_>>().join(" ")
+/// Each once.
+fn joined<'s>(scopes: impl IntoIterator<Item = &'s Scope>) -> String {
+    let mut all: Vec<&str> = Vec::new();
+    for scope in scopes {
+        if !all.contains(&scope.as_str()) {
+            all.push(scope.as_str());
+        }
+    }
+    all.join(" ")
 }
 
 /// What browsers show when they ask for a password: 1 to 128 printable ASCII characters, none of them `"` or `\`.
@@ -156,7 +186,7 @@ mod tests {
     fn a_resource_says_where_its_metadata_are_and_what_to_ask_for() {
         let url = Url::parse("https://app.test/.well-known/oauth-protected-resource/m\"cp").unwrap();
         let scopes = ["api://podinfo/read", "offline_access"].map(|s| Scope::new(s).unwrap());
-        let challenge = Challenge::Resource(Arc::new(ResourceChallenge::new(&url, &scopes)));
+        let challenge = Challenge::Resource(Arc::new(ResourceChallenge::new(&url, &scopes, [])));
         let metadata = r#"resource_metadata="https://app.test/.well-known/oauth-protected-resource/m%22cp""#;
         let own = r#"scope="api://podinfo/read offline_access""#;
         assert_eq!(challenge.value(false), format!(r#"Bearer realm="gangplank", {own}, {metadata}"#));
@@ -178,5 +208,26 @@ mod tests {
 
         let basic = Challenge::Basic(Realm::new("x").unwrap());
         assert_eq!((basic.insufficient_scope(&needed), basic.insufficient_claims(&claims)), (None, None));
+    }
+
+    #[test]
+    fn what_is_needed_is_named_as_a_client_asks_for_it() {
+        let url = Url::parse("https://app.test/m").unwrap();
+        let scope = |s: &str| Scope::new(s).unwrap();
+        let (scopes, tools) = ([scope("api://podinfo/read"), scope("openid")], scope("mcp:tools"));
+        let resource = ResourceChallenge::new(&url, &scopes, [("api://podinfo/write", &tools)]);
+        let challenge = Challenge::Resource(Arc::new(resource));
+        for (held, asked) in [
+            (&["read"][..], "api://podinfo/read"),
+            (&["api://podinfo/read", "read"], "api://podinfo/read"),
+            (&["openid", "write"], "openid mcp:tools"),
+            (&["api://podinfo/write"], "mcp:tools"),
+            (&["other", "ad"], "other ad"),
+        ] {
+            let needed: Vec<Scope> = held.iter().map(|s| scope(s)).collect();
+            let value = challenge.insufficient_scope(&needed).unwrap();
+            let said = value.to_str().unwrap().contains(&format!(r#", scope="{asked}""#));
+            assert!(said, "{held:?}: {value:?}");
+        }
     }
 }
