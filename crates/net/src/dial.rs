@@ -143,6 +143,13 @@ fn server_name(to: &Uri) -> Result<ServerName<'static>, DialError> {
     ServerName::try_from(host.to_owned()).map_err(|e| DialError::Tls(format!("{e}: {host}")))
 }
 
+/// Who the other end is told to be.
+pub(crate) fn expected_name(name: Option<&str>) -> Result<Option<ServerName<'static>>, RootsError> {
+    let parse =
+        |name: &str| ServerName::try_from(name.to_owned()).map_err(|_| RootsError::NotAName { name: name.to_owned() });
+    name.map(parse).transpose()
+}
+
 /// What the last error in the chain says: the ones before it only say that there is a next one.
 pub(crate) fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
     let mut last = error;

@@ -17,10 +17,9 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper_util::client::legacy::{Client, Error};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use rustls_pki_types::ServerName;
 
 use crate::client_certificate::ClientCertificate;
-use crate::dial::{DialError, Dialer, Offer, dial_error, host_of, innermost};
+use crate::dial::{DialError, Dialer, Offer, dial_error, expected_name, host_of, innermost};
 use crate::roots::{Roots, RootsError};
 
 const CONNECT: Duration = Duration::from_secs(10);
@@ -52,11 +51,9 @@ impl HttpClient {
         own: Option<ClientCertificate>,
         server_name: Option<&str>,
     ) -> Result<Self, RootsError> {
-        let expected = server_name.map(|name| {
-            ServerName::try_from(name.to_owned()).map_err(|_| RootsError::NotAName { name: name.to_owned() })
-        });
+        let expected = expected_name(server_name)?;
         let dialer = Dialer::new(roots.prepare()?, Offer::Http2AndHttp1, CONNECT);
-        Ok(Self::over(dialer.known_as(own, expected.transpose()?)))
+        Ok(Self::over(dialer.known_as(own, expected)))
     }
 
     fn over(dialer: Dialer) -> Self {
