@@ -1,6 +1,10 @@
 //! The gate's part of the configuration document, as it is written. Meaning is given to it in `build`.
 
+mod cluster;
+mod exchange;
 mod issuer;
+mod mcp;
+mod tools;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -10,9 +14,13 @@ use gangplank_oauth::config::{ByteLimit, SecretSource, Span};
 use ipnet::IpNet;
 use serde::Deserialize;
 
+pub use self::cluster::{AuthMode, ImpersonateConfig, ReviewConfig, UpstreamClusterConfig};
+pub use self::exchange::{ActorConfig, ExchangeConfig, Strategy};
 pub use self::issuer::{
     ClaimsConfig, EntraConfig, GroupsFrom, GroupsFromConfig, IssuerConfig, KeysConfig, SpiffeConfig,
 };
+pub use self::mcp::{McpConfig, OtherTools, TargetConfig};
+pub use self::tools::{ToolAllowConfig, ToolRuleConfig};
 use crate::authentication_file::AuthenticationFile;
 use crate::token_review::TokenReviewConfig;
 
@@ -271,6 +279,14 @@ pub struct RouteConfig {
     pub timeout: Option<Span>,
     /// A PEM file of authorities to trust for this upstream instead of the system's.
     pub upstream_ca_file: Option<PathBuf>,
+    /// A name of `[exchanges]`: the upstream gets the token that the caller's was exchanged for.
+    pub exchange: Option<String>,
+    /// A name of `[clusters]`: the upstream is that API server.
+    pub cluster: Option<String>,
+    /// Names of `[clusters]`: each is below the path by its name, or below the host.
+    pub clusters: Option<Vec<String>>,
+    /// The upstream is an MCP server.
+    pub mcp: Option<McpConfig>,
 }
 
 /// A string, or a list of them.
@@ -379,6 +395,12 @@ pub struct Config {
     /// `[clients.NAME]`.
     #[serde(default)]
     pub clients: BTreeMap<String, ClientConfig>,
+    /// `[exchanges.NAME]`.
+    #[serde(default)]
+    pub exchanges: BTreeMap<String, ExchangeConfig>,
+    /// `[clusters.NAME]`.
+    #[serde(default)]
+    pub clusters: BTreeMap<String, UpstreamClusterConfig>,
     /// `[[routes]]`.
     #[serde(default)]
     pub routes: Vec<RouteConfig>,

@@ -6,8 +6,11 @@
 //! 3. A request without one host, or with a path that can be read in two ways, goes no further.
 //! 4. The gate's own endpoints, below the prefix.
 //! 5. A host that the configuration knows, and a route.
-//! 6. Who calls, and may they: a [`Permit`](crate::policy).
-//! 7. The upstream.
+//! 6. Of an MCP server: a preflight, and pages of other origins ([`mcp`](crate::mcp)).
+//! 7. Who calls, and may they: a [`Permit`](crate::policy).
+//! 8. Of an MCP server: the session, the messages and the target.
+//! 9. What the upstream is shown of the caller: an [`OutboundCredential`](crate::outbound).
+//! 10. The upstream.
 //!
 //! Every way out is counted; every decision leaves one audit line.
 
@@ -156,6 +159,11 @@ impl Gate {
         let route = route.ok_or(Refusal::Defect("a route that is in the table only"))?;
         trace.route = Some(route.id);
         let upstream = route.upstream.as_ref().ok_or_else(|| Refusal::RouteWithoutUpstream(route.name.clone()))?;
+        if let Some(mcp) = &route.mcp
+            && let Some(answer) = mcp.before(arrival, &head)?
+        {
+            return Ok(answer);
+        }
         let decided = match self.decide(route, arrival.credentials(&head.headers), context.now).await {
             Ok(decided) => decided,
             Err(refusal) => {
@@ -166,8 +174,12 @@ impl Gate {
         trace.by = decided.decision.caller().method().into();
         trace.answer = Answer::Allowed;
         audit::allowed(context, Asked::directly(context), &route.name, decided.decision.caller());
-        // In a box, as it is large: a check's future would else have the size of a proxied request's.
-        Box::pin(self.forward(route, upstream, arrival, head, body, decided)).await
+        // In boxes, as they are large: a check's future would else have the size of a proxied request's.
+        if let Some(mcp) = &route.mcp {
+            return Box::pin(self.serve_mcp(route, mcp, upstream, arrival, head, body, decided)).await;
+        }
+        let credential = self.outbound(route, None, &decided, arrival.credentials(&head.headers)).await?;
+        Box::pin(self.forward(route, upstream, arrival, head, body, decided, credential)).await
     }
 
     fn refuse(&self, refusal: &Refusal, arrival: &Arrival<'_>, trace: &mut Trace) -> Response<Body> {

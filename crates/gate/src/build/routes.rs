@@ -13,6 +13,7 @@ use super::upstreams::Upstreams;
 use crate::config::{AllowConfig, AuthenticatorConfig, Config, RouteConfig};
 use crate::decision::Decision;
 use crate::hosts::Hosts;
+use crate::mcp::Mcp;
 use crate::metrics::{Metrics, RouteMetrics};
 use crate::policy::Policy;
 use crate::proxy::Upstream;
@@ -35,6 +36,8 @@ pub(crate) struct Route {
     /// Whether callers of more than one issuer may come: then it is told which one vouched.
     pub(crate) several_issuers: bool,
     pub(crate) upstream: Option<Upstream>,
+    /// What is judged besides, if that is an MCP server.
+    pub(crate) mcp: Option<Mcp>,
     pub(crate) pass_access_token: bool,
     pub(crate) pass_authorization: bool,
     /// Whether it takes all methods.
@@ -166,6 +169,7 @@ impl Reader<'_, '_> {
             chain,
             several_issuers: vouching(self.config, route).len() > 1,
             upstream,
+            mcp: route.mcp.as_ref().map(|_| Mcp {}),
             pass_access_token: route.pass.access_token,
             pass_authorization: route.pass.authorization,
             any_method,

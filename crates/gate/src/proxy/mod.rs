@@ -1,8 +1,8 @@
 //! The reverse proxy: a permitted request goes to the route's upstream, and its answer comes back, as they stream.
 //!
 //! 1. What belongs to the connection is taken off ([`hop_by_hop`]), then what only we may say ([`headers`]), then our
-//!    cookie and, unless the route passes it, `Authorization`. Where the configuration tells methods apart, headers
-//!    that frameworks let stand for the method go too.
+//!    cookie. Where the configuration tells methods apart, headers that frameworks let stand for the method go too.
+//!    Of `Authorization` the [`OutboundCredential`] decides, without which nothing is sent.
 //! 2. `Host`, `X-Forwarded-{For,Proto,Host,Port}`, `X-Real-IP`, `X-Request-Id` and the identity headers are set.
 //!    `X-Forwarded-For` is continued if the peer is a trusted proxy, and begun anew if not.
 //! 3. Path and query go on as they came: they were judged as they came.
@@ -24,7 +24,7 @@ use bytes::Bytes;
 use gangplank_net::{UpstreamClient, UpstreamError};
 use gangplank_oauth::Clock;
 use http::header::{
-    AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, COOKIE, HOST, HeaderMap, HeaderName, ORIGIN, SET_COOKIE,
+    CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, COOKIE, HOST, HeaderMap, HeaderName, ORIGIN, SET_COOKIE,
     TRANSFER_ENCODING, UPGRADE,
 };
 use http::request::Parts;
@@ -43,6 +43,7 @@ use crate::context::{Arrival, X_REQUEST_ID};
 use crate::decision::{Decided, Decision};
 use crate::forwarded::host_of;
 use crate::headers::Texts;
+use crate::outbound::OutboundCredential;
 use crate::stack::Gate;
 use crate::{Body, Refusal, headers};
 
@@ -69,6 +70,7 @@ pub(crate) struct Upstream {
 
 impl Gate {
     /// Passes a permitted request on.
+    #[expect(clippy::too_many_arguments, reason = "the request, whose it is, and where it goes")]
     pub(crate) async fn forward<B>(
         &self,
         route: &Route,
@@ -77,6 +79,7 @@ impl Gate {
         mut head: Parts,
         body: B,
         decided: Decided,
+        credential: OutboundCredential,
     ) -> Result<Response<Body>, Refusal>
     where
         B: http_body::Body<Data = Bytes> + Send + 'static,
@@ -88,6 +91,7 @@ impl Gate {
         }
         let on_client = head.extensions.remove::<OnUpgrade>().filter(|_| wanted.is_some());
         self.rewrite(route, upstream, arrival, &mut head.headers, &decided.decision);
+        credential.apply(&mut head.headers);
         if let Some(protocol) = wanted.filter(|_| on_client.is_some()) {
             head.headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
             head.headers.insert(UPGRADE, protocol);
@@ -156,9 +160,6 @@ impl Gate {
         let dropped: Vec<HeaderName> = map.keys().filter(dropped).cloned().collect();
         for name in dropped {
             map.remove(name);
-        }
-        if !route.pass_authorization {
-            map.remove(AUTHORIZATION);
         }
         self.strip_cookie(map);
 
