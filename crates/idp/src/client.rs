@@ -29,6 +29,13 @@ pub(crate) struct Client {
     pub(crate) proof: Proof,
 }
 
+impl Client {
+    /// Refuses a public one, where a grant is for confidential clients (AADSTS7000218).
+    pub(crate) fn confidential(&self) -> Result<(), AuthError> {
+        if self.proof == Proof::None { Err(secret_missing()) } else { Ok(()) }
+    }
+}
+
 /// How a client proved itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Proof {
@@ -89,11 +96,7 @@ pub(crate) fn authenticate(registry: &impl Registry, call: &Call<'_>, params: &P
                 .because("Client is public so neither 'client_assertion' nor 'client_secret' should be presented."));
         }
         (Some(_), None, None) if registry.takes_certificates() && shows_its_own(call, &application) => Proof::Assertion,
-        (Some(_), None, None) => {
-            return Err(errors::SECRET_MISSING.because(
-                "The request body must contain the following parameter: 'client_assertion' or 'client_secret'.",
-            ));
-        }
+        (Some(_), None, None) => return Err(secret_missing()),
         (Some(_), _, Some(jwt)) => {
             assertion::check(registry, call, params, &application, jwt)?;
             Proof::Assertion
@@ -104,6 +107,11 @@ pub(crate) fn authenticate(registry: &impl Registry, call: &Call<'_>, params: &P
         }
     };
     Ok(Client { application, proof })
+}
+
+fn secret_missing() -> AuthError {
+    errors::SECRET_MISSING
+        .because("The request body must contain the following parameter: 'client_assertion' or 'client_secret'.")
 }
 
 /// Rule 4.

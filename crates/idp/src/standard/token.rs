@@ -19,7 +19,7 @@ use super::error::OAuthError;
 use super::exchange;
 use super::granted::Granted;
 use crate::claims::Version;
-use crate::client::{Client, Proof, authenticate};
+use crate::client::{Client, authenticate};
 use crate::faults::FaultKind;
 use crate::params::Params;
 use crate::refresh::Grant;
@@ -133,10 +133,8 @@ fn client_credentials(tenant: &Tenant, call: &Call<'_>, params: &Params, client:
 
 /// Rule 4.
 pub(super) fn confidential(client: &Client) -> Result<(), OAuthError> {
-    match client.proof {
-        Proof::None => Err(OAuthError::new("unauthorized_client", "A public client may not use this grant.")),
-        Proof::Secret | Proof::Assertion => Ok(()),
-    }
+    let refused = |_| OAuthError::new("unauthorized_client", "A public client may not use this grant.");
+    client.confidential().map_err(refused)
 }
 
 fn begin(client: &Client, user: Arc<crate::directory::User>, granted: Granted, session: String) -> Grant<Granted> {
