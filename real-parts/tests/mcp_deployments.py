@@ -1,13 +1,11 @@
 """Gates in front of MCP servers, and what the tenant has to know for them."""
 
-import contextlib
-import types
+import urllib.parse
 
 import requests
 
-from deployments import SECRETS, TENANT_ID, gate, standalone, tenant
-from mcp_parts import Person, server_everything
-from parts import free_port
+from deployments import SECRETS, TENANT_ID, tenant
+from mcp_parts import Person
 
 SHARED = "5f0c1a1e-0000-4000-8000-0000000000d1"
 SERVER = "5f0c1a1e-0000-4000-8000-0000000000d2"
@@ -87,8 +85,20 @@ scopes = { "mcp:use" = "api://mcp/access_as_user", "mcp:admin" = "api://mcp/admi
 
 def machine_token(base):
     """An application's own access token for the MCP server."""
-    answer = requests.post(f"{base}/{TENANT_ID}/oauth2/v2.0/token", data={
-        "grant_type": "client_credentials", "client_id": MACHINE, "client_secret": SECRETS["WEB_SECRET"],
-        "scope": "api://mcp/.default"}, timeout=20)
+    return _token(base, grant_type="client_credentials", client_id=MACHINE, scope="api://mcp/.default")
+
+
+def user_token(base, user, scope="api://mcp/access_as_user"):
+    """A person's access token for the MCP server, got without any of the clients under test."""
+    redirect_uri, endpoint = "http://127.0.0.1/oauth2/as/entra/callback", f"{base}/{TENANT_ID}/oauth2/v2.0"
+    back = Person(user, redirect_uri)(f"{endpoint}/authorize?" + urllib.parse.urlencode({
+        "client_id": SHARED, "response_type": "code", "redirect_uri": redirect_uri, "scope": scope}))
+    code, = urllib.parse.parse_qs(urllib.parse.urlsplit(back).query)["code"]
+    return _token(base, grant_type="authorization_code", code=code, redirect_uri=redirect_uri, scope=scope, client_id=SHARED)
+
+
+def _token(base, **form):
+    form = {**form, "client_secret": SECRETS["WEB_SECRET"]}
+    answer = requests.post(f"{base}/{TENANT_ID}/oauth2/v2.0/token", data=form, timeout=20)
     assert answer.status_code == 200, answer.text
     return answer.json()["access_token"]
