@@ -17,12 +17,13 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use super::claims::{self, Issue, Subject};
+use super::clients::Clients;
 use super::config::Exchange;
 use super::error::OAuthError;
 use super::granted::Granted;
 use super::presented::{self, ACCESS_TOKEN, JWT, Origin};
 use super::token::{confidential, lifetimes, sign_access};
-use crate::client::Client;
+use crate::client::{Client, Registry};
 use crate::directory::{Application, User};
 use crate::params::Params;
 use crate::tenant::{Call, Tenant};
@@ -70,8 +71,8 @@ impl Whom {
         let id = claims.str(if origin == Origin::Entra { "oid" } else { "sub" }).unwrap_or_default();
         let user = tenant.directory.user(id).map(|user| Whom::User(Arc::clone(user)));
         let client = || {
-            let found = tenant.directory.application(id).or_else(|| tenant.directory.service_principal(id));
-            found.map(|client| Whom::Client(Arc::clone(client)))
+            let principal = tenant.directory.service_principal(id).map(Arc::clone);
+            Clients(tenant).client(id).ok().or(principal).map(Whom::Client)
         };
         let gone = || OAuthError::new("invalid_request", "There is nobody any more whom the token is about.");
         user.or_else(client).ok_or_else(gone)
