@@ -98,6 +98,7 @@ fn what_is_wrong_is_named() {
         (&[("subject_issuer", "github")], "invalid_request"),
         (&[("requested_issuer", "github")], "invalid_request"),
         (&[("requested_issuer", "entra")], "invalid_request"),
+        (&[("requested_subject", "bob")], "invalid_request"),
         (&[("subject_token", "a"), ("subject_token", "b")], "invalid_request"),
         (&[("client_secret", "guess")], "invalid_client"),
         (&[("client_id", "nobody")], "invalid_client"),

@@ -5,7 +5,7 @@
 //!    and for this client ([`super::presented`]; `invalid_request`).
 //! 3. `actor_token` and `actor_token_type` come together, and the token is good (`invalid_request`).
 //! 4. `requested_token_type` is an access token or a JWT (`invalid_request`). `requested_issuer` is this one: tokens of others
-//!    are not given.
+//!    are not given. `requested_subject` is not there: nobody becomes somebody else.
 //! 5. Each `audience` and `resource` is there, and one that the policy names (`invalid_target`). Without any, the token is
 //!    for the client itself.
 //! 6. A scope is one that the subject token has or the policy names (`invalid_scope`). Without any, it has those of the policy,
@@ -121,6 +121,9 @@ fn act(
 fn requested<'p>(tenant: &Tenant, params: &'p Params) -> Result<&'p str, OAuthError> {
     if issuer(tenant, params, "requested_issuer")? != Origin::Own {
         return Err(OAuthError::new("invalid_request", "Tokens of other issuers are not given."));
+    }
+    if params.get("requested_subject").is_some() {
+        return Err(OAuthError::new("invalid_request", "Nobody becomes somebody else here."));
     }
     match params.get("requested_token_type").unwrap_or(ACCESS_TOKEN) {
         kind @ (ACCESS_TOKEN | JWT) => Ok(kind),
