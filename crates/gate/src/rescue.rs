@@ -95,9 +95,10 @@ fn of_mcp(refusal: &McpRefusal) -> Verdict {
         McpRefusal::SessionForeign { .. } | McpRefusal::MetadataUnknown(_) => Verdict::NotFound,
         McpRefusal::BodyTooLarge(_) => Verdict::TooLarge,
         McpRefusal::BodyEncoded => Verdict::UnsupportedMediaType,
-        McpRefusal::MetadataUnavailable { .. } | McpRefusal::SessionUnfit { .. } | McpRefusal::LegacyTransport(_) => {
-            Verdict::BadGateway
-        }
+        McpRefusal::EventsEncoded(_)
+        | McpRefusal::MetadataUnavailable { .. }
+        | McpRefusal::SessionUnfit { .. }
+        | McpRefusal::LegacyTransport(_) => Verdict::BadGateway,
     }
 }
 
