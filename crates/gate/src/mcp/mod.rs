@@ -14,10 +14,14 @@
 
 mod body_limit;
 mod endpoint_event;
+#[allow(dead_code, reason = "the stack calls it with the target")]
+mod message;
 mod origin;
 mod refusal;
 mod resource;
 mod session;
+#[allow(dead_code, unused_imports, reason = "the stack calls it with the target")]
+mod tools;
 mod watched_stream;
 mod well_known;
 
@@ -30,11 +34,14 @@ use http::uri::PathAndQuery;
 use http::{Method, Response};
 
 pub(crate) use self::body_limit::DEFAULT as DEFAULT_BODY_LIMIT;
+pub use self::message::Id as MessageId;
+pub(crate) use self::message::error as answer_to_message;
 pub(crate) use self::origin::{Cors, Origins, serialized as serialized_origin};
 pub use self::refusal::McpRefusal;
 pub(crate) use self::resource::{About, Resource};
 use self::session::Whose;
 pub(crate) use self::session::{Sessions, is_session_id};
+pub use self::tools::ToolRefusal;
 use self::watched_stream::Told;
 pub(crate) use self::well_known::{Place, Publisher, is_well_known};
 use crate::body::BodyError;
