@@ -9,6 +9,7 @@ mod groups;
 mod issuer;
 mod issuers;
 mod local;
+mod mcp;
 mod routes;
 mod server;
 mod upstreams;
@@ -79,6 +80,15 @@ impl Gate {
         let routes = routes::read(config, &server.prefix, &mut chains, metrics, &mut errors);
         let token_review = webhook::read(config, &mut chains, &deps, &mut errors);
 
+        let mut routes = routes;
+        let places = match (&hosts, &ring) {
+            (Some(hosts), Some(ring)) => {
+                let parts = mcp::Parts { config, hosts, ring, issuers };
+                mcp::read(&parts, &mut routes.list, &mut errors)
+            }
+            _ => Vec::new(),
+        };
+
         let (true, Some(hosts), Some(pages), Some(cookie), Some(ring)) =
             (errors.is_empty(), hosts, pages, cookie, ring)
         else {
@@ -123,6 +133,7 @@ impl Gate {
             token_review,
             routes: routes.list,
             table,
+            places,
             by_name,
             clock: deps.clock,
             shared: deps.shared,
