@@ -7,10 +7,16 @@
 //! 5. Of the answer, the session id is bound to the caller, and tools that the caller may not use are taken out.
 
 #[allow(dead_code, unused_imports, reason = "the stack calls it with the target")]
+mod audit;
+#[allow(dead_code, unused_imports, reason = "the stack calls it with the target")]
+mod judge;
+#[allow(dead_code, unused_imports, reason = "the stack calls it with the target")]
 mod listing;
 #[allow(dead_code, unused_imports, reason = "the stack calls it with the target")]
 mod message;
 mod refusal;
+#[allow(dead_code, unused_imports, reason = "the stack calls it with the target")]
+mod target;
 #[allow(dead_code, unused_imports, reason = "the stack calls it with the target")]
 mod tools;
 
