@@ -169,7 +169,8 @@ impl Reader<'_, '_> {
             chain,
             several_issuers: vouching(self.config, route).len() > 1,
             upstream,
-            mcp: route.mcp.as_ref().map(|_| Mcp {}),
+            // With what all of them share.
+            mcp: None,
             pass_access_token: route.pass.access_token,
             pass_authorization: route.pass.authorization,
             any_method,

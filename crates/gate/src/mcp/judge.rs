@@ -9,6 +9,7 @@
 //! 5. What is passed on are the octets that came: a [`Judged`], which nothing else makes.
 //! 6. Tools that the caller may not use are taken out of the answer ([`listing`](super::listing)).
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -22,15 +23,18 @@ use super::audit::Book;
 use super::listing;
 use super::message::{self, Id, Message, Messages};
 use super::target::Targets;
-use super::tools::{Shown, ToolRefusal, ToolRules};
+use super::tools::{self, Shown, ToolRefusal, ToolRules};
+use crate::build::Errors;
+use crate::config::{McpConfig, UpstreamClusterConfig};
+use crate::metrics::CallCounts;
 use crate::{Body, RequestContext};
 
 /// A route's rules about messages.
 #[derive(Debug)]
 pub(crate) struct Judge {
-    pub(crate) rules: Option<Arc<ToolRules>>,
-    pub(crate) targets: Option<Targets>,
-    pub(crate) book: Arc<Book>,
+    rules: Option<Arc<ToolRules>>,
+    targets: Option<Targets>,
+    book: Arc<Book>,
 }
 
 /// A body that was judged, for one caller.
@@ -53,6 +57,22 @@ impl Judged {
 }
 
 impl Judge {
+    /// Reads the rules of `route` at `at` (`routes[0].mcp`).
+    pub(crate) fn read(
+        config: &McpConfig,
+        (route, at): (&str, &str),
+        clusters: &BTreeMap<String, UpstreamClusterConfig>,
+        counts: CallCounts,
+        errors: &mut Errors,
+    ) -> Judge {
+        let rules = tools::read(config, at, errors).map(Arc::new);
+        let target = config.target.as_ref();
+        let targets = target.map(|target| Targets::read(target, clusters, &format!("{at}.target"), errors));
+        let named = rules.iter().flat_map(|rules| rules.known().map(str::to_owned));
+        let book = Arc::new(Book::new(route, counts, named));
+        Judge { rules, targets, book }
+    }
+
     /// Rule 1. `empty`: whether there is no body.
     pub(crate) fn head(&self, method: &Method, headers: &HeaderMap, empty: bool) -> Result<(), ToolRefusal> {
         let has_it = matches!(*method, Method::GET | Method::HEAD | Method::POST | Method::DELETE | Method::OPTIONS);
@@ -66,11 +86,6 @@ impl Judge {
             return Err(ToolRefusal::Upgrade);
         }
         Ok(())
-    }
-
-    /// Whether answers are looked at.
-    pub(crate) fn reads_answers(&self) -> bool {
-        self.rules.is_some()
     }
 
     /// Rules 2 to 5, of a request without a message.

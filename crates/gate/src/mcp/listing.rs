@@ -1,7 +1,7 @@
 //! Lists of tools show only what the caller may use.
 //!
 //! 1. Where no rule could hide a tool, nothing is looked at.
-//! 2. Otherwise the server is asked for plain answers: what is compressed cannot be looked at, and is not passed on.
+//! 2. Servers are asked for plain answers. What is compressed all the same cannot be looked at, and is not passed on.
 //! 3. `application/json` is read whole and cut ([`cut`]); an event stream is cut event by event ([`events`]), in the answer
 //!    to a POST as in the streams that a GET opens or resumes. Anything else is no answer of the protocol.
 //! 4. What cannot be read is not passed on: the answer is refused, or breaks off.
@@ -12,13 +12,11 @@ mod stream;
 
 use bytes::Bytes;
 use http::Response;
-use http::header::{
-    ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, RANGE,
-};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderMap, HeaderName};
 use http_body_util::{BodyExt, Limited};
 
-pub(crate) use self::cut::{Shows, cut};
-pub(crate) use self::events::{Events, LARGEST};
+use self::cut::{Shows, cut};
+use self::events::LARGEST;
 use self::stream::Cutting;
 use super::McpRefusal;
 use super::tools::{Shown, ToolRefusal};
@@ -35,12 +33,6 @@ impl Shows for Shown {
     fn shows(&self, tool: &str) -> bool {
         Shown::shows(self, tool)
     }
-}
-
-/// Rule 2, of a request.
-pub(crate) fn ask_plainly(headers: &mut HeaderMap) {
-    headers.remove(ACCEPT_ENCODING);
-    headers.remove(RANGE);
 }
 
 /// Rules 2 to 4, of an answer.
