@@ -155,6 +155,18 @@ impl ReviewMetrics {
     }
 }
 
+/// The counters of calls of tools: by route, tool and `allowed` or `denied`.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct CallCounts(Family<[Label; 3], Counter>);
+
+impl CallCounts {
+    /// Counts a call. Whoever calls this sees to it that there are not many names of tools.
+    pub(crate) fn count(&self, route: &str, tool: &str, decision: &'static str) {
+        let labels = [("route", route.to_owned()), ("tool", tool.to_owned()), ("decision", decision.to_owned())];
+        self.0.get_or_create(&labels).inc();
+    }
+}
+
 /// All metrics. They survive a reload.
 #[derive(Debug)]
 pub struct Metrics {
@@ -177,6 +189,7 @@ pub struct Metrics {
     sessions: Family<[StaticLabel; 1], Counter>,
     sessions_remembered: Gauge,
     return_targets_refused: Gauge,
+    calls: CallCounts,
 }
 
 impl Metrics {
@@ -202,6 +215,7 @@ impl Metrics {
             sessions: Family::default(),
             sessions_remembered: Gauge::default(),
             return_targets_refused: Gauge::default(),
+            calls: CallCounts::default(),
         };
         let version = [("version", env!("CARGO_PKG_VERSION"))];
         let m = &metrics;
@@ -237,6 +251,7 @@ impl Metrics {
             "Return targets not followed since the start",
             m.return_targets_refused.clone(),
         );
+        r.register("mcp_calls", "Calls of tools by route, tool and what came of them", m.calls.0.clone());
         metrics.registry = r;
         metrics
     }
@@ -250,6 +265,11 @@ impl Metrics {
             })
         });
         RouteMetrics { requests, duration: self.durations.get_or_create_owned(&[("route", name.to_owned())]) }
+    }
+
+    /// The counters of calls of tools.
+    pub(crate) fn calls(&self) -> CallCounts {
+        self.calls.clone()
     }
 
     /// Counts a refusal.
