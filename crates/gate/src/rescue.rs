@@ -119,9 +119,10 @@ fn of_mcp(refusal: &McpRefusal) -> Verdict {
         McpRefusal::BodyEncoded => Verdict::UnsupportedMediaType,
         McpRefusal::InMessage { why, .. } => of_mcp(why),
         McpRefusal::Tool(refusal) => of_tool(refusal),
-        McpRefusal::MetadataUnavailable { .. } | McpRefusal::SessionUnfit { .. } | McpRefusal::LegacyTransport(_) => {
-            Verdict::BadGateway
-        }
+        McpRefusal::EventsEncoded(_)
+        | McpRefusal::MetadataUnavailable { .. }
+        | McpRefusal::SessionUnfit { .. }
+        | McpRefusal::LegacyTransport(_) => Verdict::BadGateway,
     }
 }
 

@@ -10,6 +10,7 @@ mod groups;
 mod issuer;
 mod issuers;
 mod local;
+mod mcp;
 mod routes;
 mod server;
 mod upstreams;
@@ -31,6 +32,7 @@ pub(crate) use self::routes::Route;
 use crate::config::{Config, SessionConfig};
 use crate::decision::Decisions;
 use crate::headers::OwnCookies;
+use crate::mcp::{contradictions, group_words};
 use crate::pages::Pages;
 use crate::session::{SessionCookie, SessionTimes};
 use crate::shared::Shared;
@@ -47,6 +49,14 @@ pub struct Deps<'a> {
     pub shared: Arc<Shared>,
     /// Who carries requests to providers. `None`: real sockets, each issuer with the authorities it trusts.
     pub transport: Option<Arc<dyn Transport>>,
+}
+
+/// The groups that some rule names: of a route, a cluster, or tools.
+fn rule_groups(config: &Config) -> RuleGroups {
+    let routes = config.routes.iter().filter_map(|route| route.allow.as_ref());
+    let clusters = config.clusters.values().filter_map(|cluster| cluster.allow.as_ref());
+    let of_tools = config.routes.iter().filter_map(|route| route.mcp.as_ref()).flat_map(group_words);
+    RuleGroups::new(routes.chain(clusters).flat_map(|allow| allow.groups.clone()).chain(of_tools))
 }
 
 /// Everything that was found wrong so far.
@@ -68,8 +78,7 @@ impl Gate {
         let read_issuers = issuers::read(config, &deps, &mut errors);
         let issuers = &read_issuers.issuers;
         let clients = clients::read(config, issuers, &deps, &mut errors);
-        let rule_groups =
-            || RuleGroups::new(config.routes.iter().flat_map(|r| r.allow.iter().flat_map(|a| a.groups.clone())));
+        let rule_groups = || rule_groups(config);
         let metrics = deps.shared.metrics();
         let groups = groups::read(config, issuers, &clients, &mut errors);
         let authenticators = authenticators::read(config, &groups, &deps, &mut errors);
@@ -80,6 +89,15 @@ impl Gate {
         let exchanges = exchanges::read(config, &clients, &deps, &mut errors);
         let routes = routes::read(config, &server.prefix, &mut chains, &exchanges, metrics, &mut errors);
         let token_review = webhook::read(config, &mut chains, &deps, &mut errors);
+
+        let mut routes = routes;
+        let places = match (&hosts, &ring) {
+            (Some(hosts), Some(ring)) => {
+                let parts = mcp::Parts { config, hosts, ring, issuers, metrics };
+                mcp::read(&parts, &mut routes.list, &mut errors)
+            }
+            _ => Vec::new(),
+        };
 
         let (true, Some(hosts), Some(pages), Some(cookie), Some(ring)) =
             (errors.is_empty(), hosts, pages, cookie, ring)
@@ -125,6 +143,7 @@ impl Gate {
             token_review,
             routes: routes.list,
             table,
+            places,
             by_name,
             clock: deps.clock,
             shared: deps.shared,
@@ -176,6 +195,8 @@ impl Gate {
             warnings.push(format!("exchanges.{name} REPLACES THE CALLER: upstreams see the gate, whoever calls"));
         }
         warnings.extend(exchanges::unused(config));
+        let servers = config.routes.iter().enumerate().filter_map(|(i, route)| Some((i, route.mcp.as_ref()?)));
+        warnings.extend(servers.flat_map(|(i, mcp)| contradictions(mcp, &format!("routes[{i}].mcp"))));
         warnings
     }
 

@@ -185,7 +185,8 @@ impl Reader<'_, '_> {
             upstream,
             exchange,
             keeps_token: keeps_token(route),
-            mcp: route.mcp.as_ref().map(|_| Mcp {}),
+            // With what all of them share.
+            mcp: None,
             pass_access_token: route.pass.access_token,
             pass_authorization: route.pass.authorization,
             any_method,

@@ -110,6 +110,7 @@ fn mcp() -> Vec<McpRefusal> {
         McpRefusal::SessionForeign { user: text(), problem: "x" },
         McpRefusal::SessionUnfit { upstream: text(), problem: "x" },
         McpRefusal::LegacyTransport(text()),
+        McpRefusal::EventsEncoded(text()),
         McpRefusal::BodyTooLarge(1),
         McpRefusal::BodyEncoded,
         McpRefusal::InsufficientScope { user: text(), asked: text(), needed: vec![] },
