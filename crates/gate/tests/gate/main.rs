@@ -12,6 +12,7 @@ mod forward_auth;
 mod groups;
 mod leaks;
 mod local;
+mod mcp_tools;
 mod provider;
 mod proxy;
 mod reload;
