@@ -332,6 +332,55 @@ async fn calls_are_counted_by_names_that_callers_do_not_make_up() {
     assert!(!text.contains("made_up"));
 }
 
+#[tokio::test]
+async fn every_call_leaves_one_line_without_its_arguments() {
+    crate::audit::listen();
+    let scene = Scene::new(RULES).await;
+    scene.server.answers(&[("content-type", "application/json")], &["{}"]);
+    let mut everything = Vec::new();
+    let mut lines = || {
+        let taken = crate::audit::taken();
+        everything.extend(taken.clone());
+        taken.into_iter().filter(|line| line.contains("decision=\"call-")).collect::<Vec<_>>()
+    };
+    scene.post("ada", call("pods_exec", json!({"namespace": "dev-sesame"}))).await;
+    let [line] = &lines()[..] else { panic!("not one line") };
+    for part in [
+        "decision=\"call-allow\"",
+        "route=\"mcp\"",
+        "message=\"tools/call\"",
+        "tool=\"pods_exec\"",
+        "user=\"ada\"",
+        "by=\"static-key\"",
+        "client=192.0.2.1",
+        "request_id=",
+    ] {
+        assert!(line.contains(part), "{part} in {line}");
+    }
+    scene.post("ada", call(&("secrets_get".to_owned() + &"x".repeat(100)), json!({"password": "sesame"}))).await;
+    let [line] = &lines()[..] else { panic!("not one line") };
+    for part in
+        ["decision=\"call-deny\"", "reason=\"mcp-tool-denied\"", "detail=ada may not call secrets_get", "user=\"ada\""]
+    {
+        assert!(line.contains(part), "{part} in {line}");
+    }
+    scene.post("ada", call(&"x\u{1b}[2J".repeat(1000), json!({"password": "sesame"}))).await;
+    let [line] = &lines()[..] else { panic!("not one line") };
+    assert!(line.len() < 2_000 && line.contains("reason=\"mcp-tool-name\"") && !line.contains('\u{1b}'), "{line}");
+    scene.post("ada", format!("[{},{}]", call("pods_list", json!({})), call("pods_log", json!({})))).await;
+    assert_eq!(lines().len(), 2);
+    for quiet in [
+        r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#,
+        r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#,
+    ] {
+        scene.post("ada", quiet).await;
+        assert!(lines().is_empty(), "{quiet}");
+    }
+    scene.post("ada", r#"{"jsonrpc":"2.0","id":1,"method":"resources/read","params":{"uri":"sesame"}}"#).await;
+    assert!(lines()[0].contains("message=\"resources/read\""));
+    assert!(!everything.join("\n").contains("sesame"));
+}
+
 #[test]
 fn rules_without_effect_are_warned_of() {
     let config = head("")
