@@ -55,7 +55,7 @@ pub use claims::MOST_GROUPS;
 pub use config::{
     ApplicationConfig, FederatedCredentialConfig, GroupClaims, GroupConfig, RefreshReuse, TenantConfig, UserConfig,
 };
-pub use faults::{Counts, Endpoint, Fault, FaultKind};
+pub use faults::{Counts, Endpoint, Face, Fault, FaultKind};
 pub use in_process::InProcess;
 pub use keys::Rotation;
 pub use mint::MintError;

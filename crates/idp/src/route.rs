@@ -1,7 +1,7 @@
 //! Paths: which part of the tenant a request is for.
 
 use crate::claims::Version;
-use crate::faults::Endpoint;
+use crate::faults::{Endpoint, Face};
 
 /// A path, taken apart. `tenant` is what stands for the tenant in it, not yet checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,6 +95,11 @@ impl<'p> Route<'p> {
             | Route::Logout { tenant } => Some(tenant),
             _ => None,
         }
+    }
+
+    /// Which of the two servers it is for.
+    pub(crate) fn face(&self) -> Face {
+        Face::Entra
     }
 
     /// For faults and counts.

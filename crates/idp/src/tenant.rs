@@ -94,7 +94,7 @@ impl Tenant {
         let route = Route::of(parts.uri.path());
         let endpoint = route.endpoint();
         self.state.counts().add(endpoint);
-        let faults = if endpoint == Endpoint::Other { Vec::new() } else { self.state.faults().hit(endpoint) };
+        let faults = if endpoint == Endpoint::Other { Vec::new() } else { self.state.faults().hit(route.face(), endpoint) };
         let asked_for = parts.headers.get("client-request-id").and_then(|v| v.to_str().ok());
         let call = Call { trace: Trace::new(asked_for, now), parts: &parts, body: &body, now, faults };
         if call.faults.contains(&FaultKind::HangUp) {
@@ -275,6 +275,10 @@ fn replacement(fault: &FaultKind) -> Option<Response<Bytes>> {
         FaultKind::Down => {
             let headers = [(header::RETRY_AFTER, "1".to_owned())];
             Some(reply::answer(StatusCode::SERVICE_UNAVAILABLE, "The service is unavailable.", &headers))
+        }
+        FaultKind::Broken => {
+            let html = [(header::CONTENT_TYPE, "text/html".to_owned())];
+            Some(reply::answer(StatusCode::INTERNAL_SERVER_ERROR, "<h1>Internal Server Error</h1>", &html))
         }
         FaultKind::Gone => Some(reply::answer(StatusCode::NOT_FOUND, "", &[])),
         FaultKind::Huge { bytes } => Some(reply::answer(StatusCode::OK, vec![b' '; *bytes], &json)),

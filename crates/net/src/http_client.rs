@@ -20,6 +20,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use crate::client_certificate::ClientCertificate;
 use crate::dial::{DialError, Dialer, Offer, dial_error, expected_name, host_of, innermost};
+use crate::reach::Reach;
 use crate::roots::{Roots, RootsError};
 
 const CONNECT: Duration = Duration::from_secs(10);
@@ -54,6 +55,15 @@ impl HttpClient {
         let expected = expected_name(server_name)?;
         let dialer = Dialer::new(roots.prepare()?, Offer::Http2AndHttp1, CONNECT);
         Ok(Self::over(dialer.known_as(own, expected)))
+    }
+
+    /// A client that trusts `roots` and connects to public addresses only, whatever a name resolves to: for what is asked
+    /// because a stranger said so.
+    ///
+    /// # Errors
+    /// The file named in `roots` cannot be read or holds no certificate.
+    pub fn public_only(roots: &Roots) -> Result<Self, RootsError> {
+        Ok(Self::over(Dialer::new(roots.prepare()?, Offer::Http2AndHttp1, CONNECT).within(Reach::Public)))
     }
 
     fn over(dialer: Dialer) -> Self {

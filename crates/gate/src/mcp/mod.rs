@@ -6,10 +6,13 @@
 //! 4. What the upstream is shown is made for that target.
 //! 5. Of the answer, the session id is bound to the caller, and tools that the caller may not use are taken out.
 
+mod refusal;
+
 use bytes::Bytes;
 use http::Response;
 use http::request::Parts;
 
+pub use self::refusal::McpRefusal;
 use crate::body::BodyError;
 use crate::build::Route;
 use crate::context::Arrival;
