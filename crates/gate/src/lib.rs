@@ -7,7 +7,6 @@ mod audit;
 mod authentication_file;
 pub mod body;
 mod build;
-#[expect(dead_code, reason = "routes come to lead there")]
 mod cluster;
 pub mod config;
 mod context;

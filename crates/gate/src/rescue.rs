@@ -13,6 +13,7 @@ use http::header::{
 use http::{HeaderValue, Method, Response, StatusCode};
 use serde::Serialize;
 
+use crate::cluster::ClusterRefusal;
 use crate::context::X_REQUEST_ID;
 use crate::mcp::McpRefusal;
 use crate::metrics::Answer;
@@ -75,6 +76,7 @@ fn verdict(refusal: &Refusal) -> Verdict {
         | Refusal::CrossOriginUpgrade(_) => Verdict::Forbidden,
         Refusal::ForbiddenScopes { needed, .. } => Verdict::InsufficientScope(needed.clone()),
         Refusal::Mcp(refusal) => of_mcp(refusal),
+        Refusal::Cluster(refusal) => of_cluster(refusal),
         Refusal::FormTooLarge(_) => Verdict::TooLarge,
         Refusal::UpstreamConnect { .. } | Refusal::UpstreamProtocol { .. } => Verdict::BadGateway,
         Refusal::UpstreamTimeout { .. } => Verdict::GatewayTimeout,
@@ -83,6 +85,21 @@ fn verdict(refusal: &Refusal) -> Verdict {
             let outward = refusal.outward();
             if outward.status == StatusCode::UNAUTHORIZED { Verdict::Unauthorized } else { Verdict::SignIn(outward) }
         }
+    }
+}
+
+fn of_cluster(refusal: &ClusterRefusal) -> Verdict {
+    match refusal {
+        ClusterRefusal::ImpersonationAsked { .. }
+        | ClusterRefusal::Nobody { .. }
+        | ClusterRefusal::NameReserved { .. }
+        | ClusterRefusal::NameUnfit { .. }
+        | ClusterRefusal::TooMany { .. }
+        | ClusterRefusal::GroupsUnknown { .. }
+        | ClusterRefusal::NoToken { .. }
+        | ClusterRefusal::AudienceElsewhere { .. }
+        | ClusterRefusal::AudienceOfAnother { .. } => Verdict::Forbidden,
+        ClusterRefusal::OwnCredential { .. } => Verdict::Unavailable,
     }
 }
 

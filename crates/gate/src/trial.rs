@@ -7,6 +7,7 @@ use gangplank_jose::{Reason, TokenRefusal, UnixTime};
 use gangplank_oauth::{CallbackError, ExchangeError};
 use http::HeaderMap;
 
+use crate::cluster::ClusterRefusal;
 use crate::mcp::McpRefusal;
 use crate::sign_in::SignInRefusal;
 use crate::stack::Gate;
@@ -67,6 +68,7 @@ pub fn reasons() -> impl Iterator<Item = &'static Reason> {
         Refusal::REASONS,
         SignInRefusal::REASONS,
         McpRefusal::REASONS,
+        ClusterRefusal::REASONS,
         TokenRefusal::REASONS,
         crate::TokenReviewRefusal::REASONS,
         ExchangeError::REASONS,

@@ -41,7 +41,10 @@ pub(crate) fn grant(
     };
     let mut body = Map::new();
     token::lifetimes(tenant, call, &granted, version, &mut body);
-    body.insert("access_token".to_owned(), json!(token::sign_access(tenant, call, claims::access_token(tenant, &issue))?));
+    body.insert(
+        "access_token".to_owned(),
+        json!(token::sign_access(tenant, call, claims::access_token(tenant, &issue))?),
+    );
     Ok(Value::Object(body))
 }
 

@@ -94,7 +94,8 @@ impl Tenant {
         let route = Route::of(parts.uri.path());
         let endpoint = route.endpoint();
         self.state.counts().add(endpoint);
-        let faults = if endpoint == Endpoint::Other { Vec::new() } else { self.state.faults().hit(route.face(), endpoint) };
+        let faults =
+            if endpoint == Endpoint::Other { Vec::new() } else { self.state.faults().hit(route.face(), endpoint) };
         let asked_for = parts.headers.get("client-request-id").and_then(|v| v.to_str().ok());
         let call = Call { trace: Trace::new(asked_for, now), parts: &parts, body: &body, now, faults };
         if call.faults.contains(&FaultKind::HangUp) {

@@ -1,9 +1,11 @@
 //! From the document to a gate: everything is read, everything is checked, and everything that is wrong is said at
 //! once. What contradicts itself is refused here, so that nothing is decided by accident later.
 
+mod allow;
 mod authenticators;
 mod claims;
 mod clients;
+mod cluster_routes;
 mod clusters;
 mod groups;
 mod issuer;
@@ -11,6 +13,7 @@ mod issuers;
 mod local;
 mod routes;
 mod server;
+mod upstream_clusters;
 mod upstreams;
 mod webhook;
 
@@ -67,16 +70,21 @@ impl Gate {
         let read_issuers = issuers::read(config, &deps, &mut errors);
         let issuers = &read_issuers.issuers;
         let clients = clients::read(config, issuers, &deps, &mut errors);
-        let rule_groups =
-            || RuleGroups::new(config.routes.iter().flat_map(|r| r.allow.iter().flat_map(|a| a.groups.clone())));
+        let rule_groups = || {
+            let of_clusters = config.clusters.values().filter_map(|cluster| cluster.allow.as_ref());
+            let rules = config.routes.iter().filter_map(|route| route.allow.as_ref()).chain(of_clusters);
+            RuleGroups::new(rules.flat_map(|allow| allow.groups.clone()))
+        };
         let metrics = deps.shared.metrics();
         let groups = groups::read(config, issuers, &clients, &mut errors);
         let authenticators = authenticators::read(config, &groups, &deps, &mut errors);
         // Nobody is kept waiting or out for groups that nobody asks for; a cluster always does.
-        let groups_matter = !rule_groups().is_empty() || config.token_review.is_some();
+        let told = config.clusters.values().any(upstream_clusters::may_impersonate);
+        let groups_matter = !rule_groups().is_empty() || config.token_review.is_some() || told;
         let groups = if groups_matter { groups } else { Resolvers::new() };
         let mut chains = authenticators::Chains::new(issuers, &authenticators, &groups);
-        let routes = routes::read(config, &server.prefix, &mut chains, metrics, &mut errors);
+        let clusters = upstream_clusters::read(config, &deps, &mut errors);
+        let routes = routes::read(config, &server.prefix, &mut chains, &clusters, metrics, &mut errors);
         let token_review = webhook::read(config, &mut chains, &deps, &mut errors);
 
         let (true, Some(hosts), Some(pages), Some(cookie), Some(ring)) =
@@ -122,6 +130,7 @@ impl Gate {
             issuers: issuers.values().cloned().collect(),
             token_review,
             routes: routes.list,
+            clusters: clusters.into_iter().map(|(name, known)| (name, known.cluster)).collect(),
             table,
             by_name,
             clock: deps.clock,
@@ -169,6 +178,7 @@ impl Gate {
                 warnings.push(format!("clients.{name} is not in sign_in of any route"));
             }
         }
+        warnings.extend(upstream_clusters::warnings(config));
         warnings
     }
 
@@ -186,6 +196,7 @@ impl Gate {
         files.extend(config.issuers.values().flat_map(issuer::files));
         files.extend(config.routes.iter().filter_map(|r| r.upstream_ca_file.clone()));
         files.extend(config.authenticators.values().flat_map(local::files));
+        files.extend(config.clusters.values().flat_map(upstream_clusters::files));
         files.extend(config.pages.logo.clone());
         files.extend(webhook::files(config));
         files.sort();

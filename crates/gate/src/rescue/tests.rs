@@ -29,7 +29,9 @@ fn the_table_is_the_golden_one() {
 #[test]
 fn every_entry_of_both_catalogues_is_in_the_table() {
     let sampled: BTreeSet<&str> = samples().iter().map(|refusal| refusal.reason().name).collect();
-    for reason in Refusal::REASONS.iter().chain(SignIn::REASONS).chain(McpRefusal::REASONS) {
+    for reason in
+        Refusal::REASONS.iter().chain(SignIn::REASONS).chain(McpRefusal::REASONS).chain(ClusterRefusal::REASONS)
+    {
         assert!(sampled.contains(reason.name), "{} is not sampled", reason.name);
     }
 }
@@ -78,7 +80,24 @@ pub(super) fn samples() -> Vec<Refusal> {
     ];
     all.extend(sign_in().into_iter().map(Refusal::SignIn));
     all.extend(mcp().into_iter().map(Refusal::Mcp));
+    all.extend(cluster().into_iter().map(Refusal::Cluster));
     all
+}
+
+fn cluster() -> Vec<ClusterRefusal> {
+    let text = || "x".to_owned();
+    vec![
+        ClusterRefusal::ImpersonationAsked { header: text() },
+        ClusterRefusal::Nobody { cluster: text() },
+        ClusterRefusal::NameReserved { cluster: text(), what: "x", name: text(), issuer: text() },
+        ClusterRefusal::NameUnfit { what: "x" },
+        ClusterRefusal::TooMany { found: text(), most: 1 },
+        ClusterRefusal::GroupsUnknown { user: text() },
+        ClusterRefusal::NoToken { cluster: text(), by: "x" },
+        ClusterRefusal::AudienceElsewhere { cluster: text(), found: vec![], wanted: vec![] },
+        ClusterRefusal::AudienceOfAnother { cluster: text(), audience: text() },
+        ClusterRefusal::OwnCredential { cluster: text(), cause: text() },
+    ]
 }
 
 fn mcp() -> Vec<McpRefusal> {
