@@ -48,7 +48,7 @@ pub use cluster::ClusterRefusal;
 pub use context::RequestContext;
 pub use health::NotReady;
 pub use hosts::Hosts;
-pub use mcp::McpRefusal;
+pub use mcp::{McpRefusal, MessageId, ToolRefusal};
 pub use metrics::Metrics;
 pub use refusal::Refusal;
 pub use remembered::Explanation;

@@ -8,7 +8,7 @@ use gangplank_oauth::{CallbackError, ExchangeError};
 use http::HeaderMap;
 
 use crate::cluster::ClusterRefusal;
-use crate::mcp::McpRefusal;
+use crate::mcp::{McpRefusal, ToolRefusal};
 use crate::sign_in::SignInRefusal;
 use crate::stack::Gate;
 use crate::{Refusal, policy::Permit};
@@ -69,6 +69,7 @@ pub fn reasons() -> impl Iterator<Item = &'static Reason> {
         SignInRefusal::REASONS,
         McpRefusal::REASONS,
         ClusterRefusal::REASONS,
+        ToolRefusal::REASONS,
         TokenRefusal::REASONS,
         crate::TokenReviewRefusal::REASONS,
         ExchangeError::REASONS,

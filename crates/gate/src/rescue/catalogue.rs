@@ -15,7 +15,7 @@ use gangplank_oauth::{CallbackError, ExchangeError};
 
 use super::tests::samples;
 use super::*;
-use crate::mcp::McpRefusal;
+use crate::mcp::{McpRefusal, ToolRefusal};
 use crate::sign_in::SignInRefusal;
 use crate::token_review::TokenReviewRefusal;
 
@@ -48,6 +48,10 @@ const API_SERVER: &str = "
 
 To kubectl the answer has the form of an API server's own. Of a token that the cluster does not know (`review`), the reasons are
 those of [tokens that a cluster vouches for](#tokens-that-a-cluster-vouches-for).
+";
+
+const TOOLS: &str = "
+## Messages to MCP servers, and calls of tools
 
 ";
 
@@ -111,6 +115,8 @@ fn the_page_of_refusals_is_what_the_catalogue_says() {
     with_answers(&mut page, McpRefusal::REASONS);
     page.push_str(API_SERVER);
     with_answers(&mut page, crate::ClusterRefusal::REASONS);
+    page.push_str(TOOLS);
+    with_answers(&mut page, ToolRefusal::REASONS);
     page.push_str(SIGN_IN);
     with_answers(&mut page, SignInRefusal::REASONS);
     page.push_str(CREDENTIAL);
