@@ -287,13 +287,14 @@ class ApiServer(contextlib.AbstractContextManager):
             if stream.headers["streamtype"] == "error":
                 errors[request] = stream
                 return
-            with socket.create_connection(("127.0.0.1", int(stream.headers["port"]))) as tcp:
+            # kubectl may be gone before the last of it.
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", int(stream.headers["port"]))) as tcp:
                 there = threading.Thread(target=drain, args=(stream, tcp.makefile("wb", buffering=0)), daemon=True)
                 there.start()
                 while data := tcp.recv(1 << 15):
                     stream.write(data)
-            stream.close()
-            errors[request].close()
+                stream.close()
+                errors[request].close()
 
         Connection(receive, send, opened).run()
 
