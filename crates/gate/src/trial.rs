@@ -67,6 +67,7 @@ pub fn reasons() -> impl Iterator<Item = &'static Reason> {
         Refusal::REASONS,
         SignInRefusal::REASONS,
         McpRefusal::REASONS,
+        crate::AuthorizationServerRefusal::REASONS,
         TokenRefusal::REASONS,
         crate::TokenReviewRefusal::REASONS,
         ExchangeError::REASONS,
