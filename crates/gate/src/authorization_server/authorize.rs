@@ -71,7 +71,7 @@ impl AuthorizationServer {
         if judged.passed_on.prompt.as_deref() == Some("none") {
             return Err(back(AuthorizationServerRefusal::ConsentNeeded));
         }
-        self.ask(&client, &redirect_uri, judged, &browser, context).map_err(back)
+        self.ask(&client, &redirect_uri, judged, &browser, context).await.map_err(back)
     }
 
     /// Rule 1.

@@ -26,8 +26,8 @@ use crate::pages::ConsentPage;
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 impl AuthorizationServer {
-    /// Rule 1.
-    pub(super) fn ask(
+    /// Rule 1. A provider that can't be asked is found before the person is.
+    pub(super) async fn ask(
         &self,
         client: &Client,
         redirect_uri: &RedirectUri,
@@ -46,8 +46,8 @@ impl AuthorizationServer {
         if sealed.len() > gangplank_authn::seal::MAX_SEALED {
             return Err(AuthorizationServerRefusal::TooLong(sealed.len()));
         }
-        let metadata = self.client.client.provider().metadata();
-        let provider = metadata.map(|m| m.authorization_endpoint.origin().ascii_serialization());
+        let metadata = self.client.client.provider().known(context.now).await;
+        let metadata = metadata.map_err(AuthorizationServerRefusal::Exchange)?;
         let mut response = self.common.pages.consent(&ConsentPage {
             client: &client.name,
             client_host: client.host.as_deref(),
@@ -58,7 +58,7 @@ impl AuthorizationServer {
             scopes: &question.asked.scopes,
             request: &sealed,
             action: &format!("{}/consent", self.path),
-            leads_to: &[provider.unwrap_or_default(), redirect_uri.policy_source()],
+            leads_to: &[metadata.authorization_endpoint.origin().ascii_serialization(), redirect_uri.policy_source()],
         });
         let cookie = self.common.cookie.set(browser, self.ring()).map_err(AuthorizationServerRefusal::Sealing)?;
         response.headers_mut().insert(SET_COOKIE, cookie);
