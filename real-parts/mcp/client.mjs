@@ -3,8 +3,8 @@
 // usage: node client.mjs v1|v2       v1: @modelcontextprotocol/sdk   v2: @modelcontextprotocol/client
 //
 // One JSON object a line: {"connect": URL, "metadata_url"?: URL} · {"tools": true} · {"call": NAME, "arguments"?: {}} ·
-// {"spoil": true} (the access token becomes one that nobody issued, so the refresh token is needed) · {"tokens": true} ·
-// {"close": true}. Each is answered by {"ok": …} or {"error": TEXT}. Where a person has to sign in, {"open": URL} comes first,
+// {"spoil": true} (the access token becomes one that nobody issued, so the refresh token is needed) · {"forget": true} (there is
+// no refresh token any more) · {"tokens": true} · {"close": true}. Each is answered by {"ok": …} or {"error": TEXT}. Where a person has to sign in, {"open": URL} comes first,
 // and {"opened": URL} is expected: where the browser was sent in the end.
 import { randomUUID } from 'node:crypto';
 import { createInterface } from 'node:readline';
@@ -39,6 +39,8 @@ const person = {
   saveTokens: (tokens) => { kept.tokens = tokens; },
   saveCodeVerifier: (verifier) => { kept.verifier = verifier; },
   codeVerifier: () => kept.verifier,
+  saveDiscoveryState: (found) => { kept.discovery = found; },
+  discoveryState: () => kept.discovery,
   redirectToAuthorization: async (url) => {
     say({ open: String(url) });
     kept.answer = new URL((await read()).opened).searchParams;
@@ -46,6 +48,7 @@ const person = {
   invalidateCredentials: (scope) => {
     if (['all', 'client'].includes(scope)) delete kept.client;
     if (['all', 'tokens'].includes(scope)) delete kept.tokens;
+    if (['all', 'discovery'].includes(scope)) delete kept.discovery;
   },
 };
 
@@ -82,6 +85,7 @@ const verbs = {
     return { error: result.isError ?? false, text: result.content.map((part) => part.text ?? '').join('\n') };
   },
   spoil: () => { kept.tokens = { ...kept.tokens, access_token: 'spoilt' }; return true; },
+  forget: () => { delete kept.tokens.refresh_token; return true; },
   tokens: () => ({ ...kept.tokens, client_id: kept.client?.client_id }),
   close: async () => {
     await transport?.terminateSession?.().catch(() => {});

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import pathlib
 import queue
 import re
@@ -11,6 +12,7 @@ import threading
 import urllib.parse
 
 import pytest
+import requests
 
 from parts import HERE, Browser, Form, Process, eventually, free_port, listening
 
@@ -71,10 +73,9 @@ class McpClient(contextlib.AbstractContextManager):
             version = sdk.removeprefix("npm-")
             package(f"@modelcontextprotocol/{'client' if version == 'v2' else 'sdk'}")
             command = [modern_node(), MCP / "client.mjs", version]
-        self.person, self.opened = person, []
-        self.errors = []
+        self.sdk, self.person, self.opened, self.errors = sdk, person, [], []
         self.child = subprocess.Popen([str(c) for c in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                      stderr=subprocess.PIPE, text=True, env={**_environment(), **(env or {})})
+                                      stderr=subprocess.PIPE, text=True, env={**os.environ, **(env or {})})
         self.answers = queue.Queue()
         threading.Thread(target=self._read, args=(self.child.stdout, self.answers.put), daemon=True).start()
         threading.Thread(target=self._read, args=(self.child.stderr, self.errors.append), daemon=True).start()
@@ -120,11 +121,6 @@ class McpClient(contextlib.AbstractContextManager):
         return self.done(call=tool, arguments=arguments)
 
 
-def _environment():
-    import os
-    return dict(os.environ)
-
-
 class Person:
     """Somebody at a browser: reads each page, agrees, says who they are, and ends at the client's redirect URI."""
 
@@ -168,3 +164,39 @@ class Person:
         origin = "{0.scheme}://{0.netloc}".format(urllib.parse.urlsplit(answer.url))
         return self.browser.request(url, "POST", urllib.parse.urlencode([*form["fields"], *extra]),
                                     {"Origin": origin, "Sec-Fetch-Site": "same-origin"})
+
+
+class Caller:
+    """The least that speaks the protocol: for tests that want to hold the token in their own hands."""
+
+    def __init__(self, url, token):
+        self.url, self.http, self.number = url, requests.Session(), 0
+        self.http.headers.update({"Authorization": f"Bearer {token}", "Accept": "application/json, text/event-stream",
+                                  "MCP-Protocol-Version": "2025-11-25"})
+        answer = self.post("initialize", protocolVersion="2025-11-25", capabilities={},
+                           clientInfo={"name": "real-parts", "version": "1.0.0"})
+        assert answer.status_code == 200, answer.text
+        if session := answer.headers.get("Mcp-Session-Id"):
+            self.http.headers["Mcp-Session-Id"] = session
+        self.http.post(url, json={"jsonrpc": "2.0", "method": "notifications/initialized"}, timeout=20)
+
+    def post(self, method, **params):
+        self.number += 1
+        return self.http.post(self.url, timeout=20, json={
+            "jsonrpc": "2.0", "id": self.number, "method": method, "params": params})
+
+    def result(self, method, **params):
+        """What was answered, be it as JSON or as an event stream."""
+        answer = self.post(method, **params)
+        assert answer.status_code == 200, (answer.status_code, answer.headers, answer.text)
+        told = answer.text
+        if answer.headers["Content-Type"].startswith("text/event-stream"):
+            told, = [line.removeprefix("data: ") for line in told.splitlines() if line.startswith("data: {") and '"id"' in line]
+        return json.loads(told)
+
+    def tools(self):
+        return [tool["name"] for tool in self.result("tools/list")["result"]["tools"]]
+
+    def call(self, tool, **arguments):
+        result = self.result("tools/call", name=tool, arguments=arguments)["result"]
+        return "\n".join(part.get("text", "") for part in result["content"])

@@ -3,8 +3,8 @@
 //! 1. [`verdict`] is the one exhaustive match. Every bad credential is the same verdict.
 //! 2. Who is not signed in and goes to a page where people sign in is sent there; everybody else gets a status.
 //! 3. A 401 names what could be presented there, by the route's own chain; a 403 for want of a scope names the scope.
-//! 4. A status is said as a plain page to a browser and as `{"error":…,"request_id":…}` to a program. Neither says why:
-//!    the log does, under the request id.
+//! 4. A status is said as a plain page to a browser and as `{"error":…,"request_id":…}` to a program, or as an error of
+//!    JSON-RPC to one that sent a message. None of them says why: the log does, under the request id.
 
 use gangplank_authn::{Challenge, Scope};
 use http::header::{
@@ -15,7 +15,7 @@ use serde::Serialize;
 
 use crate::authorization_server::{AuthorizationServerRefusal, Refused, Said, Way, error_document, redirect};
 use crate::context::X_REQUEST_ID;
-use crate::mcp::McpRefusal;
+use crate::mcp::{McpRefusal, ToolRefusal, answer_to_message};
 use crate::metrics::Answer;
 use crate::pages::Action;
 use crate::sign_in::Outward;
@@ -118,7 +118,31 @@ fn of_mcp(refusal: &McpRefusal) -> Verdict {
         McpRefusal::SessionForeign { .. } | McpRefusal::MetadataUnknown(_) => Verdict::NotFound,
         McpRefusal::BodyTooLarge(_) => Verdict::TooLarge,
         McpRefusal::BodyEncoded => Verdict::UnsupportedMediaType,
+        McpRefusal::InMessage { why, .. } => of_mcp(why),
+        McpRefusal::Tool(refusal) => of_tool(refusal),
         McpRefusal::MetadataUnavailable { .. } | McpRefusal::SessionUnfit { .. } | McpRefusal::LegacyTransport(_) => {
+            Verdict::BadGateway
+        }
+    }
+}
+
+fn of_tool(refusal: &ToolRefusal) -> Verdict {
+    match refusal {
+        ToolRefusal::NotJson(_)
+        | ToolRefusal::NotJsonRpc(_)
+        | ToolRefusal::Lookalike(_)
+        | ToolRefusal::HeaderMismatch(_)
+        | ToolRefusal::Upgrade
+        | ToolRefusal::ToolName(_)
+        | ToolRefusal::TargetMissing { .. }
+        | ToolRefusal::TargetsDiffer(..) => Verdict::BadRequest,
+        ToolRefusal::MediaType(_) => Verdict::UnsupportedMediaType,
+        ToolRefusal::HttpMethod(_) => Verdict::MethodNotAllowed("GET, POST, DELETE".to_owned()),
+        // The same for a cluster that there is not: nobody learns which ones there are.
+        ToolRefusal::Forbidden { .. } | ToolRefusal::TargetUnknown { .. } | ToolRefusal::TargetForbidden { .. } => {
+            Verdict::Forbidden
+        }
+        ToolRefusal::AnswerCompressed | ToolRefusal::AnswerUnreadable(_) | ToolRefusal::AnswerTooLarge(_) => {
             Verdict::BadGateway
         }
     }
@@ -218,12 +242,17 @@ impl Gate {
             return (redirect, Answer::SignIn);
         }
         let mut response = match &verdict {
-            Verdict::AuthorizationBack(location) => {
-                redirect(location).unwrap_or_else(|_| json(&Verdict::Internal, &context.id))
-            }
+            Verdict::AuthorizationBack(location) => redirect(location)
+                .unwrap_or_else(|_| program(&Verdict::Internal, json(&Verdict::Internal, &context.id))),
             Verdict::AuthorizationError(said, after) => error_document(said, *after),
             _ if context.navigation => self.page(refusal, &verdict, context, offer),
-            _ => json(&verdict, &context.id),
+            _ => {
+                let to_message = match refusal {
+                    Refusal::Mcp(refusal) => answer_to_message(refusal, &context.id),
+                    _ => None,
+                };
+                program(&verdict, to_message.unwrap_or_else(|| json(&verdict, &context.id)))
+            }
         };
         let headers = response.headers_mut();
         match &verdict {
@@ -328,14 +357,17 @@ fn word(status: StatusCode) -> &'static str {
     }
 }
 
-fn json(verdict: &Verdict, request_id: &str) -> Response<Body> {
+fn json(verdict: &Verdict, request_id: &str) -> Vec<u8> {
     #[derive(Serialize)]
     struct Said<'s> {
         error: &'s str,
         request_id: &'s str,
     }
     let error = word(verdict.status());
-    let body = serde_json::to_vec(&Said { error, request_id }).unwrap_or_default();
+    serde_json::to_vec(&Said { error, request_id }).unwrap_or_default()
+}
+
+fn program(verdict: &Verdict, body: Vec<u8>) -> Response<Body> {
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = verdict.status();
     let headers = response.headers_mut();

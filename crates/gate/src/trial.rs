@@ -7,7 +7,7 @@ use gangplank_jose::{Reason, TokenRefusal, UnixTime};
 use gangplank_oauth::{CallbackError, ExchangeError};
 use http::HeaderMap;
 
-use crate::mcp::McpRefusal;
+use crate::mcp::{McpRefusal, ToolRefusal};
 use crate::sign_in::SignInRefusal;
 use crate::stack::Gate;
 use crate::{Refusal, policy::Permit};
@@ -68,6 +68,7 @@ pub fn reasons() -> impl Iterator<Item = &'static Reason> {
         SignInRefusal::REASONS,
         McpRefusal::REASONS,
         crate::AuthorizationServerRefusal::REASONS,
+        ToolRefusal::REASONS,
         TokenRefusal::REASONS,
         crate::TokenReviewRefusal::REASONS,
         ExchangeError::REASONS,

@@ -260,7 +260,7 @@ impl Tenant {
     /// Signs with the present key, outside any lock: it takes a millisecond.
     pub(crate) fn sign(&self, claims: &Value) -> Result<String, String> {
         let key = self.state.keys().signing();
-        key.sign(claims).map_err(|e| e.to_string())
+        key.sign("JWT", claims).map_err(|e| e.to_string())
     }
 }
 

@@ -3,6 +3,8 @@
 use gangplank_authn::Scope;
 use gangplank_jose::{Fault, Reason};
 
+use super::{MessageId, ToolRefusal};
+
 /// See the module.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum McpRefusal {
@@ -65,6 +67,17 @@ pub enum McpRefusal {
         /// Any of these would do.
         needed: Vec<Scope>,
     },
+    /// The messages, or what they ask for.
+    #[error(transparent)]
+    Tool(#[from] ToolRefusal),
+    /// One message of the body is refused, and whoever waits for its answer is to know.
+    #[error("{why}")]
+    InMessage {
+        /// Its id, unless it is a notification.
+        id: Option<MessageId>,
+        /// Why.
+        why: Box<McpRefusal>,
+    },
 }
 
 fn wanting(needed: &[Scope]) -> String {
@@ -119,6 +132,8 @@ impl McpRefusal {
             McpRefusal::BodyTooLarge(_) => &BODY_TOO_LARGE,
             McpRefusal::BodyEncoded => &BODY_ENCODED,
             McpRefusal::InsufficientScope { .. } => &INSUFFICIENT_SCOPE,
+            McpRefusal::Tool(refusal) => refusal.reason(),
+            McpRefusal::InMessage { why, .. } => why.reason(),
         }
     }
 }

@@ -29,7 +29,8 @@ fn the_table_is_the_golden_one() {
 #[test]
 fn every_entry_of_both_catalogues_is_in_the_table() {
     let sampled: BTreeSet<&str> = samples().iter().map(|refusal| refusal.reason().name).collect();
-    for reason in Refusal::REASONS.iter().chain(SignIn::REASONS).chain(McpRefusal::REASONS) {
+    for reason in Refusal::REASONS.iter().chain(SignIn::REASONS).chain(McpRefusal::REASONS).chain(ToolRefusal::REASONS)
+    {
         assert!(sampled.contains(reason.name), "{} is not sampled", reason.name);
     }
 }
@@ -78,6 +79,7 @@ pub(super) fn samples() -> Vec<Refusal> {
     ];
     all.extend(sign_in().into_iter().map(Refusal::SignIn));
     all.extend(mcp().into_iter().map(Refusal::Mcp));
+    all.extend(tools().into_iter().map(|refusal| Refusal::Mcp(refusal.into())));
     all
 }
 
@@ -94,6 +96,28 @@ fn mcp() -> Vec<McpRefusal> {
         McpRefusal::BodyTooLarge(1),
         McpRefusal::BodyEncoded,
         McpRefusal::InsufficientScope { user: text(), asked: text(), needed: vec![] },
+    ]
+}
+
+fn tools() -> Vec<ToolRefusal> {
+    let (text, cut) = (|| "x".to_owned(), || gangplank_jose::Excerpt::of("x"));
+    vec![
+        ToolRefusal::NotJson(cut()),
+        ToolRefusal::NotJsonRpc("x"),
+        ToolRefusal::MediaType("x"),
+        ToolRefusal::Lookalike(cut()),
+        ToolRefusal::HeaderMismatch("x"),
+        ToolRefusal::Upgrade,
+        ToolRefusal::HttpMethod(cut()),
+        ToolRefusal::ToolName(cut()),
+        ToolRefusal::Forbidden { user: text(), tool: cut(), unmet: text() },
+        ToolRefusal::TargetMissing { argument: text(), accepted: text() },
+        ToolRefusal::TargetUnknown { argument: text(), found: cut(), accepted: text() },
+        ToolRefusal::TargetForbidden { user: text(), cluster: text(), unmet: text() },
+        ToolRefusal::TargetsDiffer(text(), text()),
+        ToolRefusal::AnswerCompressed,
+        ToolRefusal::AnswerUnreadable(cut()),
+        ToolRefusal::AnswerTooLarge(1),
     ]
 }
 
