@@ -22,6 +22,7 @@ use http::header::{
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::Refusal;
+use crate::mcp::is_session_id;
 
 pub(crate) const USER: HeaderName = HeaderName::from_static("x-auth-request-user");
 pub(crate) const EMAIL: HeaderName = HeaderName::from_static("x-auth-request-email");
@@ -79,7 +80,12 @@ pub(crate) fn is_method_override(name: &str) -> bool {
 /// Takes out of a client's trailers what has no place there.
 pub(crate) fn clean_trailers(trailers: &mut HeaderMap) {
     const NEVER: [HeaderName; 5] = [AUTHORIZATION, COOKIE, HOST, CONTENT_LENGTH, TRANSFER_ENCODING];
-    let bad = |name: &HeaderName| is_ours(name.as_str()) || is_method_override(name.as_str()) || NEVER.contains(name);
+    let bad = |name: &HeaderName| {
+        is_ours(name.as_str())
+            || is_method_override(name.as_str())
+            || is_session_id(name.as_str())
+            || NEVER.contains(name)
+    };
     let bad: Vec<HeaderName> = trailers.keys().filter(|name| bad(name)).cloned().collect();
     for name in bad {
         trailers.remove(name);
