@@ -20,6 +20,7 @@ use crate::metrics::Metrics;
 /// What all of them are made of.
 pub(super) struct Parts<'p> {
     pub(super) config: &'p Config,
+    pub(super) prefix: &'p str,
     pub(super) hosts: &'p Arc<Hosts>,
     pub(super) ring: &'p Arc<KeyRing>,
     pub(super) issuers: &'p BTreeMap<String, Arc<Issuer>>,
@@ -187,28 +188,24 @@ impl Reader<'_> {
         limit.0 as u64
     }
 
-    /// Their issuers, and who publishes what is to be known of the first.
+    /// Their issuers, and who publishes what is to be known of the first: of our own they are named in the metadata of the
+    /// resource, and say the rest themselves.
     fn authorization_servers(&self, errors: &mut Errors) -> (Vec<String>, Publisher) {
-        let named = &self.mcp.authorization_servers.0;
-        for (i, name) in named.iter().enumerate() {
-            let at = format!("authorization_servers[{i}]");
-            match self.parts.config.issuers.get(name) {
-                None => {
-                    let known: Vec<&str> = self.parts.config.issuers.keys().map(String::as_str).collect();
-                    let help = format!("one of [issuers]: {}", known.join(", "));
-                    self.say(&at, format!("there is no issuer {name:?}"), &help, errors);
-                }
-                Some(found) if !issuer::has_metadata(found) => {
-                    let message = format!("issuers.{name} has no metadata, so no client could get a token there");
-                    self.say(&at, message, "an issuer with entra, or with url and without jwks", errors);
-                }
-                Some(_) => {}
-            }
+        let (own, named) = (&self.parts.config.authorization_servers, &self.mcp.authorization_servers.0);
+        for (i, name) in named.iter().enumerate().filter(|(_, name)| !own.contains_key(*name)) {
+            self.names_an_issuer(name, &format!("authorization_servers[{i}]"), errors);
         }
-        let accepted = || routes::accepted(self.parts.config, self.route);
-        let names = if named.is_empty() { accepted() } else { named.clone() };
+        let unnamed = || match own.is_empty() {
+            true => routes::accepted(self.parts.config, self.route),
+            false => own.keys().cloned().collect(),
+        };
+        let names = if named.is_empty() { unnamed() } else { named.clone() };
         let (mut servers, mut publisher) = (Vec::new(), Publisher::Nobody);
         for name in names {
+            if own.contains_key(&name) {
+                servers.extend(self.own_server(&name));
+                continue;
+            }
             let Some(provider) = self.parts.issuers.get(&name).and_then(|issuer| issuer.provider()) else { continue };
             if servers.is_empty() {
                 publisher = Publisher::Provider(name, provider.clone());
@@ -216,5 +213,29 @@ impl Reader<'_> {
             servers.push(provider.issuer().metadata_base().to_owned());
         }
         (servers, publisher)
+    }
+
+    fn names_an_issuer(&self, name: &str, at: &str, errors: &mut Errors) {
+        match self.parts.config.issuers.get(name) {
+            None => {
+                let config = self.parts.config;
+                let known = config.authorization_servers.keys().chain(config.issuers.keys());
+                let known: Vec<&str> = known.map(String::as_str).collect();
+                let help = format!("one of [authorization_servers] or [issuers]: {}", known.join(", "));
+                self.say(at, format!("there is no authorization server or issuer {name:?}"), &help, errors);
+            }
+            Some(found) if !issuer::has_metadata(found) => {
+                let message = format!("issuers.{name} has no metadata, so no client could get a token there");
+                self.say(at, message, "an issuer with entra, or with url and without jwks", errors);
+            }
+            Some(_) => {}
+        }
+    }
+
+    /// The issuer of an authorization server of our own.
+    fn own_server(&self, name: &str) -> Option<String> {
+        let hosts = self.parts.hosts;
+        let origin = hosts.origin(&hosts.authority(hosts.public_host())?);
+        Some(format!("{origin}{}/as/{name}", self.parts.prefix))
     }
 }
