@@ -4,6 +4,7 @@ mod cluster;
 mod exchange;
 mod issuer;
 mod mcp;
+mod telemetry;
 mod tools;
 
 use std::collections::BTreeMap;
@@ -20,6 +21,7 @@ pub use self::issuer::{
     ClaimsConfig, EntraConfig, GroupsFrom, GroupsFromConfig, IssuerConfig, KeysConfig, SpiffeConfig,
 };
 pub use self::mcp::{McpConfig, OtherTools, TargetConfig};
+pub use self::telemetry::TelemetryConfig;
 pub use self::tools::{ToolAllowConfig, ToolRuleConfig};
 use crate::authentication_file::AuthenticationFile;
 use crate::token_review::TokenReviewConfig;
@@ -409,4 +411,6 @@ pub struct Config {
     pub pages: PagesConfig,
     /// `[token_review]`.
     pub token_review: Option<TokenReviewConfig>,
+    /// `[telemetry]`.
+    pub telemetry: Option<TelemetryConfig>,
 }

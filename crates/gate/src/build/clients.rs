@@ -13,6 +13,7 @@ use super::issuer::has_metadata;
 use super::{Deps, Errors};
 use crate::config::{ClientConfig, Config, SecretMethod, TlsConfig};
 use crate::sign_in::SignInClient;
+use crate::trace::observed;
 
 /// Reads all clients.
 pub(super) fn read(
@@ -54,7 +55,7 @@ pub(super) fn read(
             name: name.clone(),
             display_name: client.display_name.clone().unwrap_or_else(|| name.clone()),
             issuer: issuer.clone(),
-            client: Client::new(settings, transport),
+            client: Client::new(settings, observed(transport)),
             keep_access_token: config.routes.iter().filter(signs_in).any(|route| route.pass.access_token),
         };
         clients.insert(name.clone(), Arc::new(client));
