@@ -1,4 +1,4 @@
-//! An expression, over claims (the first octet even) or over a user. No panic; a refusal is short and says where; what
+//! An expression, over claims, over a user or over a call of a tool (by the first octet). No panic; a refusal is short and says where; what
 //! compiles gives the same each time, within the limits of an evaluation.
 
 #![no_main]
@@ -6,7 +6,8 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use gangplank_authn::cel::{ClaimsView, Expression, Input, Scope, UserView};
+use gangplank_authn::Identity;
+use gangplank_authn::cel::{ClaimsView, Expression, Input, Scope, ToolView, UserView};
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Map, Value, json};
 
@@ -21,7 +22,7 @@ static CLAIMS: LazyLock<Map<String, Value>> = LazyLock::new(|| {
 fuzz_target!(|data: &[u8]| {
     let [scope, source @ ..] = data else { return };
     let Ok(source) = std::str::from_utf8(source) else { return };
-    let scope = if scope % 2 == 0 { Scope::Claims } else { Scope::User };
+    let scope = [Scope::Claims, Scope::User, Scope::Tool][usize::from(scope % 3)];
     let expression = match Expression::compile(source, scope) {
         Ok(expression) => expression,
         Err(error) => {
@@ -34,12 +35,27 @@ fuzz_target!(|data: &[u8]| {
     let groups = ["dev".to_owned(), "ops".to_owned()];
     let extra = BTreeMap::from([("example.com/tenant".to_owned(), vec!["t".to_owned()])]);
     let user = UserView { username: "jane", uid: "7", groups: &groups, extra: &extra };
-    let input = if scope == Scope::Claims { Input::Claims(&claims) } else { Input::User(&user) };
+    let caller = Identity { username: "jane".to_owned(), groups: groups.to_vec(), ..Identity::default() };
+    let call = ToolView::call(&caller, "pods_list", &CLAIMS);
+    let input = match scope {
+        Scope::Claims => Input::Claims(&claims),
+        Scope::User => Input::User(&user),
+        Scope::Tool => Input::Tool(&call),
+    };
     let first = expression.evaluate(&input);
     if let Err(error) = &first {
         // An excerpt of 160 characters, each perhaps escaped.
         assert!(error.to_string().len() < 2_000, "{error}");
     }
     assert_eq!(first, expression.evaluate(&input));
+    if scope == Scope::Tool {
+        // What comes out whatever the arguments are comes out with these, unless it costs too much with them.
+        let before = expression.evaluate(&Input::Tool(&ToolView::of(&caller, "pods_list")));
+        match (before, first) {
+            (Ok(before), Ok(first)) => assert_eq!(before, first),
+            (Ok(_), Err(error)) => assert!(error.to_string().contains("cost limit"), "{error}"),
+            (Err(_), _) => {}
+        }
+    }
     let _ = (expression.kind().to_string(), expression.selects("claims", "email"));
 });

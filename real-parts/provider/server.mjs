@@ -1,5 +1,7 @@
 // An independent OpenID provider on loopback: npm's `oidc-provider` with one confidential client, refresh tokens that
-// rotate and are revoked as a family when reused, and the package's own sign-in and consent forms.
+// rotate and are revoked as a family when reused, and the package's own sign-in and consent forms. It has RFC 8414 metadata,
+// registers clients (RFC 7591), and gives JWT access tokens for whatever `resource` is named (RFC 8707), to people and to
+// clients; the scope `mcp:tools` is the resources'.
 //
 // usage: node server.mjs CLIENT_ID CLIENT_SECRET REDIRECT_URI POST_LOGOUT_URI ID_TOKEN_SECONDS
 // Prints the issuer on one line once it listens. `GET /test/refreshes` counts refresh_token grants, by outcome.
@@ -22,7 +24,7 @@ server.listen(0, '127.0.0.1', () => {
       client_secret: clientSecret,
       redirect_uris: [redirectUri],
       post_logout_redirect_uris: [postLogoutUri],
-      grant_types: ['authorization_code', 'refresh_token'],
+      grant_types: ['authorization_code', 'refresh_token', 'client_credentials'],
       id_token_signed_response_alg: 'ES256',
     }],
     jwks: { keys: [key('rsa', { modulusLength: 2048 }, 'RS256'), key('ec', { namedCurve: 'P-256' }, 'ES256')] },
@@ -31,8 +33,20 @@ server.listen(0, '127.0.0.1', () => {
     conformIdTokenClaims: false,
     pkce: { required: () => true },
     rotateRefreshToken: true,
-    scopes: ['openid', 'offline_access', 'profile', 'email'],
-    ttl: { IdToken: Number(idTokenSeconds), AccessToken: Number(idTokenSeconds), RefreshToken: 3600, Grant: 3600, Interaction: 600, Session: 3600 },
+    features: {
+      clientCredentials: { enabled: true },
+      registration: { enabled: true },
+      resourceIndicators: {
+        enabled: true,
+        defaultResource: () => undefined,
+        useGrantedResource: () => true,
+        getResourceServerInfo: (_ctx, resource) => ({
+          scope: 'mcp:tools', audience: resource, accessTokenFormat: 'jwt', jwt: { sign: { alg: 'ES256' } },
+        }),
+      },
+    },
+    scopes: ['mcp:tools', 'openid', 'offline_access', 'profile', 'email'],
+    ttl: { IdToken: Number(idTokenSeconds), AccessToken: Number(idTokenSeconds), ClientCredentials: Number(idTokenSeconds), RefreshToken: 3600, Grant: 3600, Interaction: 600, Session: 3600 },
     findAccount: (_ctx, id) => ({
       accountId: id,
       claims: () => ({

@@ -39,6 +39,26 @@ def kubeconfig(directory, cluster, authority):
     return path
 
 
+def asking(port, kubeconfig, allow):
+    """A gate that lets in whom the cluster knows: as `allow` has it."""
+    return f"""
+        [gate]
+        listen = "127.0.0.1:{port}"
+        public_url = "http://127.0.0.1:{port}"
+
+        [cookies]
+        keys = [{{ env = "COOKIE_KEY" }}]
+
+        [authenticators.cluster]
+        token_review = {{ kubeconfig = "{kubeconfig}" }}
+
+        [[routes]]
+        path = "/"
+        accept = ["cluster"]
+        {allow}
+    """
+
+
 def asked(port, token):
     """The status of a check by forward-auth, and the user that it names."""
     answer = Browser("application/json").request(
@@ -48,22 +68,7 @@ def asked(port, token):
 
 def test_a_service_account_is_known_by_its_cluster(tmp_path, kubernetes, cluster):
     port = free_port()
-    config = f"""
-        [gate]
-        listen = "127.0.0.1:{port}"
-        public_url = "http://127.0.0.1:{port}"
-
-        [cookies]
-        keys = [{{ env = "COOKIE_KEY" }}]
-
-        [authenticators.cluster]
-        token_review = {{ kubeconfig = "{kubeconfig(tmp_path, cluster, kubernetes.authority)}" }}
-
-        [[routes]]
-        path = "/"
-        accept = ["cluster"]
-        allow.groups = ["system:serviceaccounts:default"]
-    """
+    config = asking(port, kubeconfig(tmp_path, cluster, kubernetes.authority), 'allow.groups = ["system:serviceaccounts:default"]')
     with gate(tmp_path, config, port) as running:
         robot = cluster.service_account_token("default", "robot")
         assert asked(port, robot) == (202, "system:serviceaccount:default:robot")
@@ -84,21 +89,5 @@ def test_an_api_server_that_is_away_is_no_bad_token(tmp_path, kubernetes, cluste
     port = free_port()
     path = kubeconfig(tmp_path, cluster, kubernetes.authority)
     path.write_text(path.read_text().replace(cluster.base, f"https://127.0.0.1:{free_port()}"))
-    config = f"""
-        [gate]
-        listen = "127.0.0.1:{port}"
-        public_url = "http://127.0.0.1:{port}"
-
-        [cookies]
-        keys = [{{ env = "COOKIE_KEY" }}]
-
-        [authenticators.cluster]
-        token_review = {{ kubeconfig = "{path}" }}
-
-        [[routes]]
-        path = "/"
-        accept = ["cluster"]
-        allow.signed_in = true
-    """
-    with gate(tmp_path, config, port):
+    with gate(tmp_path, asking(port, path, "allow.signed_in = true"), port):
         assert asked(port, cluster.service_account_token("default", "robot"))[0] == 503

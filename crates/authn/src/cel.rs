@@ -21,6 +21,9 @@
 //! backquotes, `user` as a whole, `authorizer`. Elsewhere stricter: quantities beyond 2^63, regular expressions that
 //! compile to more than 256 KiB. Where upstream iterates over maps in any order, this does in that of the keys.
 //!
+//! Beside the API server's scopes there is one of ours, a call of a tool: who calls, which tool, with which arguments. The
+//! keys of these are written as they are, without escapes.
+//!
 //! A scope with other variables is a row in `input::variables` and a variant of [`Input`].
 
 mod ast;
@@ -42,7 +45,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
-pub use input::{ClaimsView, Input, UserView};
+pub use input::{ClaimsView, Input, ToolView, UserView};
 pub use kind::Kind;
 
 /// How long the text of an expression may be, in octets.
@@ -55,6 +58,8 @@ pub enum Scope {
     Claims,
     /// `user`: what was made of them, with the fields `username`, `uid`, `groups` and `extra`.
     User,
+    /// `caller` (who, with the fields of an identity), `tool` (its name) and `arguments` (a map from names to anything).
+    Tool,
 }
 
 /// An expression that was checked; cheap to clone.
@@ -69,6 +74,7 @@ struct Compiled {
     step: check::Step,
     kind: Kind,
     selections: BTreeSet<(String, String)>,
+    words: BTreeSet<String>,
 }
 
 impl Expression {
@@ -93,6 +99,12 @@ impl Expression {
     /// `has()`. The form `claims["email"]` is not seen, nor is `claims.other.claims.email`.
     pub fn selects(&self, root: &str, field: &str) -> bool {
         self.inner.selections.iter().any(|(name, selected)| name == root && selected == field)
+    }
+
+    /// Every name that it could look up in a map by its own words: the fields that it selects, from whatever, and the
+    /// strings in it. A name that is computed (`"a" + "b"`) is not among them.
+    pub fn words(&self) -> impl Iterator<Item = &str> {
+        self.inner.words.iter().map(String::as_str)
     }
 
     /// Runs it.
@@ -126,9 +138,10 @@ impl Compiled {
         }
         let node = parser::parse(source)?;
         let (step, kind) = check::check(&node, input::variables(scope))?;
-        let mut selections = BTreeSet::new();
+        let (mut selections, mut words) = (BTreeSet::new(), BTreeSet::new());
         node.selections(&mut selections);
-        Ok(Compiled { source: source.to_owned(), scope, step, kind, selections })
+        node.words(&mut words);
+        Ok(Compiled { source: source.to_owned(), scope, step, kind, selections, words })
     }
 }
 

@@ -8,6 +8,8 @@
 //!    `http:`), what needs more than this program has (`proxy-url`), and what speaks as others (`as…`).
 //! 4. Paths are relative to the kubeconfig's directory. A `…-data` member comes before the file, as with kubectl.
 //! 5. A token in a file is not read here: it is read at every use.
+//! 6. How much of our own there has to be is the caller's to say ([`Own`]): whoever only passes on what others show needs
+//!    no user in the kubeconfig and no mounted token, and what is there is then not looked at.
 
 mod pick;
 
@@ -21,6 +23,7 @@ use zeroize::Zeroizing;
 
 use self::pick::Pick;
 use crate::kubernetes::document::{self, Node};
+use crate::refusal::fact;
 use crate::token_review::OwnCredential;
 
 /// Where a pod finds what its service account is known by.
@@ -45,6 +48,17 @@ pub struct ClusterAccess {
     pub files: Vec<PathBuf>,
 }
 
+/// What of our own is wanted on the way to a cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Own {
+    /// We show something ourselves: that there is nothing is an error.
+    Required,
+    /// We show what there is.
+    IfThere,
+    /// We show nothing: what there is, is not looked at.
+    Nothing,
+}
+
 /// A certificate and its key in PEM.
 pub struct OwnCertificate {
     /// The certificate, then its chain.
@@ -65,11 +79,11 @@ impl ClusterAccess {
     ///
     /// # Errors
     /// This is no pod of a cluster, or it has no service account.
-    pub fn in_cluster(environment: Environment<'_>) -> Result<Self, Vec<String>> {
-        Self::of_service_account(environment, Path::new(SERVICE_ACCOUNT))
+    pub fn in_cluster(environment: Environment<'_>, own: Own) -> Result<Self, Vec<String>> {
+        Self::of_service_account(environment, Path::new(SERVICE_ACCOUNT), own)
     }
 
-    fn of_service_account(environment: Environment<'_>, directory: &Path) -> Result<Self, Vec<String>> {
+    fn of_service_account(environment: Environment<'_>, directory: &Path, own: Own) -> Result<Self, Vec<String>> {
         let mut wrong = Vec::new();
         let variable = |name: &str| environment(name).filter(|value| !value.is_empty());
         let server = match (variable("KUBERNETES_SERVICE_HOST"), variable("KUBERNETES_SERVICE_PORT")) {
@@ -87,7 +101,12 @@ impl ClusterAccess {
             }
         };
         let (token, authorities) = (directory.join("token"), directory.join("ca.crt"));
-        let credential = OwnCredential::TokenFile(token);
+        let shown = match own {
+            Own::Required => true,
+            Own::IfThere => token.exists(),
+            Own::Nothing => false,
+        };
+        let credential = if shown { OwnCredential::TokenFile(token) } else { OwnCredential::None };
         if let Err(problem) = credential.authorization() {
             wrong.push(format!(
                 "{problem} (the service account's token is mounted unless automountServiceAccountToken is false)"
@@ -116,9 +135,9 @@ impl ClusterAccess {
     ///
     /// # Errors
     /// All that is wrong with the context's cluster and user, or with the file.
-    pub fn from_kubeconfig(file: &Path, context: Option<&str>) -> Result<Self, Vec<String>> {
+    pub fn from_kubeconfig(file: &Path, context: Option<&str>, own: Own) -> Result<Self, Vec<String>> {
         let bytes = read_file(file).map_err(|problem| vec![problem])?;
-        let mut access = Kubeconfig::parse(&bytes, context)?.resolve(file.parent().unwrap_or(Path::new("")))?;
+        let mut access = Kubeconfig::parse(&bytes, context, own)?.resolve(file.parent().unwrap_or(Path::new("")))?;
         access.files.insert(0, file.to_owned());
         Ok(access)
     }
@@ -154,29 +173,23 @@ impl Kubeconfig {
     ///
     /// # Errors
     /// Everything that is wrong with it, without what may be secret.
-    pub fn parse(bytes: &[u8], context: Option<&str>) -> Result<Self, Vec<String>> {
+    pub fn parse(bytes: &[u8], context: Option<&str>, own: Own) -> Result<Self, Vec<String>> {
         let root = document::parse(bytes).map_err(|problem| vec![problem])?;
         let mut pick = Pick::new(&root)?;
         let chosen = pick.context(context)?;
         let cluster = pick.named("clusters", "cluster", &chosen.cluster)?;
-        let user = pick.named("users", "user", &chosen.user)?;
+        let user = match (own, &chosen.user) {
+            (Own::Nothing, _) | (Own::IfThere, None) => None,
+            (_, Some(user)) => Some(pick.named("users", "user", user)?),
+            (Own::Required, None) => {
+                return Err(vec![format!("contexts {:?} names no user", fact(&chosen.name))]);
+            }
+        };
         let server = pick.server(cluster);
         let server_name = pick.text(cluster, "tls-server-name").map(str::to_owned);
         let authorities = pick.source(cluster, "certificate-authority");
-        let certificate = pick.source(user, "client-certificate");
-        let key = pick.source(user, "client-key");
-        let token = pick.token(user);
-        let at = &user.at;
-        let certificate = match (certificate, key) {
-            (Some(certificate), Some(key)) => Some((certificate, key)),
-            (None, None) => None,
-            _ => pick.wrong(at, "has one of client-certificate and client-key: both are needed"),
-        };
-        if certificate.is_none() && token.is_none() && pick.is_good() {
-            pick.wrong::<()>(at, "has no token, tokenFile or client-certificate");
-        }
         pick.refuse_the_rest(cluster, &pick::CLUSTER);
-        pick.refuse_the_rest(user, &pick::USER);
+        let (certificate, token) = user.map_or((None, None), |user| pick.own(user, own));
         match server {
             Some(server) if pick.is_good() => Ok(Kubeconfig { server, server_name, authorities, certificate, token }),
             _ => Err(pick.into_errors()),
@@ -203,7 +216,8 @@ impl Kubeconfig {
         let credential = match self.token {
             Some(OwnCredential::TokenFile(file)) => OwnCredential::TokenFile(directory.join(file)),
             Some(other) => other,
-            None => OwnCredential::Certificate,
+            None if certificate.is_some() => OwnCredential::Certificate,
+            None => OwnCredential::None,
         };
         if let Err(problem) = credential.authorization() {
             wrong.push(problem);

@@ -87,7 +87,7 @@ pub use authenticator::{Authenticator, Credentials, NotMine, Outcome, SourceHeal
 pub use bearer::BearerAuthenticator;
 pub use bearer_token::BearerToken;
 pub use chain::{Chain, Fingerprint};
-pub use challenge::{Challenge, Realm};
+pub use challenge::{Challenge, Realm, ResourceChallenge, Scope};
 pub use file::FileError;
 pub use generation::Generation;
 pub use identity::{Authenticated, Identity, Method};

@@ -8,9 +8,11 @@
 //! 4. The additional data is version ‖ key id ‖ purpose, so a value sealed for one purpose opens for no other.
 //! 5. The first key of the ring seals, all open, each only what names its id: rotation signs nobody out.
 //! 6. A text longer than [`MAX_SEALED`] is refused before it is decoded.
+//! 7. What need not be hidden, only be known again, is *tagged*: HMAC-SHA-256, by a third key of each secret, over the purpose
+//!    and the parts, each behind its length. The first key of the ring tags, and each key's tag is good.
 
 use aws_lc_rs::aead::{AES_256_GCM_SIV, Aad, Nonce, RandomizedNonceKey};
-use aws_lc_rs::hkdf;
+use aws_lc_rs::{hkdf, hmac};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use gangplank_oauth::config::ConfigError;
@@ -31,6 +33,9 @@ const HEAD: usize = 1 + ID + NONCE;
 const MIN_SECRET: usize = 32;
 const MIN_DIFFERENT: usize = 8;
 
+/// How many bytes a tag has.
+pub const TAGGED: usize = 32;
+
 /// The keys that seal and open.
 pub struct KeyRing {
     keys: Vec<Key>,
@@ -39,6 +44,7 @@ pub struct KeyRing {
 struct Key {
     id: [u8; ID],
     cipher: RandomizedNonceKey,
+    tags: hmac::Key,
 }
 
 impl KeyRing {
@@ -132,6 +138,26 @@ impl KeyRing {
         })
     }
 
+    /// Tags what `parts` say together for `purpose`.
+    ///
+    /// # Errors
+    /// There is no key.
+    pub fn tag(&self, purpose: &str, parts: &[&[u8]]) -> Result<[u8; TAGGED], Refusal> {
+        let key = self.keys.first().ok_or(Refusal::CryptoFailed { what: "no key" })?;
+        let made = hmac::sign(&key.tags, &tagged(purpose, parts));
+        made.as_ref().try_into().map_err(|_| Refusal::CryptoFailed { what: "a tag" })
+    }
+
+    /// Knows again what [`tag`](Self::tag) tagged with a key of this ring, in constant time for each key.
+    ///
+    /// # Errors
+    /// It is no tag of these parts for this purpose.
+    pub fn check_tag(&self, purpose: &str, parts: &[&[u8]], tag: &[u8]) -> Result<(), Refusal> {
+        let message = tagged(purpose, parts);
+        let good = self.keys.iter().any(|key| hmac::verify(&key.tags, &message, tag).is_ok());
+        if good { Ok(()) } else { Err(Refusal::SealedTampered { purpose: purpose.to_owned() }) }
+    }
+
     /// The ids of the keys, in hexadecimal, the sealing one first: to compare replicas.
     pub fn key_ids(&self) -> Vec<String> {
         self.keys.iter().map(|k| hex(&k.id)).collect()
@@ -178,7 +204,8 @@ impl Key {
             .map_err(failed)?;
         prk.expand(&[b"key id"], Length(ID)).and_then(|okm| okm.fill(&mut id)).map_err(failed)?;
         let cipher = RandomizedNonceKey::new(&AES_256_GCM_SIV, key.as_slice()).map_err(failed)?;
-        Ok(Key { id, cipher })
+        let tags = prk.expand(&[b"hmac-sha-256 key"], hmac::HMAC_SHA256).map_err(failed)?.into();
+        Ok(Key { id, cipher, tags })
     }
 }
 
@@ -196,6 +223,16 @@ fn additional(id: &[u8; ID], purpose: &str) -> Vec<u8> {
     aad.extend_from_slice(id);
     aad.extend_from_slice(purpose.as_bytes());
     aad
+}
+
+/// No two lists of parts are the same message.
+fn tagged(purpose: &str, parts: &[&[u8]]) -> Vec<u8> {
+    let mut message = Vec::with_capacity(256);
+    for part in [purpose.as_bytes()].iter().chain(parts) {
+        message.extend_from_slice(&(part.len() as u64).to_be_bytes());
+        message.extend_from_slice(part);
+    }
+    message
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -279,6 +316,33 @@ mod tests {
     fn debug_shows_ids_and_nothing_derived_from_the_key() {
         let shown = format!("{:?}", ring(&[A]));
         assert!(!shown.contains(A) && shown.len() < 40, "{shown}");
+    }
+
+    #[test]
+    fn a_tag_is_for_its_purpose_and_its_parts_and_survives_a_rotation() {
+        let tag = ring(&[A]).tag("session-id", &[b"ab", b"c"]).unwrap();
+        let both = ring(&[B, A]);
+        both.check_tag("session-id", &[b"ab", b"c"], &tag).unwrap();
+        assert_ne!(both.tag("session-id", &[b"ab", b"c"]).unwrap(), tag, "the first key tags");
+        let elsewhere: [(&str, &[&[u8]]); 5] = [
+            ("session-id", &[b"a", b"bc"]),
+            ("session-id", &[b"abc"]),
+            ("session-id", &[b"ab", b"c", b""]),
+            ("session-i", &[b"ab", b"c"]),
+            ("", &[]),
+        ];
+        for (purpose, parts) in elsewhere {
+            assert!(both.check_tag(purpose, parts, &tag).is_err(), "{purpose} {parts:?}");
+        }
+        assert!(ring(&[B]).check_tag("session-id", &[b"ab", b"c"], &tag).is_err(), "the key is gone");
+        for bit in 0..tag.len() * 8 {
+            let mut changed = tag;
+            changed[bit / 8] ^= 1 << (bit % 8);
+            assert!(both.check_tag("session-id", &[b"ab", b"c"], &changed).is_err(), "bit {bit}");
+        }
+        for short in 0..tag.len() {
+            assert!(both.check_tag("session-id", &[b"ab", b"c"], &tag[..short]).is_err(), "cut to {short}");
+        }
     }
 
     #[test]

@@ -46,6 +46,7 @@ pub use build::Deps;
 pub use context::RequestContext;
 pub use health::NotReady;
 pub use hosts::Hosts;
+pub use mcp::{McpRefusal, MessageId, ToolRefusal};
 pub use metrics::Metrics;
 pub use refusal::Refusal;
 pub use remembered::Explanation;

@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 
-use gangplank_authn::{Authenticated, Method};
+use gangplank_authn::{Authenticated, Method, Scope};
 
 use crate::Refusal;
 use crate::config::AllowConfig;
@@ -36,6 +36,8 @@ pub(crate) struct Policy {
     email_domains: HashSet<String>,
     roles: HashSet<String>,
     scopes: HashSet<String>,
+    /// The same, for whoever has none of them.
+    needed: Vec<Scope>,
 }
 
 impl Policy {
@@ -50,6 +52,7 @@ impl Policy {
             email_domains: allow.email_domains.iter().map(|d| d.to_ascii_lowercase()).collect(),
             roles: set(&allow.roles),
             scopes: set(&allow.scopes),
+            needed: allow.scopes.iter().filter_map(|scope| Scope::new(scope)).collect(),
         }
     }
 
@@ -81,7 +84,11 @@ impl Policy {
         } else if !any(&self.roles, &identity.roles) {
             "none of the roles in allow.roles"
         } else if !any(&self.scopes, &identity.scopes) {
-            "none of the scopes in allow.scopes"
+            return Err(Refusal::ForbiddenScopes {
+                route: self.route.clone(),
+                user: identity.username.clone(),
+                needed: self.needed.clone(),
+            });
         } else {
             return Ok(Permit { authenticated, _evidence: () });
         };

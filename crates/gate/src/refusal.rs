@@ -2,8 +2,10 @@
 //!
 //! What a caller is told about each is decided in one place, [`rescue`](crate::rescue), and never says why.
 
+use gangplank_authn::Scope;
 use gangplank_jose::{Fault, Reason};
 
+use crate::mcp::McpRefusal;
 use crate::sign_in::SignInRefusal;
 
 /// Why a request does not get what it asked for.
@@ -118,12 +120,27 @@ pub enum Refusal {
         /// The caller.
         user: String,
     },
+    /// The token is good, and was not given for this route.
+    #[error("{user} is not admitted to {route}: none of the scopes in allow.scopes")]
+    ForbiddenScopes {
+        /// The route.
+        route: String,
+        /// The caller.
+        user: String,
+        /// Any of these would do.
+        needed: Vec<Scope>,
+    },
     /// The caller's name, address or token cannot stand in a header.
     #[error("the {0} of the caller cannot be written into a header")]
     IdentityUnfit(&'static str),
     /// A WebSocket that a page of another origin opens with this browser's session.
     #[error("an upgrade asked for by a page of {0}")]
     CrossOriginUpgrade(String),
+
+    // An MCP server.
+    /// What is judged of one besides.
+    #[error(transparent)]
+    Mcp(#[from] McpRefusal),
 
     // A form of ours.
     /// A form larger than any that we hand out.
@@ -215,6 +232,8 @@ catalogue! {
         "Add the caller to one of the route's groups, or the group, user or domain to the route's allow.";
     FORBIDDEN_GROUPS = "policy-denied-groups-unknown", Token, "The route has group rules, and the token has too many groups to name them.",
         "Set issuers.NAME.entra.groups_from, so that the gate asks Graph; or sign in by browser, or limit the application's groups claim to groups assigned to it.";
+    FORBIDDEN_SCOPES = "policy-denied-scopes", Caller, "The caller is known, and the token has none of the scopes that the route asks for.",
+        "Get a token with one of the scopes that the challenge names, or add a scope that the token has to the route's allow.scopes.";
     IDENTITY_UNFIT = "identity-unfit-for-headers", Token, "The caller's name, address, group or token contains characters that no header can carry.",
         "Map another claim to the user name (issuers.NAME.claims).";
     CROSS_ORIGIN = "upgrade-cross-origin", Caller, "A page of another origin opened a WebSocket with this browser's session.",
@@ -257,8 +276,10 @@ impl Refusal {
             Refusal::SignIn(refusal) => refusal.reason(),
             Refusal::Forbidden { .. } => &FORBIDDEN,
             Refusal::ForbiddenGroupsUnknown { .. } => &FORBIDDEN_GROUPS,
+            Refusal::ForbiddenScopes { .. } => &FORBIDDEN_SCOPES,
             Refusal::IdentityUnfit(_) => &IDENTITY_UNFIT,
             Refusal::CrossOriginUpgrade(_) => &CROSS_ORIGIN,
+            Refusal::Mcp(refusal) => refusal.reason(),
             Refusal::FormTooLarge(_) => &FORM_TOO_LARGE,
             Refusal::BodyBroken => &BODY_BROKEN,
             Refusal::UpstreamConnect { .. } => &UPSTREAM_CONNECT,

@@ -2,11 +2,11 @@
 //!
 //! 1. [`verdict`] is the one exhaustive match. Every bad credential is the same verdict.
 //! 2. Who is not signed in and goes to a page where people sign in is sent there; everybody else gets a status.
-//! 3. A 401 names what could be presented there, by the route's own chain.
-//! 4. A status is said as a plain page to a browser and as `{"error":…,"request_id":…}` to a program. Neither says why:
-//!    the log does, under the request id.
+//! 3. A 401 names what could be presented there, by the route's own chain; a 403 for want of a scope names the scope.
+//! 4. A status is said as a plain page to a browser and as `{"error":…,"request_id":…}` to a program, or as an error of
+//!    JSON-RPC to one that sent a message. None of them says why: the log does, under the request id.
 
-use gangplank_authn::Challenge;
+use gangplank_authn::{Challenge, Scope};
 use http::header::{
     ALLOW, CACHE_CONTROL, CONTENT_TYPE, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
@@ -14,6 +14,7 @@ use http::{HeaderValue, Method, Response, StatusCode};
 use serde::Serialize;
 
 use crate::context::X_REQUEST_ID;
+use crate::mcp::{McpRefusal, ToolRefusal, answer_to_message};
 use crate::metrics::Answer;
 use crate::pages::Action;
 use crate::sign_in::Outward;
@@ -33,9 +34,12 @@ enum Verdict {
     Unauthorized,
     /// Known, and not admitted.
     Forbidden,
+    /// Known, and admitted with a token that has one of these scopes.
+    InsufficientScope(Vec<Scope>),
     NotFound,
     MethodNotAllowed(String),
     TooLarge,
+    UnsupportedMediaType,
     Internal,
     BadGateway,
     /// Try again later.
@@ -69,6 +73,8 @@ fn verdict(refusal: &Refusal) -> Verdict {
         | Refusal::ForbiddenGroupsUnknown { .. }
         | Refusal::IdentityUnfit(_)
         | Refusal::CrossOriginUpgrade(_) => Verdict::Forbidden,
+        Refusal::ForbiddenScopes { needed, .. } => Verdict::InsufficientScope(needed.clone()),
+        Refusal::Mcp(refusal) => of_mcp(refusal),
         Refusal::FormTooLarge(_) => Verdict::TooLarge,
         Refusal::UpstreamConnect { .. } | Refusal::UpstreamProtocol { .. } => Verdict::BadGateway,
         Refusal::UpstreamTimeout { .. } => Verdict::GatewayTimeout,
@@ -80,15 +86,55 @@ fn verdict(refusal: &Refusal) -> Verdict {
     }
 }
 
+fn of_mcp(refusal: &McpRefusal) -> Verdict {
+    match refusal {
+        McpRefusal::SessionMalformed(_) => Verdict::BadRequest,
+        McpRefusal::OriginForeign(_) => Verdict::Forbidden,
+        McpRefusal::InsufficientScope { needed, .. } => Verdict::InsufficientScope(needed.clone()),
+        // As the server would say of a session that it does not know: the client then begins anew.
+        McpRefusal::SessionForeign { .. } | McpRefusal::MetadataUnknown(_) => Verdict::NotFound,
+        McpRefusal::BodyTooLarge(_) => Verdict::TooLarge,
+        McpRefusal::BodyEncoded => Verdict::UnsupportedMediaType,
+        McpRefusal::InMessage { why, .. } => of_mcp(why),
+        McpRefusal::Tool(refusal) => of_tool(refusal),
+        McpRefusal::MetadataUnavailable { .. } | McpRefusal::SessionUnfit { .. } | McpRefusal::LegacyTransport(_) => {
+            Verdict::BadGateway
+        }
+    }
+}
+
+fn of_tool(refusal: &ToolRefusal) -> Verdict {
+    match refusal {
+        ToolRefusal::NotJson(_)
+        | ToolRefusal::NotJsonRpc(_)
+        | ToolRefusal::Lookalike(_)
+        | ToolRefusal::HeaderMismatch(_)
+        | ToolRefusal::Upgrade
+        | ToolRefusal::ToolName(_)
+        | ToolRefusal::TargetMissing { .. }
+        | ToolRefusal::TargetsDiffer(..) => Verdict::BadRequest,
+        ToolRefusal::MediaType(_) => Verdict::UnsupportedMediaType,
+        ToolRefusal::HttpMethod(_) => Verdict::MethodNotAllowed("GET, POST, DELETE".to_owned()),
+        // The same for a cluster that there is not: nobody learns which ones there are.
+        ToolRefusal::Forbidden { .. } | ToolRefusal::TargetUnknown { .. } | ToolRefusal::TargetForbidden { .. } => {
+            Verdict::Forbidden
+        }
+        ToolRefusal::AnswerCompressed | ToolRefusal::AnswerUnreadable(_) | ToolRefusal::AnswerTooLarge(_) => {
+            Verdict::BadGateway
+        }
+    }
+}
+
 impl Verdict {
     fn status(&self) -> StatusCode {
         match self {
             Verdict::BadRequest => StatusCode::BAD_REQUEST,
             Verdict::Unauthorized => StatusCode::UNAUTHORIZED,
-            Verdict::Forbidden => StatusCode::FORBIDDEN,
+            Verdict::Forbidden | Verdict::InsufficientScope(_) => StatusCode::FORBIDDEN,
             Verdict::NotFound => StatusCode::NOT_FOUND,
             Verdict::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
             Verdict::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Verdict::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Verdict::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             Verdict::BadGateway => StatusCode::BAD_GATEWAY,
             Verdict::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
@@ -102,10 +148,15 @@ impl Verdict {
         match self {
             Verdict::BadRequest => ("Bad request", "This request could not be understood. Check the address."),
             Verdict::Unauthorized => ("Not signed in", "You are not signed in, or no longer. Sign in to go on."),
-            Verdict::Forbidden => ("No access", "You may not open this page. If you should, ask for access."),
+            Verdict::Forbidden | Verdict::InsufficientScope(_) => {
+                ("No access", "You may not open this page. If you should, ask for access.")
+            }
             Verdict::NotFound => ("Not found", "There is nothing here. Check the address."),
             Verdict::MethodNotAllowed(_) => ("Not possible", "This page does not offer what was asked of it."),
             Verdict::TooLarge => ("Too large", "What was sent is larger than what is accepted here."),
+            Verdict::UnsupportedMediaType => {
+                ("Not understood", "What was sent is in a form that is not accepted here.")
+            }
             Verdict::Internal => ("Something went wrong", "This is our fault. Try again, and report it if it stays."),
             Verdict::BadGateway => {
                 ("The application does not answer", "It may be starting, or be down. Try again in a moment.")
@@ -160,13 +211,25 @@ impl Gate {
         {
             return (redirect, Answer::SignIn);
         }
-        let mut response =
-            if context.navigation { self.page(refusal, &verdict, context, offer) } else { json(&verdict, &context.id) };
+        let mut response = if context.navigation {
+            self.page(refusal, &verdict, context, offer)
+        } else {
+            let to_message = match refusal {
+                Refusal::Mcp(refusal) => answer_to_message(refusal, &context.id),
+                _ => None,
+            };
+            program(&verdict, to_message.unwrap_or_else(|| json(&verdict, &context.id)))
+        };
         let headers = response.headers_mut();
         match &verdict {
             Verdict::Unauthorized => {
                 for challenge in challenges {
                     headers.append(WWW_AUTHENTICATE, challenge.value(bearer));
+                }
+            }
+            Verdict::InsufficientScope(needed) => {
+                for lacking in challenges.iter().filter_map(|challenge| challenge.insufficient_scope(needed)) {
+                    headers.append(WWW_AUTHENTICATE, lacking);
                 }
             }
             Verdict::MethodNotAllowed(allow) => {
@@ -246,6 +309,7 @@ fn word(status: StatusCode) -> &'static str {
         StatusCode::NOT_FOUND => "not_found",
         StatusCode::METHOD_NOT_ALLOWED => "method_not_allowed",
         StatusCode::PAYLOAD_TOO_LARGE => "too_large",
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => "unsupported_media_type",
         StatusCode::BAD_GATEWAY => "bad_gateway",
         StatusCode::SERVICE_UNAVAILABLE => "unavailable",
         StatusCode::GATEWAY_TIMEOUT => "gateway_timeout",
@@ -253,14 +317,17 @@ fn word(status: StatusCode) -> &'static str {
     }
 }
 
-fn json(verdict: &Verdict, request_id: &str) -> Response<Body> {
+fn json(verdict: &Verdict, request_id: &str) -> Vec<u8> {
     #[derive(Serialize)]
     struct Said<'s> {
         error: &'s str,
         request_id: &'s str,
     }
     let error = word(verdict.status());
-    let body = serde_json::to_vec(&Said { error, request_id }).unwrap_or_default();
+    serde_json::to_vec(&Said { error, request_id }).unwrap_or_default()
+}
+
+fn program(verdict: &Verdict, body: Vec<u8>) -> Response<Body> {
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = verdict.status();
     let headers = response.headers_mut();

@@ -7,6 +7,7 @@ use gangplank_jose::{Reason, TokenRefusal, UnixTime};
 use gangplank_oauth::{CallbackError, ExchangeError};
 use http::HeaderMap;
 
+use crate::mcp::{McpRefusal, ToolRefusal};
 use crate::sign_in::SignInRefusal;
 use crate::stack::Gate;
 use crate::{Refusal, policy::Permit};
@@ -65,6 +66,8 @@ pub fn reasons() -> impl Iterator<Item = &'static Reason> {
     let tables = [
         Refusal::REASONS,
         SignInRefusal::REASONS,
+        McpRefusal::REASONS,
+        ToolRefusal::REASONS,
         TokenRefusal::REASONS,
         crate::TokenReviewRefusal::REASONS,
         ExchangeError::REASONS,

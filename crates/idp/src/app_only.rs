@@ -8,7 +8,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::claims::{self, Issue, Subject, Version};
-use crate::client::{Client, Proof};
+use crate::client::Client;
 use crate::errors::{self, AuthError};
 use crate::params::Params;
 use crate::scopes::Granted;
@@ -23,10 +23,7 @@ pub(crate) fn grant(
     client: &Client,
     version: Version,
 ) -> Result<Value, AuthError> {
-    if client.proof == Proof::None {
-        return Err(errors::SECRET_MISSING
-            .because("The request body must contain the following parameter: 'client_assertion' or 'client_secret'."));
-    }
+    client.confidential()?;
     let granted = granted(tenant, params, version)?;
     let issue = Issue {
         subject: Subject::Application(&client.application),
@@ -41,7 +38,10 @@ pub(crate) fn grant(
     };
     let mut body = Map::new();
     token::lifetimes(tenant, call, &granted, version, &mut body);
-    body.insert("access_token".to_owned(), json!(token::sign(tenant, call, claims::access_token(tenant, &issue))?));
+    body.insert(
+        "access_token".to_owned(),
+        json!(token::sign_access(tenant, call, claims::access_token(tenant, &issue))?),
+    );
     Ok(Value::Object(body))
 }
 

@@ -10,6 +10,7 @@
 //! 4. A federated one: issuer, subject and audience are those of one federated credential of the application (700211,
 //!    700213, 700212); signed with a key of the issuer (50013); within its time (700024).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use gangplank_jose::{Algorithm, Claims, KeySet, Leeway, Purpose, Rules, TokenRefusal, Unverified};
@@ -19,6 +20,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::claims::Version;
+use crate::client::Registry;
 use crate::directory::Application;
 use crate::errors::{self, AuthError};
 use crate::params::Params;
@@ -29,7 +31,7 @@ const OWN: [Algorithm; 4] = [Algorithm::RS256, Algorithm::PS256, Algorithm::ES25
 
 /// Rules 1 to 4.
 pub(crate) fn check(
-    tenant: &Tenant,
+    registry: &impl Registry,
     call: &Call<'_>,
     params: &Params,
     application: &Application,
@@ -43,7 +45,7 @@ pub(crate) fn check(
     let claims = token.claims_unverified().clone();
     if claims.issuer() == Some(&application.id) {
         let header = header(jwt).ok_or_else(malformed)?;
-        own(tenant, call, application, token, &claims, &header)
+        own(registry, call, application, token, &claims, &header)
     } else if claims.subject() == Some(&application.id) {
         Err(errors::ASSERTION_CLIENT
             .because("Client assertion application identifier doesn't match 'client_id' parameter."))
@@ -54,7 +56,7 @@ pub(crate) fn check(
 
 /// Rule 3.
 fn own(
-    tenant: &Tenant,
+    registry: &impl Registry,
     call: &Call<'_>,
     application: &Application,
     token: Unverified<'_>,
@@ -77,7 +79,7 @@ fn own(
         return Err(key("The key used is not within its time."));
     }
     let keys = certificate.keys(token.header().kid.as_deref());
-    let rules = rules(vec![application.id.clone()], audiences(tenant), &OWN);
+    let rules = rules(vec![application.id.clone()], registry.audiences(), &OWN);
     verify(token, &keys, &rules, call).map_err(|refusal| match refusal {
         TokenRefusal::AudienceMissing | TokenRefusal::AudienceMismatch { .. } => {
             errors::ASSERTION_AUDIENCE.because("Client assertion audience claim does not match Realm issuer.")
@@ -87,7 +89,7 @@ fn own(
 }
 
 /// Rule 4.
-fn federated(
+pub(crate) fn federated(
     call: &Call<'_>,
     application: &Application,
     token: Unverified<'_>,
@@ -141,13 +143,20 @@ fn of_time(refusal: &TokenRefusal) -> Option<AuthError> {
     time.then(|| errors::ASSERTION_TIME.because("Client assertion is not within its valid time range."))
 }
 
-/// What a client may call this tenant: a token endpoint by any of its names, or an issuer.
-fn audiences(tenant: &Tenant) -> Vec<String> {
-    let base = &tenant.settings.base;
-    let endpoints =
-        tenant.names().map(|name| [format!("{base}/{name}/oauth2/token"), format!("{base}/{name}/oauth2/v2.0/token")]);
-    let issuers = [Version::V1, Version::V2].map(|version| tenant.token_issuer(version));
-    endpoints.into_iter().flatten().chain(issuers).collect()
+impl Registry for Tenant {
+    fn client(&self, id: &str) -> Result<Arc<Application>, AuthError> {
+        self.client(id)
+    }
+
+    /// A token endpoint by any of its names, or an issuer.
+    fn audiences(&self) -> Vec<String> {
+        let base = &self.settings.base;
+        let endpoints = self
+            .names()
+            .map(|name| [format!("{base}/{name}/oauth2/token"), format!("{base}/{name}/oauth2/v2.0/token")]);
+        let issuers = [Version::V1, Version::V2].map(|version| self.token_issuer(version));
+        endpoints.into_iter().flatten().chain(issuers).collect()
+    }
 }
 
 /// The members that the verifier does not read: it takes keys from nobody but the application's registration.

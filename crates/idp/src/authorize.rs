@@ -157,12 +157,17 @@ impl Authorization {
 
 /// Rule 5.
 fn challenge(params: &Params, target: &Target) -> Result<Option<String>, AuthError> {
-    let Some(challenge) = params.get("code_challenge") else {
-        return match target.client.secrets {
-            Some(_) => Ok(None),
-            None => Err(errors::PKCE_REQUIRED.because("Proof Key for Code Exchange is required for public clients.")),
-        };
-    };
+    match (s256_challenge(params)?, &target.client.secrets) {
+        (None, None) => {
+            Err(errors::PKCE_REQUIRED.because("Proof Key for Code Exchange is required for public clients."))
+        }
+        (challenge, _) => Ok(challenge),
+    }
+}
+
+/// A challenge, S256 and well-formed.
+pub(crate) fn s256_challenge(params: &Params) -> Result<Option<String>, AuthError> {
+    let Some(challenge) = params.get("code_challenge") else { return Ok(None) };
     // Without a method it would be `plain` (RFC 7636 §4.3), which shows the verifier to whoever sees the request.
     if params.get("code_challenge_method") != Some("S256") {
         return Err(errors::PKCE_MALFORMED.because("The code_challenge_method must be 'S256'."));
@@ -212,6 +217,21 @@ impl Tenant {
         }
     }
 
+    /// The people on a sign-in page: who is hinted at first, then who is signed in.
+    pub(crate) fn choices<'s>(&'s self, hint: Option<&str>, session: Option<&Session>) -> Vec<Choice<'s>> {
+        let hint = hint.and_then(|hint| self.directory.user(hint));
+        let choice = |user: &'s Arc<User>| Choice {
+            username: &user.username,
+            name: &user.name,
+            groups: user.groups.len(),
+            current: session.is_some_and(|s| s.user.id == user.id),
+            hinted: hint.is_some_and(|h| h.id == user.id),
+        };
+        let mut choices: Vec<_> = self.directory.users.iter().map(choice).collect();
+        choices.sort_by_key(|choice| (!choice.hinted, !choice.current));
+        choices
+    }
+
     /// What MSAL makes its account id from.
     pub(crate) fn client_info(&self, user: &User) -> String {
         URL_SAFE_NO_PAD.encode(json!({ "uid": user.id, "utid": self.settings.id }).to_string())
@@ -227,20 +247,7 @@ fn sign_in_page(
     version: Version,
     session: Option<&Session>,
 ) -> Response<Bytes> {
-    let hint = authorization.login_hint.as_deref().and_then(|hint| tenant.directory.user(hint));
-    let mut choices: Vec<Choice<'_>> = tenant
-        .directory
-        .users
-        .iter()
-        .map(|user| Choice {
-            username: &user.username,
-            name: &user.name,
-            groups: user.groups.len(),
-            current: session.is_some_and(|s| s.user.id == user.id),
-            hinted: hint.is_some_and(|h| h.id == user.id),
-        })
-        .collect();
-    choices.sort_by_key(|choice| (!choice.hinted, !choice.current));
+    let choices = tenant.choices(authorization.login_hint.as_deref(), session);
     let generation = if version == Version::V2 { "v2.0/" } else { "" };
     let page = SignIn {
         tenant: &tenant.settings.name,

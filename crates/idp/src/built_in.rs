@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use gangplank_oauth::config::Span;
 
 use crate::config::{ApplicationConfig, GroupClaims, GroupConfig, RefreshReuse, TenantConfig, UserConfig};
+use crate::standard::{ExchangeConfig, StandardConfig};
 
 /// The built-in tenant's id.
 pub const TENANT_ID: &str = "dca11c8d-0000-4000-8000-000000000001";
@@ -61,7 +62,23 @@ impl TenantConfig {
             refresh_token_lifetime: Span(std::time::Duration::from_secs(90 * 86_400)),
             session_lifetime: Span(std::time::Duration::from_secs(86_400)),
             control: true,
+            standard: StandardConfig {
+                scopes: vec!["mcp:tools".to_owned()],
+                // podinfo, which was called, calls podinfo-v1; so does the demo app.
+                exchanges: [API_ID, WEB_APP_ID].map(exchange).to_vec(),
+                ..StandardConfig::default()
+            },
         }
+    }
+}
+
+/// Whoever was called with a token for it may have one for the APIs, with the scope to read.
+fn exchange(client: &str) -> ExchangeConfig {
+    ExchangeConfig {
+        client: client.to_owned(),
+        audiences: [API_ID, "api://podinfo", API_V1_ID, "api://podinfo-v1"].map(str::to_owned).to_vec(),
+        from: Vec::new(),
+        scopes: vec!["read".to_owned()],
     }
 }
 

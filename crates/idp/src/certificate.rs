@@ -62,6 +62,11 @@ impl Certificate {
         said.contains(&Some(true)) && !said.contains(&Some(false))
     }
 
+    /// Whether it is this one.
+    pub(crate) fn is(&self, der: &[u8]) -> bool {
+        self.der == der
+    }
+
     /// Whether it is within its time.
     pub(crate) fn is_valid_at(&self, now: UnixTime) -> bool {
         self.not_before <= now && now <= self.not_after

@@ -4,6 +4,8 @@
 //! 1. At most one of them is presented (AADSTS9002313).
 //! 2. The client is registered (700016). A public one presents nothing (700025), a confidential one something (7000218).
 //! 3. A secret is one of the application's (7000215). Assertions: [`crate::assertion`].
+//! 4. At the standard face a registered certificate, shown on the connection and within its time, is a proof as well
+//!    (`tls_client_auth`).
 
 use std::sync::Arc;
 
@@ -18,7 +20,7 @@ use crate::assertion;
 use crate::directory::Application;
 use crate::errors::{self, AuthError};
 use crate::params::Params;
-use crate::tenant::{Call, Tenant};
+use crate::tenant::Call;
 
 /// A client, and how it proved to be that.
 #[derive(Debug)]
@@ -27,13 +29,20 @@ pub(crate) struct Client {
     pub(crate) proof: Proof,
 }
 
+impl Client {
+    /// Refuses a public one, where a grant is for confidential clients (AADSTS7000218).
+    pub(crate) fn confidential(&self) -> Result<(), AuthError> {
+        if self.proof == Proof::None { Err(secret_missing()) } else { Ok(()) }
+    }
+}
+
 /// How a client proved itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Proof {
     /// Not at all: a public client.
     None,
     Secret,
-    /// By a certificate's key, or another issuer's word.
+    /// By a certificate's key, signing or on the connection, or another issuer's word.
     Assertion,
 }
 
@@ -48,8 +57,24 @@ impl Proof {
     }
 }
 
+/// What differs between the faces: who is registered, and what a client calls the server in its assertions.
+pub(crate) trait Registry {
+    fn client(&self, id: &str) -> Result<Arc<Application>, AuthError>;
+    fn audiences(&self) -> Vec<String>;
+
+    /// Whether the certificate of the connection is a proof (RFC 8705).
+    fn takes_certificates(&self) -> bool {
+        false
+    }
+}
+
+/// The certificate that a client showed on its connection, DER: an extension of the request, put there by whoever has
+/// proved that the client holds its key.
+#[derive(Clone, Debug)]
+pub struct ShownCertificate(pub Vec<u8>);
+
 /// Rules 1 to 3.
-pub(crate) fn authenticate(tenant: &Tenant, call: &Call<'_>, params: &Params) -> Result<Client, AuthError> {
+pub(crate) fn authenticate(registry: &impl Registry, call: &Call<'_>, params: &Params) -> Result<Client, AuthError> {
     let basic = basic_credentials(call)?;
     let presented = [basic.is_some(), params.get("client_secret").is_some(), params.get("client_assertion").is_some()];
     if presented.iter().filter(|given| **given).count() > 1 {
@@ -62,7 +87,7 @@ pub(crate) fn authenticate(tenant: &Tenant, call: &Call<'_>, params: &Params) ->
         (Some((id, _)), _) => id.as_str(),
         (None, _) => params.require("client_id")?,
     };
-    let application = tenant.client(id)?;
+    let application = registry.client(id)?;
     let secret = basic.as_ref().map(|(_, secret)| secret.as_str()).or(params.get("client_secret"));
     let proof = match (&application.secrets, secret, params.get("client_assertion")) {
         (None, None, None) => Proof::None,
@@ -70,13 +95,10 @@ pub(crate) fn authenticate(tenant: &Tenant, call: &Call<'_>, params: &Params) ->
             return Err(errors::CLIENT_IS_PUBLIC
                 .because("Client is public so neither 'client_assertion' nor 'client_secret' should be presented."));
         }
-        (Some(_), None, None) => {
-            return Err(errors::SECRET_MISSING.because(
-                "The request body must contain the following parameter: 'client_assertion' or 'client_secret'.",
-            ));
-        }
+        (Some(_), None, None) if registry.takes_certificates() && shows_its_own(call, &application) => Proof::Assertion,
+        (Some(_), None, None) => return Err(secret_missing()),
         (Some(_), _, Some(jwt)) => {
-            assertion::check(tenant, call, params, &application, jwt)?;
+            assertion::check(registry, call, params, &application, jwt)?;
             Proof::Assertion
         }
         (Some(_), Some(presented), None) => {
@@ -85,6 +107,17 @@ pub(crate) fn authenticate(tenant: &Tenant, call: &Call<'_>, params: &Params) ->
         }
     };
     Ok(Client { application, proof })
+}
+
+fn secret_missing() -> AuthError {
+    errors::SECRET_MISSING
+        .because("The request body must contain the following parameter: 'client_assertion' or 'client_secret'.")
+}
+
+/// Rule 4.
+fn shows_its_own(call: &Call<'_>, application: &Application) -> bool {
+    let shown = call.parts.extensions.get::<ShownCertificate>();
+    shown.is_some_and(|shown| application.certificates.iter().any(|own| own.is(&shown.0) && own.is_valid_at(call.now)))
 }
 
 fn check_secret(application: &Application, presented: &str) -> Result<(), AuthError> {

@@ -22,15 +22,15 @@ use crate::scopes::Granted;
 const LIFETIME: Duration = Duration::from_secs(600);
 const BOUND: usize = 10_000;
 
-/// What a code stands for.
+/// What a code stands for. `G` is what was granted, which each face says in its own way.
 #[derive(Clone, Debug)]
-pub(crate) struct Code {
+pub(crate) struct Code<G = Granted> {
     pub(crate) client_id: String,
     pub(crate) redirect_uri: String,
     pub(crate) challenge: Option<String>,
     pub(crate) nonce: Option<String>,
     pub(crate) user: Arc<User>,
-    pub(crate) granted: Granted,
+    pub(crate) granted: G,
     pub(crate) session: String,
     /// Whether the sign-in had a second factor.
     pub(crate) mfa: bool,
@@ -44,19 +44,19 @@ enum Progress {
     Redeemed(Option<String>),
 }
 
-/// All codes of the tenant.
-pub(crate) struct Codes(Bounded<(Code, Progress)>);
+/// All codes of a face.
+pub(crate) struct Codes<G = Granted>(Bounded<(Code<G>, Progress)>);
 
 /// Why a code is refused, and the family of refresh tokens to be revoked because of it.
 pub(crate) type CodeRefusal = (AuthError, Option<String>);
 
-impl Codes {
+impl<G: Clone> Codes<G> {
     pub(crate) fn new() -> Self {
         Codes(Bounded::new(BOUND))
     }
 
     /// A fresh code.
-    pub(crate) fn issue(&mut self, code: Code) -> String {
+    pub(crate) fn issue(&mut self, code: Code<G>) -> String {
         let text = random::token();
         self.0.insert(text.clone(), (code, Progress::Issued));
         text
@@ -70,7 +70,7 @@ impl Codes {
         redirect_uri: Option<&str>,
         verifier: Option<&str>,
         now: UnixTime,
-    ) -> Result<Code, CodeRefusal> {
+    ) -> Result<Code<G>, CodeRefusal> {
         let refuse = |error: AuthError| (error, None);
         let Some((code, progress)) = self.0.get_mut(text) else {
             return Err(refuse(

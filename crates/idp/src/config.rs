@@ -25,6 +25,8 @@ use gangplank_oauth::config::{ConfigError, Environment, SecretSource, Span};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
+use crate::standard::StandardConfig;
+
 /// The whole tenant. Unknown keys are refused.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -65,6 +67,9 @@ pub struct TenantConfig {
     /// that others reach must turn it off.
     #[serde(default = "default_control")]
     pub control: bool,
+    /// The second face, at `/standard`.
+    #[serde(default)]
+    pub standard: StandardConfig,
 }
 
 /// A group with a name.

@@ -21,7 +21,7 @@ use crate::tenant::{Call, Tenant};
 const LARGEST: usize = 64 << 20;
 
 /// The members of a fault. A misspelt one must not widen it.
-const KNOWN: [&str; 7] = ["fault", "on", "times", "millis", "bytes", "seconds", "error"];
+const KNOWN: [&str; 9] = ["fault", "on", "face", "times", "millis", "bytes", "seconds", "error", "token_type"];
 
 /// `/dev/faults`
 pub(crate) fn faults(tenant: &Tenant, call: &Call<'_>) -> Response<Bytes> {

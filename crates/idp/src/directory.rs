@@ -106,6 +106,13 @@ impl Application {
         }
     }
 
+    /// Where codes are sent that are to go to `text`: nowhere, unless it is registered, and as written. What a parser has to
+    /// tidy up first is another URI.
+    pub(crate) fn redirect_to(&self, text: &str) -> Option<Url> {
+        let tidy = |url: &Url| url.as_str() == text || url.as_str().strip_suffix('/') == Some(text);
+        Url::parse(text).ok().filter(|url| tidy(url) && self.may_redirect_to(url))
+    }
+
     /// Whether codes may be sent to `uri`: exactly as registered, but for the port of a loopback address
     /// (RFC 8252 §7.3).
     pub(crate) fn may_redirect_to(&self, uri: &Url) -> bool {

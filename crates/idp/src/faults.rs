@@ -1,7 +1,9 @@
 //! Faults on demand: what a real provider does on a bad day, when a test wants it.
 //!
 //! A fault holds until it is cleared, or for the next `times` requests that it applies to. A fault limited to an
-//! endpoint leaves the others alone; one without a limit applies wherever its kind makes sense.
+//! endpoint or a face leaves the others alone; one without a limit applies wherever its kind makes sense.
+
+use serde_json::{Map, Value, json};
 
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +21,8 @@ pub enum Endpoint {
     Login,
     /// The token endpoint.
     Token,
+    /// The registration endpoint.
+    Register,
     /// The device authorization endpoint.
     DeviceCode,
     /// The page where a device's code is entered.
@@ -33,6 +37,16 @@ pub enum Endpoint {
     Other,
 }
 
+/// Which of the two servers in one a request is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Face {
+    /// The one that looks like Entra ID.
+    Entra,
+    /// The one that does what the RFCs say.
+    Standard,
+}
+
 /// What goes wrong.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(tag = "fault", rename_all = "snake_case")]
@@ -44,6 +58,8 @@ pub enum FaultKind {
     },
     /// 503 with `Retry-After`.
     Down,
+    /// 500 with a page.
+    Broken,
     /// The connection is closed without an answer.
     HangUp,
     /// 404. Without an endpoint: the key set is gone.
@@ -77,6 +93,21 @@ pub enum FaultKind {
     StepUp,
     /// Refreshing gives no new refresh token, and the old one stays good.
     WithholdRotation,
+    /// The token endpoint answers 200 without an access token.
+    NoToken,
+    /// The token endpoint says that its token is of this type.
+    TokenType {
+        /// The type.
+        token_type: String,
+    },
+    /// Access tokens are for somebody else.
+    WrongAudience,
+    /// The token endpoint gives lifetimes as text, at whichever generation of it.
+    TextExpiresIn,
+    /// The token endpoint does not say how long its token lives.
+    NoExpiresIn,
+    /// A token exchange is answered without `issued_token_type`, as some servers do.
+    NoIssuedTokenType,
 }
 
 /// A fault and where and how often it happens.
@@ -88,6 +119,9 @@ pub struct Fault {
     /// Only here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on: Option<Endpoint>,
+    /// Only at this face.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub face: Option<Face>,
     /// Only so many more times.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub times: Option<u32>,
@@ -96,7 +130,7 @@ pub struct Fault {
 impl Fault {
     /// Until cleared, wherever it makes sense.
     pub fn new(kind: FaultKind) -> Fault {
-        Fault { kind, on: None, times: None }
+        Fault { kind, on: None, face: None, times: None }
     }
 
     /// Only at one endpoint.
@@ -105,23 +139,36 @@ impl Fault {
         Fault { on: Some(endpoint), ..self }
     }
 
+    /// Only at one face.
+    #[must_use]
+    pub fn at(self, face: Face) -> Fault {
+        Fault { face: Some(face), ..self }
+    }
+
     /// Only for the next so many requests.
     #[must_use]
     pub fn times(self, times: u32) -> Fault {
         Fault { times: Some(times), ..self }
     }
 
-    fn applies(&self, at: Endpoint) -> bool {
-        self.on.unwrap_or(match self.kind {
+    fn applies(&self, face: Face, at: Endpoint) -> bool {
+        let here = self.on.unwrap_or(match self.kind {
             FaultKind::Gone | FaultKind::ShrunkKeys => Endpoint::Jwks,
             FaultKind::WrongIssuerInDiscovery => Endpoint::Discovery,
             FaultKind::ClockSkew { .. }
             | FaultKind::WrongIssuerInTokens
             | FaultKind::TokenError { .. }
             | FaultKind::StepUp
-            | FaultKind::WithholdRotation => Endpoint::Token,
+            | FaultKind::WithholdRotation
+            | FaultKind::NoToken
+            | FaultKind::TokenType { .. }
+            | FaultKind::WrongAudience
+            | FaultKind::TextExpiresIn
+            | FaultKind::NoExpiresIn
+            | FaultKind::NoIssuedTokenType => Endpoint::Token,
             _ => at,
-        }) == at
+        });
+        here == at && self.face.is_none_or(|only| only == face)
     }
 }
 
@@ -150,13 +197,13 @@ impl Faults {
     }
 
     /// The faults that hit a request to `at`, each used once.
-    pub(crate) fn hit(&mut self, at: Endpoint) -> Vec<FaultKind> {
+    pub(crate) fn hit(&mut self, face: Face, at: Endpoint) -> Vec<FaultKind> {
         let mut hits = Vec::new();
         self.0.retain_mut(|fault| {
             if fault.times == Some(0) {
                 return false;
             }
-            if !fault.applies(at) {
+            if !fault.applies(face, at) {
                 return true;
             }
             hits.push(fault.kind.clone());
@@ -164,6 +211,26 @@ impl Faults {
             fault.times != Some(0)
         });
         hits
+    }
+}
+
+/// What faults make of a good answer of the token endpoint.
+pub(crate) fn disturb(faults: &[FaultKind], body: &mut Map<String, Value>) {
+    for fault in faults {
+        match fault {
+            FaultKind::NoToken => drop(body.remove("access_token")),
+            FaultKind::NoExpiresIn => drop(body.remove("expires_in")),
+            FaultKind::NoIssuedTokenType => drop(body.remove("issued_token_type")),
+            FaultKind::TokenType { token_type } => drop(body.insert("token_type".to_owned(), json!(token_type))),
+            FaultKind::TextExpiresIn => {
+                for name in ["expires_in", "ext_expires_in", "refresh_expires_in"] {
+                    if let Some(number) = body.get(name).and_then(Value::as_u64) {
+                        body.insert(name.to_owned(), json!(number.to_string()));
+                    }
+                }
+            }
+            _ => {}
+        }
     }
 }
 
@@ -188,10 +255,14 @@ pub struct Counts {
     pub client_credentials_grants: u64,
     /// The token endpoint with the JWT bearer grant: on-behalf-of.
     pub on_behalf_of_grants: u64,
+    /// The token endpoint with the token exchange grant: RFC 8693.
+    pub token_exchange_grants: u64,
     /// The token endpoint with a device code, pending ones included.
     pub device_code_grants: u64,
     /// The token endpoint with `grant_type=password`.
     pub password_grants: u64,
+    /// The registration endpoint.
+    pub register: u64,
     /// The device authorization endpoint.
     pub device_code: u64,
     /// The page where a device's code is entered.
@@ -212,6 +283,7 @@ impl Counts {
             Endpoint::Authorize => &mut self.authorize,
             Endpoint::Login => &mut self.login,
             Endpoint::Token => &mut self.token,
+            Endpoint::Register => &mut self.register,
             Endpoint::DeviceCode => &mut self.device_code,
             Endpoint::DeviceLogin => &mut self.device_login,
             Endpoint::Logout => &mut self.logout,
@@ -232,9 +304,12 @@ mod tests {
         let mut faults = Faults::default();
         faults.add(Fault::new(FaultKind::Down).on(Endpoint::Token).times(2));
         faults.add(Fault::new(FaultKind::Gone));
-        assert!(faults.hit(Endpoint::Discovery).is_empty());
-        assert_eq!(faults.hit(Endpoint::Jwks), [FaultKind::Gone]);
-        assert_eq!([1, 2, 3].map(|_| faults.hit(Endpoint::Token).len()), [1, 1, 0]);
+        assert!(faults.hit(Face::Entra, Endpoint::Discovery).is_empty());
+        assert_eq!(faults.hit(Face::Entra, Endpoint::Jwks), [FaultKind::Gone]);
+        assert_eq!([1, 2, 3].map(|_| faults.hit(Face::Entra, Endpoint::Token).len()), [1, 1, 0]);
+        faults.add(Fault::new(FaultKind::NoToken).at(Face::Standard));
+        assert!(faults.hit(Face::Entra, Endpoint::Token).is_empty());
+        assert_eq!(faults.hit(Face::Standard, Endpoint::Token), [FaultKind::NoToken]);
     }
 
     #[test]

@@ -1,9 +1,10 @@
-//! The tenant's signing keys.
+//! The signing keys of a face.
 //!
 //! 1. Two keys are published from the start: the one that signs and the one that will sign next, as Entra does.
 //! 2. An announced rotation signs with the second, publishes a third, and leaves the first published.
 //! 3. An unannounced rotation signs with a key that nobody has seen, and withdraws all others.
-//! 4. `kid` and `x5t` are the same value, the SHA-1 thumbprint of the key's certificate; `alg` is absent. So does Entra.
+//! 4. Entra's are RSA; `kid` and `x5t` are the same value, the SHA-1 thumbprint of the key's certificate; `alg` is absent. The
+//!    standard face's are P-256, `kid` is the key's own thumbprint (RFC 7638), and `alg` is there.
 
 use std::sync::Arc;
 use std::thread;
@@ -15,6 +16,8 @@ use gangplank_jose::{Algorithm, KeySet, SigningKey};
 use rcgen::{CertificateParams, DnType, KeyPair, PKCS_RSA_SHA256};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+
+use crate::faults::Face;
 
 /// How keys change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -33,10 +36,10 @@ pub enum Rotation {
 #[error("cannot make a signing key: {0}")]
 pub(crate) struct KeyError(String);
 
-/// One key with its certificate.
+/// One key, with its certificate if it has one.
 pub(crate) struct Key {
     kid: String,
-    certificate: String,
+    certificate: Option<String>,
     signer: SigningKey,
 }
 
@@ -48,8 +51,19 @@ pub(crate) struct Keys {
 }
 
 impl Key {
-    /// A fresh RSA key of 2048 bits.
-    fn generate() -> Result<Arc<Key>, KeyError> {
+    /// Rule 4.
+    fn generate(face: Face) -> Result<Arc<Key>, KeyError> {
+        match face {
+            Face::Entra => Key::rsa(),
+            Face::Standard => {
+                let signer = SigningKey::generate(Algorithm::ES256).map_err(|e| KeyError(e.to_string()))?;
+                Ok(Arc::new(Key { kid: signer.thumbprint(), certificate: None, signer }))
+            }
+        }
+    }
+
+    /// A fresh one of 2048 bits.
+    fn rsa() -> Result<Arc<Key>, KeyError> {
         let failed = |e: &dyn std::fmt::Display| KeyError(e.to_string());
         let pair = KeyPair::generate_for(&PKCS_RSA_SHA256).map_err(|e| failed(&e))?;
         let mut params = CertificateParams::default();
@@ -59,26 +73,28 @@ impl Key {
         let thumbprint = digest(&SHA1_FOR_LEGACY_USE_ONLY, certificate.der());
         Ok(Arc::new(Key {
             kid: URL_SAFE_NO_PAD.encode(thumbprint),
-            certificate: STANDARD.encode(certificate.der()),
+            certificate: Some(STANDARD.encode(certificate.der())),
             signer,
         }))
     }
 
     /// A compact JWS over `claims`.
-    pub(crate) fn sign(&self, claims: &Value) -> Result<String, gangplank_jose::SigningError> {
+    pub(crate) fn sign(&self, kind: &str, claims: &Value) -> Result<String, gangplank_jose::SigningError> {
         let mut header = Map::new();
-        for (name, value) in [("typ", "JWT"), ("kid", &self.kid), ("x5t", &self.kid)] {
-            header.insert(name.to_owned(), Value::from(value));
+        header.insert("typ".to_owned(), json!(kind));
+        header.insert("kid".to_owned(), json!(self.kid));
+        if self.certificate.is_some() {
+            header.insert("x5t".to_owned(), json!(self.kid));
         }
         self.signer.sign(&header, claims)
     }
 
     fn jwk(&self, issuer: &str) -> Value {
         let mut jwk = self.signer.public_jwk(&self.kid);
-        if let Some(members) = jwk.as_object_mut() {
+        if let (Some(members), Some(certificate)) = (jwk.as_object_mut(), &self.certificate) {
             members.remove("alg");
             members.insert("x5t".to_owned(), json!(self.kid));
-            members.insert("x5c".to_owned(), json!([self.certificate]));
+            members.insert("x5c".to_owned(), json!([certificate]));
             members.insert("issuer".to_owned(), json!(issuer));
         }
         jwk
@@ -87,23 +103,23 @@ impl Key {
 
 impl Keys {
     /// Two fresh keys, made side by side: one takes long enough to notice.
-    pub(crate) fn generate() -> Result<Keys, KeyError> {
+    pub(crate) fn generate(face: Face) -> Result<Keys, KeyError> {
         let (signing, next) = thread::scope(|scope| {
-            let other = scope.spawn(Key::generate);
-            let signing = Key::generate();
+            let other = scope.spawn(|| Key::generate(face));
+            let signing = Key::generate(face);
             (signing, other.join().unwrap_or_else(|_| Err(KeyError("its thread ended".to_owned()))))
         });
         Ok(Keys { retired: Vec::new(), signing: signing?, next: next? })
     }
 
     /// Keys for [`Self::rotate`], made before anything is locked.
-    pub(crate) fn spares(rotation: Rotation) -> Result<Vec<Arc<Key>>, KeyError> {
+    pub(crate) fn spares(face: Face, rotation: Rotation) -> Result<Vec<Arc<Key>>, KeyError> {
         let count = match rotation {
             Rotation::Withdraw => 0,
             Rotation::Announced => 1,
             Rotation::Unannounced => 2,
         };
-        (0..count).map(|_| Key::generate()).collect()
+        (0..count).map(|_| Key::generate(face)).collect()
     }
 
     /// Rules 2 and 3.
@@ -157,10 +173,10 @@ mod tests {
 
     #[test]
     fn an_announced_rotation_uses_the_key_that_was_already_published() {
-        let mut keys = Keys::generate().unwrap();
+        let mut keys = Keys::generate(Face::Entra).unwrap();
         let before = kids(&keys);
         assert_eq!(before.len(), 2);
-        keys.rotate(Rotation::Announced, Keys::spares(Rotation::Announced).unwrap());
+        keys.rotate(Rotation::Announced, Keys::spares(Face::Entra, Rotation::Announced).unwrap());
         let after = kids(&keys);
         assert_eq!((keys.signing().kid.as_str(), after.len()), (before[1].as_str(), 3));
         assert!(after.contains(&before[0]));
@@ -170,9 +186,9 @@ mod tests {
 
     #[test]
     fn an_unannounced_rotation_shares_nothing_with_before() {
-        let mut keys = Keys::generate().unwrap();
+        let mut keys = Keys::generate(Face::Entra).unwrap();
         let before = kids(&keys);
-        keys.rotate(Rotation::Unannounced, Keys::spares(Rotation::Unannounced).unwrap());
+        keys.rotate(Rotation::Unannounced, Keys::spares(Face::Entra, Rotation::Unannounced).unwrap());
         assert!(kids(&keys).iter().all(|kid| !before.contains(kid)));
     }
 }

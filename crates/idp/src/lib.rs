@@ -2,7 +2,8 @@
 //!
 //! It binds nothing and reads no clock; the binary gives it sockets, tests call it directly ([`InProcess`]). Where
 //! Microsoft's client libraries look, it looks like Entra ID; where Entra ID is lenient in ways that hide mistakes
-//! (refresh tokens used twice), it is strict unless told otherwise.
+//! (refresh tokens used twice), it is strict unless told otherwise. Beside it, at `/standard`, the same people have a server
+//! that does what the RFCs say, as Keycloak and its like.
 
 mod app_only;
 mod assertion;
@@ -39,6 +40,7 @@ mod reply;
 mod route;
 mod scopes;
 mod sessions;
+mod standard;
 mod state;
 mod step_up;
 mod target;
@@ -52,14 +54,16 @@ pub use built_in::{
 };
 pub use certificate::{CertificateKey, ClientCertificate};
 pub use claims::MOST_GROUPS;
+pub use client::ShownCertificate;
 pub use config::{
     ApplicationConfig, FederatedCredentialConfig, GroupClaims, GroupConfig, RefreshReuse, TenantConfig, UserConfig,
 };
-pub use faults::{Counts, Endpoint, Fault, FaultKind};
+pub use faults::{Counts, Endpoint, Face, Fault, FaultKind};
 pub use in_process::InProcess;
 pub use keys::Rotation;
 pub use mint::MintError;
 pub use reply::Reply;
 pub use scopes::GRAPH_ID;
+pub use standard::{ExchangeConfig, StandardConfig};
 pub use tenant::Tenant;
 pub use tls::{CertificateError, DevCa};

@@ -19,6 +19,12 @@ use crate::tenant::Tenant;
 #[error("{0}")]
 pub struct MintError(String);
 
+impl MintError {
+    pub(crate) fn of(message: impl Into<String>) -> MintError {
+        MintError(message.into())
+    }
+}
+
 impl Tenant {
     /// An access token as the v2 token endpoint would issue it to `client_id` for `username` and `scopes`.
     pub fn mint_access_token(

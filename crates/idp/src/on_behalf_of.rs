@@ -14,7 +14,7 @@ use gangplank_jose::{Algorithm, Claims, Leeway, Purpose, Rules, TokenRefusal, Un
 use serde_json::Value;
 
 use crate::claims::Version;
-use crate::client::{Client, Proof};
+use crate::client::Client;
 use crate::directory::{Application, User};
 use crate::errors::{self, AuthError};
 use crate::params::Params;
@@ -32,10 +32,7 @@ pub(crate) fn grant(
     client: &Client,
     version: Version,
 ) -> Result<Value, AuthError> {
-    if client.proof == Proof::None {
-        return Err(errors::SECRET_MISSING
-            .because("The request body must contain the following parameter: 'client_assertion' or 'client_secret'."));
-    }
+    client.confidential()?;
     if params.require("requested_token_use")? != "on_behalf_of" {
         return Err(errors::MALFORMED.because("The parameter 'requested_token_use' must be 'on_behalf_of'."));
     }

@@ -42,10 +42,21 @@ impl Params {
         })
     }
 
+    /// A parameter that may come several times.
+    pub(crate) fn all<'s>(&'s self, name: &'s str) -> impl Iterator<Item = &'s str> {
+        self.0.iter().filter(move |(n, v)| n == name && !v.is_empty()).map(|(_, v)| v.as_str())
+    }
+
     /// Refuses a parameter that comes twice (RFC 6749 §3.1): which one counts would depend on the reader.
     pub(crate) fn refuse_duplicates(&self) -> Result<(), AuthError> {
+        self.refuse_duplicates_but(&[])
+    }
+
+    /// The same, but for those that may.
+    pub(crate) fn refuse_duplicates_but(&self, several: &[&str]) -> Result<(), AuthError> {
         let mut seen = std::collections::HashSet::new();
-        match self.0.iter().find(|(name, _)| !seen.insert(name)) {
+        let once = |name: &str| !several.contains(&name);
+        match self.0.iter().find(|(name, _)| once(name) && !seen.insert(name)) {
             None => Ok(()),
             Some((name, _)) => Err(errors::PARAMETER_DUPLICATED
                 .because(format!("The request is not properly formatted. The parameter '{name}' is duplicated."))),

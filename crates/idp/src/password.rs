@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::claims::Version;
 use crate::client::Client;
+use crate::directory::User;
 use crate::errors::{self, AuthError};
 use crate::guid;
 use crate::params::Params;
@@ -26,16 +27,7 @@ pub(crate) fn grant(
     client: &Client,
     version: Version,
 ) -> Result<Value, AuthError> {
-    let (username, password) = (params.require("username")?, params.require("password")?);
-    let Some(user) = tenant.directory.user(username) else {
-        return Err(errors::USER_UNKNOWN.because(format!(
-            "The user account {username} does not exist in the {} directory.",
-            tenant.settings.domain
-        )));
-    };
-    if user.username.split('@').next() != Some(password) {
-        return Err(errors::PASSWORD_WRONG.because("Error validating credentials due to invalid username or password."));
-    }
+    let user = who(tenant, params)?;
     let granted = tenant.granted(params, version)?;
     tenant.check_consent(&client.application, &granted)?;
     step_up::require(&granted, user, false)?;
@@ -49,4 +41,19 @@ pub(crate) fn grant(
     };
     let refresh_token = token::begin_family(tenant, call, &grant);
     token::respond(tenant, call, params, client, &grant, None, refresh_token)
+}
+
+/// Rule 1.
+pub(crate) fn who<'t>(tenant: &'t Tenant, params: &Params) -> Result<&'t Arc<User>, AuthError> {
+    let (username, password) = (params.require("username")?, params.require("password")?);
+    let Some(user) = tenant.directory.user(username) else {
+        return Err(errors::USER_UNKNOWN.because(format!(
+            "The user account {username} does not exist in the {} directory.",
+            tenant.settings.domain
+        )));
+    };
+    if user.username.split('@').next() != Some(password) {
+        return Err(errors::PASSWORD_WRONG.because("Error validating credentials due to invalid username or password."));
+    }
+    Ok(user)
 }

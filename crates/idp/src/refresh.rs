@@ -21,20 +21,20 @@ use crate::scopes::Granted;
 /// How many tokens are remembered, used ones included.
 const BOUND: usize = 50_000;
 
-/// What a family of refresh tokens stands for.
+/// What a family of refresh tokens stands for. `G` is what was granted, which each face says in its own way.
 #[derive(Clone, Debug)]
-pub(crate) struct Grant {
+pub(crate) struct Grant<G = Granted> {
     pub(crate) client_id: String,
     pub(crate) user: Arc<User>,
-    pub(crate) granted: Granted,
+    pub(crate) granted: G,
     pub(crate) endpoint: Version,
     pub(crate) session: String,
     /// Whether the sign-in had a second factor.
     pub(crate) mfa: bool,
 }
 
-struct Family {
-    grant: Grant,
+struct Family<G> {
+    grant: Grant<G>,
     revoked: bool,
 }
 
@@ -44,21 +44,21 @@ struct Token {
     used: bool,
 }
 
-/// All refresh tokens of the tenant.
-pub(crate) struct RefreshTokens {
+/// All refresh tokens of a face.
+pub(crate) struct RefreshTokens<G = Granted> {
     tokens: Bounded<Token>,
-    families: Bounded<Family>,
+    families: Bounded<Family<G>>,
     lifetime: Duration,
     reuse: RefreshReuse,
 }
 
-impl RefreshTokens {
+impl<G: Clone> RefreshTokens<G> {
     pub(crate) fn new(lifetime: Duration, reuse: RefreshReuse) -> Self {
         RefreshTokens { tokens: Bounded::new(BOUND), families: Bounded::new(BOUND), lifetime, reuse }
     }
 
     /// A new family; gives its name. Its first token is [`Self::issue`]d.
-    pub(crate) fn begin(&mut self, grant: Grant) -> String {
+    pub(crate) fn begin(&mut self, grant: Grant<G>) -> String {
         let family = random::token();
         self.families.insert(family.clone(), Family { grant, revoked: false });
         family
@@ -72,7 +72,7 @@ impl RefreshTokens {
     }
 
     /// What a token of this client stands for, whether it is still good or not.
-    pub(crate) fn peek(&self, token: &str, client_id: &str) -> Option<&Grant> {
+    pub(crate) fn peek(&self, token: &str, client_id: &str) -> Option<&Grant<G>> {
         let family = self.families.get(&self.tokens.get(token)?.family)?;
         (family.grant.client_id == client_id).then_some(&family.grant)
     }
@@ -84,7 +84,7 @@ impl RefreshTokens {
         client_id: &str,
         withhold: bool,
         now: UnixTime,
-    ) -> Result<(Grant, Option<String>), AuthError> {
+    ) -> Result<(Grant<G>, Option<String>), AuthError> {
         let unknown = || errors::GRANT_INVALID.because("Provided grant is invalid or malformed.");
         let found = self.tokens.get_mut(token).ok_or_else(unknown)?;
         let family = self.families.get_mut(&found.family).ok_or_else(unknown)?;

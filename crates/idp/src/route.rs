@@ -1,7 +1,8 @@
 //! Paths: which part of the tenant a request is for.
 
 use crate::claims::Version;
-use crate::faults::Endpoint;
+use crate::faults::{Endpoint, Face};
+use crate::standard;
 
 /// A path, taken apart. `tenant` is what stands for the tenant in it, not yet checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +41,8 @@ pub(crate) enum Route<'p> {
     Graph(Vec<&'p str>),
     /// The retired Azure AD Graph, to which group overage points.
     RetiredGraph,
+    /// The other face.
+    Standard(standard::Route),
     Faults,
     Rotate,
     Style,
@@ -51,6 +54,9 @@ impl<'p> Route<'p> {
     /// Takes a path apart. Nothing here is percent-encoded in earnest, so nothing is decoded.
     pub(crate) fn of(path: &'p str) -> Route<'p> {
         let segments: Vec<&str> = path.trim_start_matches('/').split('/').collect();
+        if let Some(route) = standard::Route::of(&segments) {
+            return Route::Standard(route);
+        }
         match *segments {
             [""] => Route::Home,
             ["devicelogin"] => Route::DeviceLogin,
@@ -97,9 +103,15 @@ impl<'p> Route<'p> {
         }
     }
 
+    /// Which of the two servers it is for.
+    pub(crate) fn face(&self) -> Face {
+        if matches!(self, Route::Standard(_)) { Face::Standard } else { Face::Entra }
+    }
+
     /// For faults and counts.
     pub(crate) fn endpoint(&self) -> Endpoint {
         match self {
+            Route::Standard(route) => route.endpoint(),
             Route::Discovery { .. } | Route::InstanceDiscovery => Endpoint::Discovery,
             Route::Jwks { .. } => Endpoint::Jwks,
             Route::Authorize { .. } => Endpoint::Authorize,
@@ -127,5 +139,9 @@ mod tests {
         assert_eq!(Route::of("/"), Route::Home);
         assert_eq!(Route::of("/graph/v1.0/me/transitiveMemberOf"), Route::Graph(vec!["me", "transitiveMemberOf"]));
         assert_eq!(Route::of("/t/oauth2/v2.0/token/x"), Route::Unknown);
+        for path in ["/.well-known/oauth-authorization-server/standard", "/standard/.well-known/openid-configuration"] {
+            assert_eq!(Route::of(path), Route::Standard(standard::Route::Metadata), "{path}");
+        }
+        assert_eq!(Route::of("/standard/tokens"), Route::Unknown);
     }
 }

@@ -10,7 +10,7 @@ use http::header::COOKIE;
 use crate::bounded::Bounded;
 use crate::directory::User;
 use crate::tenant::Tenant;
-use crate::{guid, random};
+use crate::{guid, random, standard};
 
 /// The tenant's cookie.
 pub(crate) const COOKIE_NAME: &str = "gangplank-idp";
@@ -71,10 +71,11 @@ fn cookies(headers: &HeaderMap) -> impl Iterator<Item = &str> {
         .map(|(_, value)| value)
 }
 
-/// One cookie for each name of the tenant, below which it is sent: other servers on this host never see it.
+/// One cookie for each name of the tenant and one for its standard face, below which it is sent: other servers on this host
+/// never see it.
 pub(crate) fn session_cookies(tenant: &Tenant, value: &str, attributes: &str) -> Vec<String> {
     let secure = if tenant.settings.base.starts_with("https:") { "; Secure" } else { "" };
     let cookie =
         |name: &str| format!("{COOKIE_NAME}={value}; Path=/{name}/; HttpOnly; SameSite=Lax{secure}{attributes}");
-    tenant.names().iter().map(|name| cookie(name)).collect()
+    tenant.names().into_iter().chain([standard::NAME]).map(cookie).collect()
 }

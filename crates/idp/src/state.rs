@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use crate::codes::Codes;
 use crate::config::TenantConfig;
 use crate::device::DeviceCodes;
-use crate::faults::{Counts, Faults};
+use crate::faults::{Counts, Face, Faults};
 use crate::keys::{KeyError, Keys};
 use crate::refresh::RefreshTokens;
 use crate::sessions::Sessions;
@@ -26,7 +26,7 @@ impl State {
     pub(crate) fn new(config: &TenantConfig) -> Result<State, KeyError> {
         let refresh_tokens = RefreshTokens::new(config.refresh_token_lifetime.0, config.refresh_reuse);
         Ok(State {
-            keys: Mutex::new(Keys::generate()?),
+            keys: Mutex::new(Keys::generate(Face::Entra)?),
             codes: Mutex::new(Codes::new()),
             device_codes: Mutex::new(DeviceCodes::new()),
             refresh_tokens: Mutex::new(refresh_tokens),

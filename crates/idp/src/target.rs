@@ -47,10 +47,7 @@ impl Target {
                 client.id
             ))
         };
-        // Exact means as written: what a parser has to tidy up first is another URI.
-        let tidy = |url: &Url| url.as_str() == redirect_uri || url.as_str().strip_suffix('/') == Some(&redirect_uri);
-        let url = Url::parse(&redirect_uri).ok().filter(|url| tidy(url) && client.may_redirect_to(url));
-        let url = url.ok_or_else(unknown)?;
+        let url = client.redirect_to(&redirect_uri).ok_or_else(unknown)?;
         // An unknown mode is refused later, and that refusal has to go somewhere.
         let mode = match params.get("response_mode") {
             Some("fragment") => Mode::Fragment,

@@ -17,11 +17,12 @@ use crate::claims::Version;
 use crate::config::TenantConfig;
 use crate::directory::Directory;
 use crate::errors::{self, AuthError, Trace};
-use crate::faults::{Counts, Endpoint, Fault, FaultKind};
+use crate::faults::{Counts, Endpoint, Face, Fault, FaultKind};
 use crate::keys::{Keys, Rotation};
 use crate::pages::{Choice, Home, Message, STYLE};
 use crate::reply::{self, Reply};
 use crate::route::Route;
+use crate::standard::{self, Standard};
 use crate::state::State;
 use crate::{authorize, control, device, discovery, graph, logout, token};
 
@@ -33,6 +34,8 @@ pub struct Tenant {
     pub(crate) settings: Settings,
     pub(crate) directory: Directory,
     pub(crate) state: State,
+    /// The other face.
+    pub(crate) standard: Standard,
 }
 
 /// What does not change.
@@ -73,8 +76,10 @@ impl Tenant {
         let directory = Directory::build(&config).map_err(|more| errors.extend(more)).ok();
         let (Some(directory), true) = (directory, errors.is_empty()) else { return Err(errors) };
         let state = State::new(&config).map_err(|e| vec![ConfigError::new("keys", e.to_string(), "")])?;
+        let standard = Standard::new(&config, &directory)?;
         Ok(Tenant {
             state,
+            standard,
             settings: Settings {
                 base: base_url.as_str().trim_end_matches('/').to_owned(),
                 access_token_lifetime: config.access_token_lifetime.0,
@@ -94,7 +99,8 @@ impl Tenant {
         let route = Route::of(parts.uri.path());
         let endpoint = route.endpoint();
         self.state.counts().add(endpoint);
-        let faults = if endpoint == Endpoint::Other { Vec::new() } else { self.state.faults().hit(endpoint) };
+        let faults =
+            if endpoint == Endpoint::Other { Vec::new() } else { self.state.faults().hit(route.face(), endpoint) };
         let asked_for = parts.headers.get("client-request-id").and_then(|v| v.to_str().ok());
         let call = Call { trace: Trace::new(asked_for, now), parts: &parts, body: &body, now, faults };
         if call.faults.contains(&FaultKind::HangUp) {
@@ -137,6 +143,7 @@ impl Tenant {
             Route::RetiredGraph => graph::retired(self),
             Route::Faults if self.settings.control => control::faults(self, call),
             Route::Rotate if self.settings.control => control::rotate(self, call),
+            Route::Standard(route) => standard::dispatch(self, call, route),
             Route::Style => {
                 let headers = [(header::CONTENT_TYPE, "text/css; charset=utf-8".to_owned())];
                 reply::answer(StatusCode::OK, STYLE, &headers)
@@ -159,11 +166,11 @@ impl Tenant {
         self.state.faults().clear();
     }
 
-    /// Changes keys.
+    /// Changes keys, of both faces.
     pub fn rotate(&self, rotation: Rotation) -> Result<(), String> {
-        let spares = Keys::spares(rotation).map_err(|e| e.to_string())?;
+        let spares = Keys::spares(Face::Entra, rotation).map_err(|e| e.to_string())?;
         self.state.keys().rotate(rotation, spares);
-        Ok(())
+        self.standard.rotate(rotation).map_err(|e| e.to_string())
     }
 
     /// How often each endpoint was asked.
@@ -275,6 +282,10 @@ fn replacement(fault: &FaultKind) -> Option<Response<Bytes>> {
         FaultKind::Down => {
             let headers = [(header::RETRY_AFTER, "1".to_owned())];
             Some(reply::answer(StatusCode::SERVICE_UNAVAILABLE, "The service is unavailable.", &headers))
+        }
+        FaultKind::Broken => {
+            let html = [(header::CONTENT_TYPE, "text/html".to_owned())];
+            Some(reply::answer(StatusCode::INTERNAL_SERVER_ERROR, "<h1>Internal Server Error</h1>", &html))
         }
         FaultKind::Gone => Some(reply::answer(StatusCode::NOT_FOUND, "", &[])),
         FaultKind::Huge { bytes } => Some(reply::answer(StatusCode::OK, vec![b' '; *bytes], &json)),

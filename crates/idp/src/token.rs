@@ -19,7 +19,7 @@ use serde_json::{Map, Value, json};
 use crate::claims::{self, Issue, Subject, Version};
 use crate::client::{Client, authenticate};
 use crate::errors::{self, AuthError};
-use crate::faults::FaultKind;
+use crate::faults::{self, FaultKind};
 use crate::params::Params;
 use crate::refresh::Grant;
 use crate::reply;
@@ -38,7 +38,7 @@ pub(crate) fn token(tenant: &Tenant, call: &Call<'_>, version: Version) -> Respo
         return tenant.refuse(call, step_up::challenge("the resource"));
     }
     match exchange(tenant, call, version) {
-        Ok(body) => reply::json(StatusCode::OK, &body),
+        Ok(body) => reply::json(StatusCode::OK, &disturbed(call, body)),
         Err(error) => {
             let mut response = tenant.refuse(call, error);
             if response.status() == StatusCode::UNAUTHORIZED {
@@ -48,6 +48,14 @@ pub(crate) fn token(tenant: &Tenant, call: &Call<'_>, version: Version) -> Respo
             response
         }
     }
+}
+
+/// With what faults make of it.
+pub(crate) fn disturbed(call: &Call<'_>, mut body: Value) -> Value {
+    if let Some(members) = body.as_object_mut() {
+        faults::disturb(&call.faults, members);
+    }
+    body
 }
 
 fn exchange(tenant: &Tenant, call: &Call<'_>, version: Version) -> Result<Value, AuthError> {
@@ -193,7 +201,7 @@ pub(crate) fn respond(
     lifetimes(tenant, call, &grant.granted, grant.endpoint, &mut body);
     let mut put = |name: &str, value: Value| drop(body.insert(name.to_owned(), value));
     put("scope", json!(grant.granted.response_scope()));
-    put("access_token", json!(sign(tenant, call, claims::access_token(tenant, &issue))?));
+    put("access_token", json!(sign_access(tenant, call, claims::access_token(tenant, &issue))?));
     if grant.granted.openid {
         put("id_token", json!(sign(tenant, call, claims::id_token(tenant, &issue))?));
     }
@@ -233,7 +241,15 @@ pub(crate) fn lifetimes(
     }
 }
 
-pub(crate) fn sign(tenant: &Tenant, call: &Call<'_>, mut claims: Value) -> Result<String, AuthError> {
+/// An access token, which a fault can make out to somebody else.
+pub(crate) fn sign_access(tenant: &Tenant, call: &Call<'_>, mut claims: Value) -> Result<String, AuthError> {
+    if call.faults.contains(&FaultKind::WrongAudience) {
+        claims["aud"] = json!("https://elsewhere.invalid/");
+    }
+    sign(tenant, call, claims)
+}
+
+fn sign(tenant: &Tenant, call: &Call<'_>, mut claims: Value) -> Result<String, AuthError> {
     if call.faults.contains(&FaultKind::WrongIssuerInTokens) {
         claims["iss"] = json!(format!("{}/00000000-0000-4000-8000-00000000bad1/v2.0", tenant.settings.base));
     }
@@ -244,7 +260,7 @@ impl Tenant {
     /// Signs with the present key, outside any lock: it takes a millisecond.
     pub(crate) fn sign(&self, claims: &Value) -> Result<String, String> {
         let key = self.state.keys().signing();
-        key.sign(claims).map_err(|e| e.to_string())
+        key.sign("JWT", claims).map_err(|e| e.to_string())
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! 1. Only `http` and `https`. No proxy is taken from the environment.
 //! 2. The cryptography is aws-lc-rs, passed explicitly: a process default could be anybody's.
-//! 3. The protocol is what ALPN settles; without TLS it is HTTP/1.1, or HTTP/2 if the client knows so beforehand.
+//! 3. Only addresses within reach are dialed ([`reach`](crate::reach)).
+//! 4. The protocol is what ALPN settles; without TLS it is HTTP/1.1, or HTTP/2 if the client knows so beforehand.
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -21,6 +22,7 @@ use tokio::sync::OnceCell;
 use tokio_rustls::TlsConnector;
 
 use crate::client_certificate::ClientCertificate;
+use crate::reach::{Reach, Resolver, not_public};
 use crate::roots::{PreparedRoots, RootsError};
 
 /// Why there is no connection.
@@ -46,7 +48,8 @@ pub(crate) enum Offer {
 /// The connector below both clients.
 #[derive(Clone, Debug)]
 pub(crate) struct Dialer {
-    tcp: HttpConnector,
+    tcp: HttpConnector<Resolver>,
+    reach: Reach,
     tls: Arc<ClientTls>,
     limit: Duration,
 }
@@ -65,12 +68,14 @@ type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
 
 impl Dialer {
     pub(crate) fn new(roots: PreparedRoots, offer: Offer, limit: Duration) -> Self {
-        let mut tcp = HttpConnector::new();
-        tcp.enforce_http(false);
-        tcp.set_nodelay(true);
-        tcp.set_keepalive(Some(Duration::from_secs(60)));
         let tls = ClientTls { roots, offer, own: None, expected: None, config: OnceCell::new() };
-        Dialer { tcp, tls: Arc::new(tls), limit }
+        let reach = Reach::default();
+        Dialer { tcp: connector(reach), reach, tls: Arc::new(tls), limit }
+    }
+
+    /// The same, which dials nothing but what is within `reach`.
+    pub(crate) fn within(self, reach: Reach) -> Self {
+        Dialer { tcp: connector(reach), reach, ..self }
     }
 
     /// The same, showing a certificate of its own and expecting another name than the host's.
@@ -90,6 +95,9 @@ impl tower_service::Service<Uri> for Dialer {
     }
 
     fn call(&mut self, to: Uri) -> Self::Future {
+        if !self.reach.admits_host(&to) {
+            return Box::pin(std::future::ready(Err(DialError::Unreachable(not_public().to_string()))));
+        }
         let (tls, limit) = (self.tls.clone(), self.limit);
         let secure = to.scheme() == Some(&Scheme::HTTPS);
         let name = secure.then(|| tls.expected.clone().map_or_else(|| server_name(&to), Ok));
@@ -138,9 +146,24 @@ impl ClientTls {
     }
 }
 
+fn connector(reach: Reach) -> HttpConnector<Resolver> {
+    let mut tcp = HttpConnector::new_with_resolver(Resolver::new(reach));
+    tcp.enforce_http(false);
+    tcp.set_nodelay(true);
+    tcp.set_keepalive(Some(Duration::from_secs(60)));
+    tcp
+}
+
 fn server_name(to: &Uri) -> Result<ServerName<'static>, DialError> {
     let host = to.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
     ServerName::try_from(host.to_owned()).map_err(|e| DialError::Tls(format!("{e}: {host}")))
+}
+
+/// Who the other end is told to be.
+pub(crate) fn expected_name(name: Option<&str>) -> Result<Option<ServerName<'static>>, RootsError> {
+    let parse =
+        |name: &str| ServerName::try_from(name.to_owned()).map_err(|_| RootsError::NotAName { name: name.to_owned() });
+    name.map(parse).transpose()
 }
 
 /// What the last error in the chain says: the ones before it only say that there is a next one.

@@ -17,10 +17,10 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper_util::client::legacy::{Client, Error};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use rustls_pki_types::ServerName;
 
 use crate::client_certificate::ClientCertificate;
-use crate::dial::{DialError, Dialer, Offer, dial_error, host_of, innermost};
+use crate::dial::{DialError, Dialer, Offer, dial_error, expected_name, host_of, innermost};
+use crate::reach::Reach;
 use crate::roots::{Roots, RootsError};
 
 const CONNECT: Duration = Duration::from_secs(10);
@@ -52,11 +52,18 @@ impl HttpClient {
         own: Option<ClientCertificate>,
         server_name: Option<&str>,
     ) -> Result<Self, RootsError> {
-        let expected = server_name.map(|name| {
-            ServerName::try_from(name.to_owned()).map_err(|_| RootsError::NotAName { name: name.to_owned() })
-        });
+        let expected = expected_name(server_name)?;
         let dialer = Dialer::new(roots.prepare()?, Offer::Http2AndHttp1, CONNECT);
-        Ok(Self::over(dialer.known_as(own, expected.transpose()?)))
+        Ok(Self::over(dialer.known_as(own, expected)))
+    }
+
+    /// A client that trusts `roots` and connects to public addresses only, whatever a name resolves to: for what is asked
+    /// because a stranger said so.
+    ///
+    /// # Errors
+    /// The file named in `roots` cannot be read or holds no certificate.
+    pub fn public_only(roots: &Roots) -> Result<Self, RootsError> {
+        Ok(Self::over(Dialer::new(roots.prepare()?, Offer::Http2AndHttp1, CONNECT).within(Reach::Public)))
     }
 
     fn over(dialer: Dialer) -> Self {

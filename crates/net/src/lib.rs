@@ -20,6 +20,7 @@ mod descriptors;
 mod dial;
 mod head_clock;
 mod http_client;
+mod reach;
 mod roots;
 mod server;
 mod service;

@@ -7,6 +7,9 @@
 //! 3. Nothing is buffered and nothing that the upstream may have seen is sent again.
 //! 4. Headers are the caller's business. Only a missing `Host` is set, from the URI.
 //! 5. Only connecting is timed here: how long an answer may take depends on the route.
+//! 6. An upstream may be shown a certificate of ours, and expected under another name than its host's. Without `http2`,
+//!    `https://` is HTTP/1.1 always: over HTTP/2 all callers share one connection, and one of them that does not read what
+//!    it asked for holds up the others.
 
 use std::time::Duration;
 
@@ -18,7 +21,8 @@ use hyper::body::Incoming;
 use hyper_util::client::legacy::{Client, Error};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
-use crate::dial::{DialError, Dialer, Offer, dial_error, innermost};
+use crate::client_certificate::ClientCertificate;
+use crate::dial::{DialError, Dialer, Offer, dial_error, expected_name, innermost};
 use crate::roots::{Roots, RootsError};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -32,16 +36,19 @@ pub struct UpstreamSettings {
     pub idle_timeout: Duration,
     /// How many unused connections are kept per upstream.
     pub idle_per_host: usize,
+    /// Whether HTTP/2 is offered over TLS.
+    pub http2: bool,
 }
 
 impl Default for UpstreamSettings {
     /// 5 s to connect: an upstream is near. 90 s idle. 128 idle connections: a burst's connections are worth keeping,
-    /// and each costs some kilobytes.
+    /// and each costs some kilobytes. HTTP/2 where the upstream has it.
     fn default() -> Self {
         UpstreamSettings {
             connect_timeout: Duration::from_secs(5),
             idle_timeout: Duration::from_secs(90),
             idle_per_host: 128,
+            http2: true,
         }
     }
 }
@@ -112,7 +119,22 @@ where
     /// # Errors
     /// The file named in `roots` cannot be read or holds no certificate.
     pub fn new(roots: &Roots, settings: &UpstreamSettings) -> Result<Self, RootsError> {
+        Self::known_as(roots, settings, None, None)
+    }
+
+    /// The same, showing a certificate of its own, and expecting upstreams to be `server_name` instead of the host in the
+    /// URI.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new); or `server_name` is none.
+    pub fn known_as(
+        roots: &Roots,
+        settings: &UpstreamSettings,
+        own: Option<ClientCertificate>,
+        server_name: Option<&str>,
+    ) -> Result<Self, RootsError> {
         let roots = roots.prepare()?;
+        let expected = expected_name(server_name)?;
         let client = |offer, http2_only| {
             Client::builder(TokioExecutor::new())
                 .timer(TokioTimer::new())
@@ -123,10 +145,13 @@ where
                 // A dead peer is noticed while requests wait for it.
                 .http2_keep_alive_interval(Duration::from_secs(20))
                 .http2_keep_alive_timeout(Duration::from_secs(10))
-                .build(Dialer::new(roots.clone(), offer, settings.connect_timeout))
+                .build(
+                    Dialer::new(roots.clone(), offer, settings.connect_timeout).known_as(own.clone(), expected.clone()),
+                )
         };
+        let negotiated = if settings.http2 { Offer::Http2AndHttp1 } else { Offer::Http1 };
         Ok(UpstreamClient {
-            negotiated: client(Offer::Http2AndHttp1, false),
+            negotiated: client(negotiated, false),
             http1: client(Offer::Http1, false),
             http2: client(Offer::Http2AndHttp1, true),
         })

@@ -65,7 +65,7 @@ pub fn parse_jwks_uri(issuer: &IssuerUrl, response: &Response<Bytes>, budget: Bu
 }
 
 /// Rules 2 to 4: the issuer as the document spells it, and its other members.
-fn document(
+pub(crate) fn document(
     issuer: &IssuerUrl,
     response: &Response<Bytes>,
     budget: Budget,

@@ -4,9 +4,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
+use bytes::Bytes;
 use gangplank_jose::UnixTime;
 
-use crate::{Budget, ExchangeError, IssuerUrl, Metadata, SingleFlight, Transport, discovery};
+use crate::published::Published;
+use crate::{Budget, ExchangeError, Form, IssuerUrl, Metadata, SingleFlight, Transport, discovery};
 
 /// How long a failure is the answer to whoever asks next. Anybody can start a sign-in: without it, anybody could make
 /// us ask a provider that is down as often as they like.
@@ -16,6 +18,7 @@ const PAUSE: Duration = Duration::from_secs(2);
 pub struct Provider {
     issuer: IssuerUrl,
     transport: Arc<dyn Transport>,
+    published: Arc<Published>,
     metadata: ArcSwapOption<Metadata>,
     flight: SingleFlight<(), Result<Arc<Metadata>, ExchangeError>>,
     failed: Mutex<Option<(UnixTime, ExchangeError)>>,
@@ -25,6 +28,7 @@ impl Provider {
     /// A provider that has not been asked yet.
     pub fn new(issuer: IssuerUrl, transport: Arc<dyn Transport>) -> Self {
         Provider {
+            published: Published::new(issuer.clone(), transport.clone()),
             issuer,
             transport,
             metadata: ArcSwapOption::empty(),
@@ -63,6 +67,11 @@ impl Provider {
         self.flight.run((), || self.fetch()).await
     }
 
+    /// What it publishes of itself, as it is, and at most five minutes old while it can be asked.
+    pub async fn published(&self, form: Form, now: UnixTime) -> Result<Bytes, ExchangeError> {
+        self.published.get(form, now).await
+    }
+
     async fn fetch(&self) -> Result<Arc<Metadata>, ExchangeError> {
         let budget = Budget::DEFAULT;
         let response = self.transport.send(discovery::request(&self.issuer)?, budget).await?;
@@ -80,7 +89,6 @@ impl std::fmt::Debug for Provider {
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
     use http::Response;
 
     use super::*;

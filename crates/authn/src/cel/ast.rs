@@ -117,4 +117,20 @@ impl Node {
             child.selections(all);
         }
     }
+
+    /// Every name that is selected from anything, and every string there is, here and below.
+    pub(super) fn words(&self, all: &mut BTreeSet<String>) {
+        match &self.form {
+            Form::Select { field, .. } | Form::Has { field, .. } => {
+                all.insert(field.clone());
+            }
+            Form::Literal(Val::Text(text)) => {
+                all.insert(text.as_ref().to_owned());
+            }
+            _ => {}
+        }
+        for child in self.children() {
+            child.words(all);
+        }
+    }
 }

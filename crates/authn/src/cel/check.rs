@@ -134,11 +134,9 @@ impl Checker<'_> {
 
     fn undeclared(&self, at: usize, name: &str) -> Problem {
         let accepted: Vec<_> = self.variables.iter().map(|variable| format!("'{}'", variable.name)).collect();
+        let are = if accepted.len() == 1 { "the variable here is" } else { "the variables here are" };
         let (shown, accepted) = (gangplank_jose::Excerpt::of(name), accepted.join(", "));
-        Problem::new(
-            at,
-            format!("undeclared reference to '{shown}' (in container ''); the variable here is {accepted}"),
-        )
+        Problem::new(at, format!("undeclared reference to '{shown}' (in container ''); {are} {accepted}"))
     }
 
     /// What a field is selected from, and what the field is.

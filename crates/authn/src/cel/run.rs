@@ -39,7 +39,7 @@ impl Run<'_> {
         match op {
             Op::Constant(value) => Ok(value.clone()),
             Op::Root(place) => {
-                let whole = self.input.whole(*place);
+                let whole = self.input.whole(*place)?;
                 self.meter.charge(whole.size())?;
                 Ok(whole)
             }
@@ -69,7 +69,7 @@ impl Run<'_> {
     /// The field of a variable without looking at the others, or of a value.
     fn field(&mut self, of: &Step, field: &str) -> Result<Selected, Fault> {
         if let Op::Root(place) = of.op {
-            let (found, cost) = self.input.field(place, field);
+            let (found, cost) = self.input.field(place, field)?;
             self.meter.charge(cost)?;
             return Ok(Selected { of_optional: false, found });
         }

@@ -3,6 +3,7 @@
 //! What is expected stands behind each: `= JSON` a value, `! words` words of a compile error, `? words` words of an
 //! evaluation error. What is neither in JSON shows as `<its type>`.
 
+mod calls;
 mod edges;
 mod hostile;
 mod language;

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use url::Url;
 use zeroize::Zeroizing;
 
-use super::{Members, Source, token};
+use super::{Members, Own, Source, token};
 use crate::kubernetes::document::Node;
 use crate::refusal::fact;
 use crate::token_review::OwnCredential;
@@ -45,8 +45,9 @@ pub(super) const USER: Known = Known {
 
 /// A context's names.
 pub(super) struct Chosen {
+    pub(super) name: String,
     pub(super) cluster: String,
-    pub(super) user: String,
+    pub(super) user: Option<String>,
 }
 
 /// One table, and how people are told where it is.
@@ -103,10 +104,12 @@ impl<'t> Pick<'t> {
         let name = name.or(current).ok_or_else(|| vec!["it has no current-context: name a context".to_owned()])?;
         let context = self.named("contexts", "context", name)?;
         let text = |key: &str| match member(context.members, key) {
-            Ok(Some(Node::Text(text))) if !text.is_empty() => Ok(text.clone()),
-            _ => Err(vec![format!("contexts {:?} names no {key}", fact(name))]),
+            Ok(Some(Node::Text(text))) if !text.is_empty() => Ok(Some(text.clone())),
+            Ok(None | Some(Node::Null | Node::Text(_))) => Ok(None),
+            _ => Err(vec![format!("contexts {:?} has no one name as {key}", fact(name))]),
         };
-        Ok(Chosen { cluster: text("cluster")?, user: text("user")? })
+        let cluster = text("cluster")?.ok_or_else(|| vec![format!("contexts {:?} names no cluster", fact(name))])?;
+        Ok(Chosen { name: name.to_owned(), cluster, user: text("user")? })
     }
 
     /// The table of this name in a list of them.
@@ -158,8 +161,25 @@ impl<'t> Pick<'t> {
         }
     }
 
+    /// What a user shows: certificate and key, a token, or both.
+    pub(super) fn own(&mut self, user: Table<'t>, own: Own) -> (Option<(Source, Source)>, Option<OwnCredential>) {
+        let certificate = self.source(user, "client-certificate");
+        let key = self.source(user, "client-key");
+        let token = self.token(user);
+        let certificate = match (certificate, key) {
+            (Some(certificate), Some(key)) => Some((certificate, key)),
+            (None, None) => None,
+            _ => self.wrong(&user.at, "has one of client-certificate and client-key: both are needed"),
+        };
+        if own == Own::Required && certificate.is_none() && token.is_none() && self.is_good() {
+            self.wrong::<()>(&user.at, "has no token, tokenFile or client-certificate");
+        }
+        self.refuse_the_rest(user, &USER);
+        (certificate, token)
+    }
+
     /// `tokenFile` comes before `token`, as with kubectl.
-    pub(super) fn token(&mut self, user: Table<'t>) -> Option<OwnCredential> {
+    fn token(&mut self, user: Table<'t>) -> Option<OwnCredential> {
         let (file, text) = (self.text(user, "tokenFile"), self.text(user, "token"));
         file.map(|file| OwnCredential::TokenFile(PathBuf::from(file))).or_else(|| text.map(token))
     }

@@ -25,7 +25,7 @@ users:
 ";
 
 fn wrong(text: &str) -> String {
-    Kubeconfig::parse(text.as_bytes(), None).unwrap_err().join("\n")
+    Kubeconfig::parse(text.as_bytes(), None, Own::Required).unwrap_err().join("\n")
 }
 
 struct Directory(PathBuf);
@@ -53,7 +53,7 @@ impl Drop for Directory {
 fn the_current_context_and_a_named_one() {
     let directory = Directory::with(&[("config", GOOD), ("ca.crt", "A"), ("tls.crt", "C"), ("tls.key", "K")]);
     let file = directory.0.join("config");
-    let current = ClusterAccess::from_kubeconfig(&file, None).unwrap();
+    let current = ClusterAccess::from_kubeconfig(&file, None, Own::Required).unwrap();
     assert_eq!(current.server.as_str(), "https://10.0.0.1:6443/k8s");
     assert_eq!(current.server_name.as_deref(), Some("kubernetes.default.svc"));
     assert_eq!(current.authorities.as_deref(), Some(&b"CA"[..]));
@@ -61,14 +61,14 @@ fn the_current_context_and_a_named_one() {
     assert_eq!(current.files, std::slice::from_ref(&file));
     assert!(!format!("{current:?}").contains("t0ken"));
 
-    let other = ClusterAccess::from_kubeconfig(&file, Some("other")).unwrap();
+    let other = ClusterAccess::from_kubeconfig(&file, Some("other"), Own::Required).unwrap();
     let certificate = other.certificate.unwrap();
     assert_eq!((&*certificate.certificate, &**certificate.key), (&b"C"[..], &b"K"[..]));
     assert!(matches!(other.credential, OwnCredential::Certificate));
     assert_eq!(other.files, ["config", "ca.crt", "tls.crt", "tls.key"].map(|name| directory.0.join(name)));
 
     std::fs::remove_file(directory.0.join("tls.key")).unwrap();
-    let said = ClusterAccess::from_kubeconfig(&file, Some("other")).unwrap_err().join("\n");
+    let said = ClusterAccess::from_kubeconfig(&file, Some("other"), Own::Required).unwrap_err().join("\n");
     assert!(said.contains("tls.key"), "{said}");
 }
 
@@ -76,10 +76,10 @@ fn the_current_context_and_a_named_one() {
 fn a_token_file_is_beside_the_kubeconfig_and_comes_before_a_token() {
     let text = GOOD.replace("token: t0ken", "token: old, tokenFile: token");
     let directory = Directory::with(&[("config", &text)]);
-    let said = ClusterAccess::from_kubeconfig(&directory.0.join("config"), None).unwrap_err().join("\n");
+    let said = ClusterAccess::from_kubeconfig(&directory.0.join("config"), None, Own::Required).unwrap_err().join("\n");
     assert!(said.contains("cannot read") && said.contains("token"), "{said}");
     std::fs::write(directory.0.join("token"), "fresh\n").unwrap();
-    let access = ClusterAccess::from_kubeconfig(&directory.0.join("config"), None).unwrap();
+    let access = ClusterAccess::from_kubeconfig(&directory.0.join("config"), None, Own::Required).unwrap();
     assert_eq!(access.credential.authorization().unwrap().unwrap(), "Bearer fresh");
 }
 
@@ -113,9 +113,11 @@ fn what_is_not_supported_is_refused_by_name_and_only_where_it_is_used() {
         assert!(!found.contains("t0ken"), "{found}");
     }
     assert!(wrong("[]").contains("a list"));
-    assert!(Kubeconfig::parse(GOOD.replace("current-context: prod", "").as_bytes(), Some("prod")).is_ok());
+    assert!(
+        Kubeconfig::parse(GOOD.replace("current-context: prod", "").as_bytes(), Some("prod"), Own::Required).is_ok()
+    );
     let unset = GOOD.replacen("tls-server-name:", "insecure-skip-tls-verify: false\n      tls-server-name:", 1);
-    assert!(Kubeconfig::parse(unset.as_bytes(), None).is_ok(), "what is off is nothing");
+    assert!(Kubeconfig::parse(unset.as_bytes(), None, Own::Required).is_ok(), "what is off is nothing");
 }
 
 #[test]
@@ -135,13 +137,49 @@ fn a_pod_knows_its_cluster() {
         }
     };
     for (host, url) in [("10.0.0.1", "https://10.0.0.1/"), ("fd00::1", "https://[fd00::1]/")] {
-        let access = ClusterAccess::of_service_account(&environment(host), &directory.0).unwrap();
+        let access = ClusterAccess::of_service_account(&environment(host), &directory.0, Own::Required).unwrap();
         assert_eq!(access.server.as_str(), url);
         assert_eq!(access.authorities.as_deref(), Some(&b"CA"[..]));
         assert_eq!(access.credential.authorization().unwrap().unwrap(), "Bearer of-the-pod");
     }
-    let said = ClusterAccess::of_service_account(&|_| None, Path::new("/nowhere")).unwrap_err().join("\n");
+    let said =
+        ClusterAccess::of_service_account(&|_| None, Path::new("/nowhere"), Own::Required).unwrap_err().join("\n");
     for part in ["no pod of a cluster", "/nowhere/token", "/nowhere/ca.crt"] {
         assert!(said.contains(part), "{said}");
     }
+}
+
+#[test]
+fn whoever_shows_nothing_needs_no_user_and_what_is_there_is_not_looked_at() {
+    let read = |text: &str, own| Kubeconfig::parse(text.as_bytes(), None, own).map_err(|wrong| wrong.join("\n"));
+    let without = GOOD.replacen("cluster: c, user: u,", "cluster: c,", 1);
+    assert!(read(&without, Own::Required).unwrap_err().contains("contexts \"prod\" names no user"));
+    for own in [Own::IfThere, Own::Nothing] {
+        let read = read(&without, own).unwrap();
+        assert!(read.token.is_none() && read.certificate.is_none());
+        assert!(matches!(read.resolve(Path::new("")).unwrap().credential, OwnCredential::None));
+    }
+    let program = GOOD.replacen("user: u,", "user: program,", 1);
+    assert!(read(&program, Own::IfThere).unwrap_err().contains("no program is run"));
+    assert!(read(&program, Own::Nothing).is_ok());
+    let here = read(GOOD, Own::IfThere).unwrap();
+    assert!(matches!(here.token, Some(OwnCredential::Token(_))), "what is there is shown");
+    let hidden = read(GOOD, Own::Nothing).unwrap();
+    assert!(hidden.token.is_none(), "and not where nothing is to be");
+    let nothing_in_it = GOOD.replacen("token: t0ken", "", 1);
+    assert!(read(&nothing_in_it, Own::IfThere).unwrap().token.is_none());
+}
+
+#[test]
+fn a_pod_without_a_mounted_token_still_knows_its_cluster() {
+    let directory = Directory::with(&[("ca.crt", "CA")]);
+    let environment = |name: &str| name.starts_with("KUBERNETES_SERVICE_").then(|| "443".to_owned());
+    let read = |own| ClusterAccess::of_service_account(&environment, &directory.0, own);
+    assert!(read(Own::Required).unwrap_err().join("\n").contains("token"));
+    for own in [Own::IfThere, Own::Nothing] {
+        assert!(matches!(read(own).unwrap().credential, OwnCredential::None));
+    }
+    std::fs::write(directory.0.join("token"), "of-the-pod").unwrap();
+    assert!(matches!(read(Own::IfThere).unwrap().credential, OwnCredential::TokenFile(_)));
+    assert!(matches!(read(Own::Nothing).unwrap().credential, OwnCredential::None));
 }

@@ -10,6 +10,8 @@ use secrecy::{ExposeSecret, SecretString};
 /// Besides the client certificate, which is the transport's.
 #[derive(Clone)]
 pub enum OwnCredential {
+    /// Nothing: others show theirs.
+    None,
     /// The certificate is all there is.
     Certificate,
     /// A token.
@@ -19,10 +21,13 @@ pub enum OwnCredential {
 }
 
 impl OwnCredential {
-    /// The `Authorization` header, if there is one. The error says why there is none.
-    pub(crate) fn authorization(&self) -> Result<Option<HeaderValue>, String> {
+    /// The `Authorization` header, if there is one, marked as sensitive.
+    ///
+    /// # Errors
+    /// Why there is none and should be: a file that can't be read, or holds no token.
+    pub fn authorization(&self) -> Result<Option<HeaderValue>, String> {
         let token = match self {
-            OwnCredential::Certificate => return Ok(None),
+            OwnCredential::None | OwnCredential::Certificate => return Ok(None),
             OwnCredential::Token(token) => token.clone(),
             OwnCredential::TokenFile(file) => {
                 let text = read_text(file).map_err(|e| format!("cannot read {}: {e}", file.display()))?;
@@ -43,6 +48,7 @@ impl OwnCredential {
 impl fmt::Debug for OwnCredential {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            OwnCredential::None => f.write_str("None"),
             OwnCredential::Certificate => f.write_str("Certificate"),
             OwnCredential::Token(_) => f.write_str("Token(..)"),
             OwnCredential::TokenFile(file) => f.debug_tuple("TokenFile").field(file).finish(),

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use gangplank_authn::kubeconfig::ClusterAccess;
+use gangplank_authn::kubeconfig::{ClusterAccess, Own};
 use gangplank_authn::kubernetes::{GroupsElsewhere, KubernetesAuthenticator};
 use gangplank_authn::token_review::{Cluster, ClusterSettings};
 use gangplank_authn::{Authenticator, GroupsResolver};
@@ -84,7 +84,7 @@ pub(super) fn cluster(
 pub(super) fn files(config: &ClusterConfig) -> Vec<PathBuf> {
     match &config.kubeconfig {
         Some(file) => {
-            let read = ClusterAccess::from_kubeconfig(file, config.context.as_deref());
+            let read = ClusterAccess::from_kubeconfig(file, config.context.as_deref(), Own::Required);
             read.map_or_else(|_| vec![file.clone()], |access| access.files)
         }
         None => ClusterAccess::files_in_cluster(),
@@ -100,12 +100,13 @@ fn access(config: &ClusterConfig, environment: Environment<'_>) -> Result<Cluste
         (true, None) if config.context.is_some() => {
             Err(vec![("context", "is of a kubeconfig, and there is none".to_owned())])
         }
-        (true, None) => ClusterAccess::in_cluster(environment).map_err(about("in_cluster")),
+        (true, None) => ClusterAccess::in_cluster(environment, Own::Required).map_err(about("in_cluster")),
         (false, Some(file)) => {
             let named = |file: &Path, wrong: Vec<String>| {
                 wrong.into_iter().map(|w| ("kubeconfig", format!("{}: {w}", file.display()))).collect::<Vec<_>>()
             };
-            ClusterAccess::from_kubeconfig(file, config.context.as_deref()).map_err(|wrong| named(file, wrong))
+            ClusterAccess::from_kubeconfig(file, config.context.as_deref(), Own::Required)
+                .map_err(|wrong| named(file, wrong))
         }
     }
 }

@@ -6,10 +6,20 @@
 //! 4. What the upstream is shown is made for that target.
 //! 5. Of the answer, the session id is bound to the caller, and tools that the caller may not use are taken out.
 
+#[allow(dead_code, reason = "the stack calls it with the target")]
+mod message;
+mod refusal;
+#[allow(dead_code, unused_imports, reason = "the stack calls it with the target")]
+mod tools;
+
 use bytes::Bytes;
 use http::Response;
 use http::request::Parts;
 
+pub use self::message::Id as MessageId;
+pub(crate) use self::message::error as answer_to_message;
+pub use self::refusal::McpRefusal;
+pub use self::tools::ToolRefusal;
 use crate::body::BodyError;
 use crate::build::Route;
 use crate::context::Arrival;

@@ -15,6 +15,7 @@ use gangplank_oauth::{CallbackError, ExchangeError};
 
 use super::tests::samples;
 use super::*;
+use crate::mcp::{McpRefusal, ToolRefusal};
 use crate::sign_in::SignInRefusal;
 use crate::token_review::TokenReviewRefusal;
 
@@ -34,6 +35,16 @@ where people sign in.
 
 const REQUEST: &str = "
 ## On the way of a request
+
+";
+
+const MCP: &str = "
+## MCP servers
+
+";
+
+const TOOLS: &str = "
+## Messages to MCP servers, and calls of tools
 
 ";
 
@@ -93,6 +104,10 @@ fn the_page_of_refusals_is_what_the_catalogue_says() {
     let mut page = OPENING.to_owned();
     page.push_str(REQUEST);
     with_answers(&mut page, Refusal::REASONS);
+    page.push_str(MCP);
+    with_answers(&mut page, McpRefusal::REASONS);
+    page.push_str(TOOLS);
+    with_answers(&mut page, ToolRefusal::REASONS);
     page.push_str(SIGN_IN);
     with_answers(&mut page, SignInRefusal::REASONS);
     page.push_str(CREDENTIAL);

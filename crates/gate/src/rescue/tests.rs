@@ -29,7 +29,8 @@ fn the_table_is_the_golden_one() {
 #[test]
 fn every_entry_of_both_catalogues_is_in_the_table() {
     let sampled: BTreeSet<&str> = samples().iter().map(|refusal| refusal.reason().name).collect();
-    for reason in Refusal::REASONS.iter().chain(SignIn::REASONS) {
+    for reason in Refusal::REASONS.iter().chain(SignIn::REASONS).chain(McpRefusal::REASONS).chain(ToolRefusal::REASONS)
+    {
         assert!(sampled.contains(reason.name), "{} is not sampled", reason.name);
     }
 }
@@ -67,6 +68,7 @@ pub(super) fn samples() -> Vec<Refusal> {
         Refusal::ForbiddenGroupsUnknown { route: text(), user: text() },
         Refusal::IdentityUnfit("x"),
         Refusal::CrossOriginUpgrade(text()),
+        Refusal::ForbiddenScopes { route: text(), user: text(), needed: vec![] },
         Refusal::FormTooLarge(1),
         Refusal::BodyBroken,
         Refusal::UpstreamConnect { upstream: text(), cause: text() },
@@ -76,7 +78,47 @@ pub(super) fn samples() -> Vec<Refusal> {
         Refusal::Defect("x"),
     ];
     all.extend(sign_in().into_iter().map(Refusal::SignIn));
+    all.extend(mcp().into_iter().map(Refusal::Mcp));
+    all.extend(tools().into_iter().map(|refusal| Refusal::Mcp(refusal.into())));
     all
+}
+
+fn mcp() -> Vec<McpRefusal> {
+    let text = || "x".to_owned();
+    vec![
+        McpRefusal::OriginForeign(text()),
+        McpRefusal::MetadataUnknown(text()),
+        McpRefusal::MetadataUnavailable { issuer: text(), cause: text() },
+        McpRefusal::SessionMalformed("x"),
+        McpRefusal::SessionForeign { user: text(), problem: "x" },
+        McpRefusal::SessionUnfit { upstream: text(), problem: "x" },
+        McpRefusal::LegacyTransport(text()),
+        McpRefusal::BodyTooLarge(1),
+        McpRefusal::BodyEncoded,
+        McpRefusal::InsufficientScope { user: text(), asked: text(), needed: vec![] },
+    ]
+}
+
+fn tools() -> Vec<ToolRefusal> {
+    let (text, cut) = (|| "x".to_owned(), || gangplank_jose::Excerpt::of("x"));
+    vec![
+        ToolRefusal::NotJson(cut()),
+        ToolRefusal::NotJsonRpc("x"),
+        ToolRefusal::MediaType("x"),
+        ToolRefusal::Lookalike(cut()),
+        ToolRefusal::HeaderMismatch("x"),
+        ToolRefusal::Upgrade,
+        ToolRefusal::HttpMethod(cut()),
+        ToolRefusal::ToolName(cut()),
+        ToolRefusal::Forbidden { user: text(), tool: cut(), unmet: text() },
+        ToolRefusal::TargetMissing { argument: text(), accepted: text() },
+        ToolRefusal::TargetUnknown { argument: text(), found: cut(), accepted: text() },
+        ToolRefusal::TargetForbidden { user: text(), cluster: text(), unmet: text() },
+        ToolRefusal::TargetsDiffer(text(), text()),
+        ToolRefusal::AnswerCompressed,
+        ToolRefusal::AnswerUnreadable(cut()),
+        ToolRefusal::AnswerTooLarge(1),
+    ]
 }
 
 fn sign_in() -> Vec<SignIn> {

@@ -223,3 +223,16 @@ fn is_a_transport() {
     takes(client()).unwrap();
     let _: std::sync::Arc<dyn Transport> = std::sync::Arc::new(client());
 }
+
+#[tokio::test]
+async fn a_client_for_public_addresses_connects_to_no_other_whatever_the_name() {
+    let server = start(ServerLimits::default(), None, tell);
+    let port = server.url("http", "/").split(':').next_back().unwrap().trim_end_matches('/').to_owned();
+    let public = HttpClient::public_only(&Roots::System).unwrap();
+    for host in ["localhost", "127.0.0.1", "[::1]", "[::ffff:127.0.0.1]", "0.0.0.0"] {
+        let refused = ask(&public, &format!("http://{host}:{port}/")).await.unwrap_err();
+        let TransportError::Connect { cause, .. } = &refused else { panic!("{host}: {refused:?}") };
+        assert_eq!(cause, "the host has no public address", "{host}");
+    }
+    assert_eq!(ask(&client(), &format!("http://localhost:{port}/")).await.unwrap().status(), StatusCode::OK);
+}

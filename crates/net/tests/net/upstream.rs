@@ -4,7 +4,9 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use bytes::Bytes;
-use gangplank_net::{DrainReport, Peer, Roots, ServerLimits, UpstreamClient, UpstreamError, UpstreamSettings};
+use gangplank_net::{
+    ClientCertificate, DrainReport, Peer, Roots, ServerLimits, UpstreamClient, UpstreamError, UpstreamSettings,
+};
 use http::header::{CONNECTION, UPGRADE};
 use http::{Request, Response, StatusCode};
 use http_body::Body;
@@ -179,6 +181,40 @@ async fn a_request_whose_body_breaks_off_is_not_the_upstreams_fault() {
     let request = Request::post(server.url("http", "/")).body(ChannelBody(body)).unwrap();
     let refused = soon(client(&Roots::System).send(request)).await.unwrap_err();
     assert_eq!(refused, UpstreamError::RequestBody { cause: "the client went away".to_owned() });
+}
+
+#[tokio::test]
+async fn an_upstream_is_shown_our_certificate_under_the_name_it_is_known_by() {
+    let files = TlsFiles::for_name("kubernetes.default.svc");
+    let tls = files.load();
+    tls.ask_for_certificates(Some(Vec::new())).unwrap();
+    let server = start(ServerLimits::default(), Some(tls), |request: Request<Incoming>, peer: Peer| async move {
+        let shown = peer.certificates.map_or(0, |certificates| certificates.len());
+        Response::new(Full::<Bytes>::from(format!("{:?} {shown}", request.version())))
+    });
+    let roots = Roots::File(files.ca.clone());
+    let own = || {
+        let (certificate, key) = (std::fs::read(&files.certificate).unwrap(), std::fs::read(&files.key).unwrap());
+        Some(ClientCertificate::from_pem(&certificate, &key).unwrap())
+    };
+    let ask = async |http2: bool, own, name| {
+        let settings = UpstreamSettings { http2, ..UpstreamSettings::default() };
+        let client = UpstreamClient::known_as(&roots, &settings, own, name).unwrap();
+        soon(client.send(get(&server.url("https", "/")))).await
+    };
+    let name = Some("kubernetes.default.svc");
+    for (http2, own, said) in [
+        (true, own(), "HTTP/2.0 1"),
+        (false, own(), "HTTP/1.1 1"),
+        (true, None, "HTTP/2.0 0"),
+        (false, None, "HTTP/1.1 0"),
+    ] {
+        assert_eq!(text(ask(http2, own, name).await.unwrap()).await, said);
+    }
+    let refused = ask(true, own(), None).await.unwrap_err();
+    assert!(matches!(refused, UpstreamError::Tls { .. }), "it is not localhost: {refused:?}");
+    let none = UpstreamClient::<Empty<Bytes>>::known_as(&roots, &UpstreamSettings::default(), None, Some("no name"));
+    assert!(none.is_err());
 }
 
 #[test]

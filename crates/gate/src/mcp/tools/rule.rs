@@ -1,0 +1,236 @@
+//! One rule: whom it admits to the tools that it names.
+//!
+//! 1. Any of a list, all of the lists, as with a route's `allow`; and `when` is true. There are no rules that deny.
+//! 2. What is not known admits nobody: groups that the token had no room for, an argument that is not there, an expression
+//!    that fails, costs too much, or gives anything but `true`.
+//! 3. Where everything holds but the scopes, that is said: the caller can get a token with more.
+//! 4. Without arguments (for a list) a rule admits whom it would admit with some arguments.
+
+use std::collections::{BTreeMap, HashSet};
+
+use gangplank_authn::cel::{Expression, Input, ToolView, Value};
+use gangplank_authn::{Identity, Scope};
+use gangplank_jose::Excerpt;
+use serde_json::Map;
+
+use super::super::message::folded;
+
+type Arguments = Map<String, serde_json::Value>;
+
+/// A rule.
+#[derive(Debug)]
+pub(super) struct Rule {
+    pub(super) groups: HashSet<String>,
+    pub(super) users: HashSet<String>,
+    pub(super) roles: HashSet<String>,
+    pub(super) scopes: HashSet<String>,
+    /// The same, for whoever has none of them.
+    pub(super) needed: Vec<Scope>,
+    pub(super) when: Option<When>,
+}
+
+/// What a rule makes of a call.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Admitted,
+    /// But for a scope.
+    ScopeLacking,
+    /// The part that does not hold.
+    Unmet(String),
+}
+
+/// An expression that has to be true.
+#[derive(Debug)]
+pub(super) struct When {
+    expression: Expression,
+    /// Whether it asks for groups.
+    groups: bool,
+    /// The names that it looks up, without case.
+    words: BTreeMap<String, Vec<String>>,
+}
+
+impl Rule {
+    /// Judges a call, or with no arguments whether there could be one.
+    pub(super) fn judge(&self, caller: &Identity, tool: &str, arguments: Option<&Arguments>) -> Verdict {
+        let any = |rule: &HashSet<String>, held: &[String]| rule.is_empty() || held.iter().any(|h| rule.contains(h));
+        let unmet = |what: &str| Verdict::Unmet(what.to_owned());
+        if !any(&self.groups, &caller.groups) {
+            return unmet(if caller.groups_unresolved { UNRESOLVED } else { "none of its groups" });
+        }
+        if !self.users.is_empty() && !self.users.contains(&caller.username) {
+            return unmet("not among its users");
+        }
+        if !any(&self.roles, &caller.roles) {
+            return unmet("none of its roles");
+        }
+        if let Some(Err(problem)) = self.when.as_ref().map(|when| when.holds(caller, tool, arguments)) {
+            return Verdict::Unmet(problem);
+        }
+        if any(&self.scopes, &caller.scopes) { Verdict::Admitted } else { Verdict::ScopeLacking }
+    }
+}
+
+const UNRESOLVED: &str = "it has groups, and the token names too many to carry them";
+
+impl When {
+    /// `expression` is over a call.
+    pub(super) fn new(expression: Expression) -> Self {
+        let mut words: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for word in expression.words() {
+            words.entry(folded(word)).or_default().push(word.to_owned());
+        }
+        When { groups: expression.selects("caller", "groups"), words, expression }
+    }
+
+    /// The groups that it may look for: whatever strings it has, if it asks for groups at all.
+    pub(super) fn groups(&self) -> impl Iterator<Item = &str> {
+        self.words.values().flatten().filter(|_| self.groups).map(String::as_str)
+    }
+
+    fn holds(&self, caller: &Identity, tool: &str, arguments: Option<&Arguments>) -> Result<(), String> {
+        // `!("x" in caller.groups)` is true of whoever has groups that nobody knows.
+        if self.groups && caller.groups_unresolved {
+            return Err(UNRESOLVED.to_owned());
+        }
+        let view = match arguments {
+            Some(arguments) => {
+                self.plain(arguments)?;
+                ToolView::call(caller, tool, arguments)
+            }
+            None => ToolView::of(caller, tool),
+        };
+        match self.expression.evaluate(&Input::Tool(&view)) {
+            Ok(Value::Bool(true)) => Ok(()),
+            Ok(Value::Bool(false)) => Err("its when is false".to_owned()),
+            Ok(_) => Err("its when gives no boolean".to_owned()),
+            // With some arguments it may hold.
+            Err(_) if arguments.is_none() => Ok(()),
+            Err(error) => Err(format!("its when fails at {error}")),
+        }
+    }
+
+    /// Whether no argument, nor a member of one, is a name of the expression in another case: a server that ignores case
+    /// would read it where the expression saw nothing.
+    fn plain(&self, arguments: &Arguments) -> Result<(), String> {
+        let mut left: Vec<&Arguments> = vec![arguments];
+        let mut lists: Vec<&serde_json::Value> = Vec::new();
+        while let Some(members) = left.pop() {
+            for (name, value) in members {
+                if let Some(words) = self.words.get(&folded(name))
+                    && !words.contains(name)
+                {
+                    let (name, word) = (Excerpt::of(name), words.first().map_or("", String::as_str));
+                    return Err(format!("its when looks at {word:?}, and the arguments have {name:?}"));
+                }
+                lists.push(value);
+            }
+            while let Some(value) = lists.pop() {
+                match value {
+                    serde_json::Value::Array(items) => lists.extend(items),
+                    serde_json::Value::Object(members) => left.push(members),
+                    _ => {}
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gangplank_authn::cel::Scope as Over;
+    use serde_json::json;
+
+    use super::*;
+
+    fn texts(texts: &[&str]) -> Vec<String> {
+        texts.iter().map(|text| (*text).to_owned()).collect()
+    }
+
+    fn ada() -> Identity {
+        Identity {
+            username: "ada".to_owned(),
+            groups: texts(&["dev"]),
+            roles: texts(&["Reader"]),
+            scopes: texts(&["mcp:read"]),
+            ..Identity::default()
+        }
+    }
+
+    fn rule(groups: &[&str], users: &[&str], roles: &[&str], scopes: &[&str], when: Option<&str>) -> Rule {
+        let set = |list: &[&str]| texts(list).into_iter().collect();
+        Rule {
+            groups: set(groups),
+            users: set(users),
+            roles: set(roles),
+            scopes: set(scopes),
+            needed: scopes.iter().filter_map(|scope| Scope::new(scope)).collect(),
+            when: when.map(|when| When::new(Expression::compile(when, Over::Tool).unwrap())),
+        }
+    }
+
+    fn arguments(json: serde_json::Value) -> Arguments {
+        json.as_object().cloned().unwrap()
+    }
+
+    #[test]
+    fn any_of_a_list_and_all_of_the_lists() {
+        let call = arguments(json!({"namespace": "dev"}));
+        let judged = |rule: &Rule| rule.judge(&ada(), "t", Some(&call));
+        for (rule, wanted) in [
+            (rule(&["ops", "dev"], &["ada"], &["Reader"], &["mcp:read"], Some("true")), None),
+            (rule(&["ops"], &["ada"], &[], &[], None), Some("none of its groups")),
+            (rule(&["dev"], &["bob"], &[], &[], None), Some("not among its users")),
+            (rule(&[], &[], &["Writer"], &[], None), Some("none of its roles")),
+            (rule(&["dev"], &[], &[], &[], Some("arguments.namespace == 'dev'")), None),
+            (rule(&["dev"], &[], &[], &[], Some("arguments.namespace == 'prod'")), Some("its when is false")),
+            (rule(&[], &[], &[], &[], Some("arguments.missing == 'x'")), Some("its when fails at 1:10: no such key")),
+            (rule(&[], &[], &[], &[], Some("([true] + arguments.namespace)[0]")), Some("its when fails at")),
+            // A missing scope is only told to those who lack nothing else.
+            (rule(&["ops"], &[], &[], &["mcp:write"], None), Some("none of its groups")),
+            (rule(&[], &[], &[], &["mcp:write"], Some("false")), Some("its when is false")),
+        ] {
+            match (judged(&rule), wanted) {
+                (Verdict::Admitted, None) => {}
+                (Verdict::Unmet(found), Some(wanted)) => assert!(found.starts_with(wanted), "{found}"),
+                (found, wanted) => panic!("{found:?}, wanted {wanted:?}"),
+            }
+        }
+        assert_eq!(judged(&rule(&["dev"], &[], &[], &["mcp:write"], Some("true"))), Verdict::ScopeLacking);
+    }
+
+    #[test]
+    fn groups_that_nobody_knows_admit_nobody() {
+        let caller = Identity { groups: Vec::new(), groups_unresolved: true, ..ada() };
+        for rule in [rule(&["dev"], &[], &[], &[], None), rule(&[], &[], &[], &[], Some("!('x' in caller.groups)"))] {
+            assert_eq!(rule.judge(&caller, "t", Some(&Arguments::new())), Verdict::Unmet(UNRESOLVED.to_owned()));
+            assert_eq!(rule.judge(&caller, "t", None), Verdict::Unmet(UNRESOLVED.to_owned()));
+        }
+    }
+
+    /// `!has(arguments.namespace)` is true of `{"Namespace": "prod"}`, and a server in Go would see a namespace there.
+    #[test]
+    fn an_argument_in_another_case_admits_nobody() {
+        let rule = rule(&[], &[], &[], &[], Some("!has(arguments.namespace) || arguments.namespace == 'dev'"));
+        assert_eq!(rule.judge(&ada(), "t", Some(&arguments(json!({"name": "x", "x": [{"y": 1}]})))), Verdict::Admitted);
+        for call in [
+            json!({"Namespace": "prod"}),
+            json!({"namespace": "dev", "nameſpace": "prod"}),
+            json!({"spec": [[{"NAMESPACE": "prod"}]]}),
+        ] {
+            let Verdict::Unmet(why) = rule.judge(&ada(), "t", Some(&arguments(call))) else { panic!("admitted") };
+            assert!(why.starts_with("its when looks at \"namespace\""), "{why}");
+        }
+    }
+
+    #[test]
+    fn without_arguments_a_rule_admits_whom_it_might() {
+        let judged = |when: &str| rule(&[], &[], &[], &[], Some(when)).judge(&ada(), "t", None);
+        for shown in ["arguments.namespace == 'dev'", "'dev' in caller.groups && arguments.x", "tool == 't'"] {
+            assert_eq!(judged(shown), Verdict::Admitted, "{shown}");
+        }
+        for hidden in ["'ops' in caller.groups && arguments.namespace == 'dev'", "tool == 'u'"] {
+            assert!(matches!(judged(hidden), Verdict::Unmet(_)), "{hidden}");
+        }
+    }
+}
