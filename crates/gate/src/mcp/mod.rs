@@ -154,11 +154,11 @@ impl Gate {
             mcp.judge.nothing(caller)?
         };
         // It may have taken a while to arrive.
-        if decision.life.as_ref().is_some_and(|life| life.is_ended(self.clock.now())) {
+        let now = self.clock.now();
+        if decision.life.as_ref().is_some_and(|life| life.is_ended(now)) {
             return Err(Refusal::EndedWaiting(upstream.authority.to_string()));
         }
-        let credentials = arrival.credentials(&head.headers);
-        let credential = self.outbound(route, judged.cluster(), &decided, credentials).await?;
+        let credential = self.outbound(route, judged.cluster(), &decision, now).await?;
         let answer = self.forward(route, upstream, arrival, head, judged.into_body(), decided, credential).await?;
         let answer = mcp.judge.answer(answer, caller).await?;
         mcp.finish(answer, told, read)
