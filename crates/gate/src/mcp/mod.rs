@@ -27,6 +27,12 @@ mod tools;
 mod watched_stream;
 mod well_known;
 
+/// What is read off the wire, before and behind the rules: for whoever tries it with octets of all kinds.
+pub mod wire {
+    pub use super::listing::{Events, Shows, cut};
+    pub use super::message::{Call, Message, Messages, read};
+}
+
 use std::sync::Arc;
 use std::time::Duration;
 
