@@ -176,6 +176,7 @@ pub struct Metrics {
     durations: Family<[Label; 1], Durations>,
     refusals: Family<[StaticLabel; 2], Counter>,
     upstream_errors: Family<[Label; 2], Counter>,
+    cluster_requests: Family<[Label; 2], Counter>,
     decisions: Family<[StaticLabel; 1], Counter>,
     exchanges: Family<[Label; 2], Counter>,
     exchange_durations: Family<[Label; 1], Durations>,
@@ -192,6 +193,7 @@ pub struct Metrics {
     sessions: Family<[StaticLabel; 1], Counter>,
     sessions_remembered: Gauge,
     return_targets_refused: Gauge,
+    authorization_servers: Family<[Label; 2], Counter>,
     calls: CallCounts,
 }
 
@@ -204,6 +206,7 @@ impl Metrics {
             durations: Family::default(),
             refusals: Family::default(),
             upstream_errors: Family::default(),
+            cluster_requests: Family::default(),
             decisions: Family::default(),
             exchanges: Family::default(),
             exchange_durations: Family::default(),
@@ -220,6 +223,7 @@ impl Metrics {
             sessions: Family::default(),
             sessions_remembered: Gauge::default(),
             return_targets_refused: Gauge::default(),
+            authorization_servers: Family::default(),
             calls: CallCounts::default(),
         };
         let version = [("version", env!("CARGO_PKG_VERSION"))];
@@ -230,6 +234,11 @@ impl Metrics {
         r.register("request_duration_seconds", "Time to the head of the answer", m.durations.clone());
         r.register("refusals", "Refusals by reason and whose fault it is", m.refusals.clone());
         r.register("upstream_errors", "Failed exchanges with upstreams", m.upstream_errors.clone());
+        r.register(
+            "cluster_requests",
+            "Requests passed on to clusters, by as whom they are spoken to",
+            m.cluster_requests.clone(),
+        );
         r.register("decisions", "Decisions by where they came from", m.decisions.clone());
         r.register("exchanges", "Wishes for an exchanged token by what became of them", m.exchanges.clone());
         r.register("exchange_duration_seconds", "Time that providers took to exchange", m.exchange_durations.clone());
@@ -258,6 +267,11 @@ impl Metrics {
             "Return targets not followed since the start",
             m.return_targets_refused.clone(),
         );
+        r.register(
+            "authorization_server_events",
+            "What authorization servers of this gate did for clients",
+            m.authorization_servers.clone(),
+        );
         r.register("mcp_calls", "Calls of tools by route, tool and what came of them", m.calls.0.clone());
         metrics.registry = r;
         metrics
@@ -274,17 +288,17 @@ impl Metrics {
         RouteMetrics { requests, duration: self.durations.get_or_create_owned(&[("route", name.to_owned())]) }
     }
 
-    /// The counters of calls of tools.
-    pub(crate) fn calls(&self) -> CallCounts {
-        self.calls.clone()
-    }
-
     /// The handles for an exchange.
     pub(crate) fn exchange(&self, name: &str) -> ExchangeMetrics {
         let outcomes = Outcome::ALL.map(|(_, outcome)| {
             self.exchanges.get_or_create_owned(&[("exchange", name.to_owned()), ("outcome", outcome.to_owned())])
         });
         ExchangeMetrics::new(outcomes, self.exchange_durations.get_or_create_owned(&[("exchange", name.to_owned())]))
+    }
+
+    /// The counters of calls of tools.
+    pub(crate) fn calls(&self) -> CallCounts {
+        self.calls.clone()
     }
 
     /// Counts a refusal.
@@ -295,6 +309,11 @@ impl Metrics {
     /// Counts a failed exchange with a route's upstream.
     pub(crate) fn upstream_error(&self, route: &str, kind: &'static str) {
         self.upstream_errors.get_or_create(&[("route", route.to_owned()), ("kind", kind.to_owned())]).inc();
+    }
+
+    /// The counter of a cluster's requests.
+    pub(crate) fn cluster(&self, name: &str, mode: &'static str) -> Counter {
+        self.cluster_requests.get_or_create_owned(&[("cluster", name.to_owned()), ("mode", mode.to_owned())])
     }
 
     /// The counters of decisions that were remembered, and that had to be made.
@@ -319,6 +338,11 @@ impl Metrics {
     /// Counts something that happened to a session: a word of ours (`refreshed`, `refresh-failed`, `signed-out`).
     pub fn session(&self, what: &'static str) {
         self.sessions.get_or_create(&[("event", what)]).inc();
+    }
+
+    /// Counts what an authorization server (by its name in the configuration) did: a word of ours.
+    pub(crate) fn authorization_server(&self, server: &str, event: &'static str) {
+        self.authorization_servers.get_or_create(&[("server", server.to_owned()), ("event", event.to_owned())]).inc();
     }
 
     /// Counts a reload: `applied` or `refused`.

@@ -4,8 +4,10 @@
 mod advisories;
 mod attacks;
 mod audit;
+mod authorization_server;
 mod chain;
 mod chaos;
+mod clusters;
 mod configuration;
 mod flood;
 mod forward_auth;
