@@ -1,19 +1,23 @@
 //! What an upstream is shown in `Authorization` and beside it, for one request.
 //!
 //! 1. [`Gate::forward`](crate::proxy) demands an [`OutboundCredential`], and whatever else the caller sent as one is gone then.
-//! 2. There is one for every way that a route has, and each is made of the evidence of this one caller: nothing at all, or
-//!    the caller's own header where the route passes it, or what the route's [`cluster`](crate::cluster) is shown.
+//! 2. There is one for every way that a route has, and each is made of the evidence of this one caller: nothing at all, the
+//!    caller's own header where the route passes it, the token that the caller's was exchanged for, or what the route's
+//!    [`cluster`](crate::cluster) is shown.
 //! 3. An upstream that itself goes to the cluster that a request chose gets the token for that cluster, and never our own
 //!    credential.
 //! 4. What can't be made is a refusal, and there is no call.
 
-use gangplank_authn::Credentials;
+use std::sync::Arc;
+
+use gangplank_jose::UnixTime;
 use http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 
 use crate::Refusal;
 use crate::build::Route;
 use crate::cluster::Shown;
-use crate::decision::Decided;
+use crate::decision::Decision;
+use crate::exchange::Exchanged;
 use crate::stack::Gate;
 
 /// See the module. Never shown: it may hold a token.
@@ -24,6 +28,8 @@ enum Kind {
     Nothing,
     /// The caller's own `Authorization` stays.
     CallersOwn,
+    /// The caller's token for this upstream.
+    Exchanged(Arc<Exchanged>),
     /// What was made for an API server.
     Cluster(Shown),
     /// A token, for an upstream that is no API server and goes to one.
@@ -41,6 +47,9 @@ impl OutboundCredential {
                 headers.insert(AUTHORIZATION, token.clone());
             }
             Kind::CallersOwn => {}
+            Kind::Exchanged(exchanged) => {
+                headers.insert(AUTHORIZATION, exchanged.authorization().clone());
+            }
         }
     }
 
@@ -48,7 +57,7 @@ impl OutboundCredential {
     pub(crate) fn for_cluster(&self) -> Option<&Shown> {
         match &self.0 {
             Kind::Cluster(shown) => Some(shown),
-            Kind::Nothing | Kind::CallersOwn | Kind::Token(_) => None,
+            Kind::Nothing | Kind::CallersOwn | Kind::Exchanged(_) | Kind::Token(_) => None,
         }
     }
 }
@@ -59,16 +68,21 @@ impl Gate {
         &self,
         route: &Route,
         target: Option<&str>,
-        decided: &Decided,
-        credentials: Credentials<'_>,
+        decision: &Decision,
+        now: UnixTime,
     ) -> Result<OutboundCredential, Refusal> {
+        // In boxes: most requests find their token there, and need not carry what it takes to get one.
         if let Some(behind) = &route.cluster {
-            return Ok(OutboundCredential(Kind::Cluster(behind.cluster.show(self, decided, credentials).await?)));
+            return Ok(OutboundCredential(Kind::Cluster(Box::pin(behind.cluster.show(decision, now)).await?)));
         }
         if let Some(name) = target {
             let cluster = self.clusters.get(name).ok_or(Refusal::Defect("a target that is no cluster"))?;
-            return Ok(OutboundCredential(Kind::Token(cluster.token(self, decided, credentials).await?)));
+            return Ok(OutboundCredential(Kind::Token(Box::pin(cluster.token(decision, now)).await?)));
         }
-        Ok(OutboundCredential(if route.pass_authorization { Kind::CallersOwn } else { Kind::Nothing }))
+        let Some(exchange) = &route.exchange else {
+            return Ok(OutboundCredential(if route.pass_authorization { Kind::CallersOwn } else { Kind::Nothing }));
+        };
+        let exchanged = Box::pin(exchange.token(decision.subject.as_ref(), decision.caller(), now)).await?;
+        Ok(OutboundCredential(Kind::Exchanged(exchanged)))
     }
 }

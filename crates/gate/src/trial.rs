@@ -8,6 +8,7 @@ use gangplank_oauth::{CallbackError, ExchangeError};
 use http::HeaderMap;
 
 use crate::cluster::ClusterRefusal;
+use crate::exchange::ExchangeRefusal;
 use crate::mcp::{McpRefusal, ToolRefusal};
 use crate::sign_in::SignInRefusal;
 use crate::stack::Gate;
@@ -67,6 +68,7 @@ pub fn reasons() -> impl Iterator<Item = &'static Reason> {
     let tables = [
         Refusal::REASONS,
         SignInRefusal::REASONS,
+        ExchangeRefusal::REASONS,
         McpRefusal::REASONS,
         ClusterRefusal::REASONS,
         ToolRefusal::REASONS,

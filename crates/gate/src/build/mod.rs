@@ -7,6 +7,7 @@ mod claims;
 mod clients;
 mod cluster_routes;
 mod clusters;
+mod exchanges;
 mod groups;
 mod issuer;
 mod issuers;
@@ -83,8 +84,10 @@ impl Gate {
         let groups_matter = !rule_groups().is_empty() || config.token_review.is_some() || told;
         let groups = if groups_matter { groups } else { Resolvers::new() };
         let mut chains = authenticators::Chains::new(issuers, &authenticators, &groups);
-        let clusters = upstream_clusters::read(config, &deps, &mut errors);
-        let routes = routes::read(config, &server.prefix, &mut chains, &clusters, metrics, &mut errors);
+        let exchanges = exchanges::read(config, &clients, &deps, &mut errors);
+        let clusters = upstream_clusters::read(config, &exchanges, &deps, &mut errors);
+        let led = routes::Led { exchanges: &exchanges, clusters: &clusters };
+        let routes = routes::read(config, &server.prefix, &mut chains, led, metrics, &mut errors);
         let token_review = webhook::read(config, &mut chains, &deps, &mut errors);
 
         let (true, Some(hosts), Some(pages), Some(cookie), Some(ring)) =
@@ -174,11 +177,16 @@ impl Gate {
                 .push("token_review.client_ca_file is not set: whoever reaches the webhook can try tokens".to_owned());
         }
         for name in config.clients.keys() {
-            if !config.routes.iter().any(|route| route.sign_in.0.contains(name)) {
-                warnings.push(format!("clients.{name} is not in sign_in of any route"));
+            let signs_in = config.routes.iter().any(|route| route.sign_in.0.contains(name));
+            if !signs_in && !config.exchanges.values().any(|exchange| &exchange.client == name) {
+                warnings.push(format!("clients.{name} is neither in sign_in of any route nor in an exchange"));
             }
         }
         warnings.extend(upstream_clusters::warnings(config));
+        for (name, _) in config.exchanges.iter().filter(|(_, exchange)| exchange.replaces_caller) {
+            warnings.push(format!("exchanges.{name} REPLACES THE CALLER: upstreams see the gate, whoever calls"));
+        }
+        warnings.extend(exchanges::unused(config));
         warnings
     }
 

@@ -10,11 +10,13 @@ use http::Method;
 use super::Errors;
 use super::authenticators::Chains;
 use super::cluster_routes;
-use super::upstream_clusters::Known;
+use super::exchanges::{self, Exchanges};
+use super::upstream_clusters::{self, Known};
 use super::upstreams::{self, Upstreams};
 use crate::cluster::Behind;
 use crate::config::{AllowConfig, AuthenticatorConfig, Config, RouteConfig};
 use crate::decision::Decision;
+use crate::exchange::Exchange;
 use crate::hosts::Hosts;
 use crate::mcp::Mcp;
 use crate::metrics::{Metrics, RouteMetrics};
@@ -41,6 +43,10 @@ pub(crate) struct Route {
     pub(crate) upstream: Option<Upstream>,
     /// The cluster, if it leads to one.
     pub(crate) cluster: Option<Behind>,
+    /// How the caller's token becomes the upstream's.
+    pub(crate) exchange: Option<Arc<Exchange>>,
+    /// Whether a decision holds on to the caller's token.
+    pub(crate) keeps_token: bool,
     /// What is judged besides, if that is an MCP server.
     pub(crate) mcp: Option<Mcp>,
     pub(crate) pass_access_token: bool,
@@ -66,16 +72,23 @@ pub(super) fn hosts(config: &Config) -> Result<Hosts, Errors> {
     Hosts::new(&config.gate.public_url, routes, &config.gate.return_hosts, config.cookies.domain.is_some())
 }
 
+/// Where routes lead, besides to plain upstreams.
+#[derive(Clone, Copy)]
+pub(super) struct Led<'l> {
+    pub(super) exchanges: &'l Exchanges,
+    pub(super) clusters: &'l BTreeMap<String, Known>,
+}
+
 /// Reads all routes.
 pub(super) fn read(
     config: &Config,
     prefix: &str,
     chains: &mut Chains<'_>,
-    clusters: &BTreeMap<String, Known>,
+    led: Led<'_>,
     metrics: &Metrics,
     errors: &mut Errors,
 ) -> Read {
-    let mut reader = Reader { config, prefix, chains, clusters, names: BTreeSet::new(), errors };
+    let mut reader = Reader { config, prefix, chains, led, names: BTreeSet::new(), errors };
     if config.routes.is_empty() {
         reader.say("routes", "there is no route, so nobody would get anywhere", "at least one [[routes]] with a path");
     }
@@ -113,6 +126,12 @@ pub(super) fn accepted(config: &Config, route: &RouteConfig) -> Vec<String> {
     }
 }
 
+/// Whether the token of whoever calls on a route, or signs in for it, is needed for its upstream.
+pub(super) fn keeps_token(config: &Config, route: &RouteConfig) -> bool {
+    let is_shown = |name: &String| config.clusters.get(name).is_some_and(upstream_clusters::is_shown_tokens);
+    route.exchange.is_some() || cluster_routes::named(route).any(is_shown)
+}
+
 /// What a 401 offers. It must offer something, and where nobody reads a header that can be asked for (a certificate is
 /// not) that is a bearer token, as ever.
 pub(super) fn challenges(chain: Option<&Chain>) -> Vec<Challenge> {
@@ -130,7 +149,7 @@ struct Reader<'r, 'c> {
     config: &'r Config,
     prefix: &'r str,
     chains: &'r mut Chains<'c>,
-    clusters: &'r BTreeMap<String, Known>,
+    led: Led<'r>,
     names: BTreeSet<String>,
     errors: &'r mut Errors,
 }
@@ -155,13 +174,17 @@ impl Reader<'_, '_> {
         let path = self.path(&at, route);
         let methods = self.methods(&at, route);
         self.who(&at, route);
-        cluster_routes::judge(self.config, route, self.clusters, &at, self.errors);
-        let (upstream, cluster) = match cluster_routes::behind(route, self.clusters) {
+        cluster_routes::judge(self.config, route, self.led.clusters, &at, self.errors);
+        let (upstream, cluster) = match cluster_routes::behind(route, self.led.clusters) {
             Some((known, behind)) => {
                 (Some(cluster_routes::upstream(known, upstreams::timeout(route, &at, self.errors))), Some(behind))
             }
             None if route.cluster.is_some() => (None, None),
             None => (upstreams.read(route, &at, self.errors), None),
+        };
+        let exchange = match route.cluster {
+            Some(_) => None,
+            None => exchanges::of_route(self.config, route, &at, self.led.exchanges, self.errors),
         };
         let any_method = methods.is_empty();
         let id = match table.push(RouteMatch { host, path, methods }) {
@@ -187,6 +210,8 @@ impl Reader<'_, '_> {
             several_issuers: vouching(self.config, route).len() > 1,
             upstream,
             cluster,
+            exchange,
+            keeps_token: keeps_token(self.config, route),
             mcp: route.mcp.as_ref().map(|_| Mcp {}),
             pass_access_token: route.pass.access_token,
             pass_authorization: route.pass.authorization,

@@ -21,7 +21,8 @@ use http::uri::Authority;
 use url::Url;
 
 use super::clusters::{Where, access, identity, transport, under};
-use super::{Deps, Errors, allow};
+use super::exchanges::Exchanges;
+use super::{Deps, Errors, allow, cluster_routes};
 use crate::Body;
 use crate::cluster::{Audiences, Mode, Terms, UpstreamCluster};
 use crate::config::{AllowConfig, AuthMode, Config, ImpersonateConfig, UpstreamClusterConfig};
@@ -40,10 +41,15 @@ pub(super) struct Known {
 }
 
 /// Reads all clusters. One that is wrong is left out, and said.
-pub(super) fn read(config: &Config, deps: &Deps<'_>, errors: &mut Errors) -> BTreeMap<String, Known> {
+pub(super) fn read(
+    config: &Config,
+    exchanges: &Exchanges,
+    deps: &Deps<'_>,
+    errors: &mut Errors,
+) -> BTreeMap<String, Known> {
     let mut all = BTreeMap::new();
     for (name, cluster) in &config.clusters {
-        let mut reader = Reader { config, name, cluster, at: format!("clusters.{name}"), deps, errors };
+        let mut reader = Reader { config, exchanges, name, cluster, at: format!("clusters.{name}"), deps, errors };
         if let Some(known) = reader.read() {
             all.insert(name.clone(), known);
         }
@@ -61,17 +67,17 @@ pub(super) fn may_impersonate(cluster: &UpstreamClusterConfig) -> bool {
     matches!(wanted(cluster).0, None | Some(AuthMode::Impersonate))
 }
 
+/// Whether it is shown tokens of callers.
+pub(super) fn is_shown_tokens(cluster: &UpstreamClusterConfig) -> bool {
+    wanted(cluster).0 == Some(AuthMode::Passthrough)
+}
+
 /// What is allowed and yet probably not meant.
 pub(super) fn warnings(config: &Config) -> Vec<String> {
     let mut warnings = Vec::new();
     let mut takers: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for (name, cluster) in &config.clusters {
-        let led_to = config.routes.iter().any(|route| {
-            let targets = route.mcp.as_ref().and_then(|mcp| mcp.target.as_ref());
-            let targets = targets.iter().flat_map(|target| &target.clusters);
-            route.cluster.iter().chain(route.clusters.iter().flatten()).chain(targets).any(|led_to| led_to == name)
-        });
-        if !led_to {
+        if !config.routes.iter().any(|route| cluster_routes::named(route).any(|led_to| led_to == name)) {
             warnings.push(format!("clusters.{name} is not in cluster or clusters of any route"));
         }
         for audience in cluster.token_audiences.iter().flatten() {
@@ -107,6 +113,7 @@ fn wanted(cluster: &UpstreamClusterConfig) -> (Option<AuthMode>, Own) {
 
 struct Reader<'r, 'd> {
     config: &'r Config,
+    exchanges: &'r Exchanges,
     name: &'r str,
     cluster: &'r UpstreamClusterConfig,
     at: String,
@@ -142,7 +149,7 @@ impl Reader<'_, '_> {
             return None;
         }
         let url = access.server.clone();
-        let mode = self.mode(mode, access);
+        let mode = self.mode(mode, access)?;
         let requests = self.deps.shared.metrics().cluster(self.name, mode.name());
         // Whoever the route admits, if nothing is said.
         let everybody = AllowConfig { anonymous: true, ..AllowConfig::default() };
@@ -203,9 +210,10 @@ impl Reader<'_, '_> {
         Some(Arc::new(Cluster::new(settings, access.credential.clone(), transport)))
     }
 
-    fn mode(&self, mode: AuthMode, access: ClusterAccess) -> Mode {
-        match (mode, &self.cluster.exchange) {
-            (AuthMode::Passthrough, Some(exchange)) => Mode::Exchanged(exchange.clone()),
+    /// `None` if an exchange is wrong, which is said where it is read.
+    fn mode(&self, mode: AuthMode, access: ClusterAccess) -> Option<Mode> {
+        Some(match (mode, &self.cluster.exchange) {
+            (AuthMode::Passthrough, Some(exchange)) => Mode::Exchanged(self.exchanges.get(exchange)?.clone()),
             (AuthMode::Passthrough, None) => Mode::Passthrough(self.audiences()),
             (AuthMode::Impersonate, _) => {
                 let ImpersonateConfig { uid, extra } = &self.cluster.impersonate;
@@ -218,7 +226,7 @@ impl Reader<'_, '_> {
                 Mode::Impersonate { own: access.credential, terms }
             }
             (AuthMode::Kubeconfig, _) => Mode::Kubeconfig(access.credential),
-        }
+        })
     }
 
     fn audiences(&self) -> Audiences {

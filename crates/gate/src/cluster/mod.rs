@@ -27,7 +27,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use gangplank_authn::token_review::{Cluster, OwnCredential};
-use gangplank_authn::{Authenticator as _, Credentials, Outcome};
+use gangplank_authn::{Authenticator as _, Credentials, NotMine, Outcome};
+use gangplank_jose::UnixTime;
 use http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use http::request::Parts;
 use http::{Response, Uri};
@@ -44,7 +45,8 @@ use crate::audit::{self, Asked, At};
 use crate::body::BodyError;
 use crate::build::Route;
 use crate::context::Arrival;
-use crate::decision::Decided;
+use crate::decision::{Decided, Decision};
+use crate::exchange::Exchange;
 use crate::metrics::Answer;
 use crate::policy::Policy;
 use crate::proxy::Upstream;
@@ -66,8 +68,8 @@ pub(crate) struct UpstreamCluster {
 pub(crate) enum Mode {
     /// As the caller, by the caller's own token.
     Passthrough(Audiences),
-    /// As the caller, by what the caller's token was exchanged for: a name of `[exchanges]`.
-    Exchanged(String),
+    /// As the caller, by what the caller's token was exchanged for.
+    Exchanged(Arc<Exchange>),
     /// As ourselves, saying for whom.
     Impersonate { own: OwnCredential, terms: Terms },
     /// As ourselves.
@@ -75,6 +77,11 @@ pub(crate) enum Mode {
 }
 
 impl Mode {
+    /// Whether the API server is shown a token of the caller's.
+    pub(crate) fn shows_token(&self) -> bool {
+        matches!(self, Mode::Passthrough(_) | Mode::Exchanged(_))
+    }
+
     /// The configuration's word for it.
     pub(crate) fn name(&self) -> &'static str {
         match self {
@@ -111,7 +118,7 @@ impl Gate {
     {
         inbound::refuse_impersonation(&head.headers)?;
         let inside = behind.place.inside(head.uri.path_and_query())?;
-        let credential = self.outbound(route, None, &decided, arrival.credentials(&head.headers)).await?;
+        let credential = self.outbound(route, None, &decided.decision, arrival.context.now).await?;
 
         let cluster = &behind.cluster;
         let shown = credential.for_cluster();
@@ -134,23 +141,18 @@ impl Gate {
 
 impl UpstreamCluster {
     /// Makes what the API server is shown of a caller whom the route has admitted. Rules 3 to 5.
-    pub(crate) async fn show(
-        &self,
-        gate: &Gate,
-        decided: &Decided,
-        credentials: Credentials<'_>,
-    ) -> Result<Shown, Refusal> {
-        let caller = decided.decision.caller();
+    pub(crate) async fn show(&self, decision: &Decision, now: UnixTime) -> Result<Shown, Refusal> {
+        let caller = decision.caller();
         self.policy.permit(caller.clone())?;
         let own = |own: &OwnCredential| {
             let unreadable = |cause| ClusterRefusal::OwnCredential { cluster: self.name.clone(), cause };
             own.authorization().map_err(unreadable)
         };
         let who = match &self.mode {
-            Mode::Passthrough(audiences) => Who::Bearer(passed::token(caller, credentials, audiences, &self.name)?),
+            Mode::Passthrough(audiences) => Who::Bearer(passed::token(decision, audiences, &self.name)?),
             Mode::Exchanged(exchange) => {
-                tracing::error!(exchange, "there are no exchanges yet");
-                return Err(Refusal::Defect("an exchange, and there are none yet"));
+                let exchanged = exchange.token(decision.subject.as_ref(), caller, now).await?;
+                Who::Bearer(exchanged.authorization().clone())
             }
             Mode::Impersonate { own: ours, terms } => {
                 Who::For { own: own(ours)?, caller: Impersonation::of(caller, terms)? }
@@ -158,30 +160,25 @@ impl UpstreamCluster {
             Mode::Kubeconfig(ours) => Who::Us(own(ours)?),
         };
         if let (Who::Bearer(token), Some(review)) = (&who, &self.review) {
-            self.ask(review, token, gate).await?;
+            ask(review, token, now).await?;
         }
         Ok(Shown::new(&self.name, who))
     }
 
     /// The token for this cluster, for an upstream that goes there by itself.
-    pub(crate) async fn token(
-        &self,
-        gate: &Gate,
-        decided: &Decided,
-        credentials: Credentials<'_>,
-    ) -> Result<HeaderValue, Refusal> {
-        let shown = self.show(gate, decided, credentials).await?;
+    pub(crate) async fn token(&self, decision: &Decision, now: UnixTime) -> Result<HeaderValue, Refusal> {
+        let shown = self.show(decision, now).await?;
         shown.into_token().ok_or(Refusal::Defect("a cluster that is shown no token was chosen by a request"))
     }
+}
 
-    async fn ask(&self, review: &Cluster, token: &HeaderValue, gate: &Gate) -> Result<(), Refusal> {
-        let headers = HeaderMap::from_iter([(AUTHORIZATION, token.clone())]);
-        match review.authenticate(Credentials::headers(&headers), gate.clock.now()).await {
-            Outcome::Authenticated(_) => Ok(()),
-            Outcome::Rejected(why) => Err(Refusal::Authentication(why)),
-            Outcome::NotMine(gangplank_authn::NotMine::Unknown(why)) => Err(Refusal::Authentication(why)),
-            Outcome::NotMine(_) => Err(Refusal::Defect("a review of no token")),
-            Outcome::Unavailable(why) => Err(Refusal::Undecided(why)),
-        }
+/// Rule 5.
+async fn ask(review: &Cluster, token: &HeaderValue, now: UnixTime) -> Result<(), Refusal> {
+    let headers = HeaderMap::from_iter([(AUTHORIZATION, token.clone())]);
+    match review.authenticate(Credentials::headers(&headers), now).await {
+        Outcome::Authenticated(_) => Ok(()),
+        Outcome::Rejected(why) | Outcome::NotMine(NotMine::Unknown(why)) => Err(Refusal::Authentication(why)),
+        Outcome::NotMine(NotMine::Absent) => Err(Refusal::Defect("a review of no token")),
+        Outcome::Unavailable(why) => Err(Refusal::Undecided(why)),
     }
 }

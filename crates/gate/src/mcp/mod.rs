@@ -58,7 +58,7 @@ impl Gate {
         B::Error: Into<BodyError>,
     {
         let target = None;
-        let credential = self.outbound(route, target, &decided, arrival.credentials(&head.headers)).await?;
+        let credential = self.outbound(route, target, &decided.decision, arrival.context.now).await?;
         self.forward(route, upstream, arrival, head, body, decided, credential).await
     }
 }

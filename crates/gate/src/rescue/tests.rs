@@ -29,7 +29,15 @@ fn the_table_is_the_golden_one() {
 #[test]
 fn every_entry_of_both_catalogues_is_in_the_table() {
     let sampled: BTreeSet<&str> = samples().iter().map(|refusal| refusal.reason().name).collect();
-    let here = [Refusal::REASONS, SignIn::REASONS, McpRefusal::REASONS, ToolRefusal::REASONS, ClusterRefusal::REASONS];
+    let cluster = ClusterRefusal::REASONS;
+    let here = [
+        Refusal::REASONS,
+        SignIn::REASONS,
+        McpRefusal::REASONS,
+        ExchangeRefusal::REASONS,
+        ToolRefusal::REASONS,
+        cluster,
+    ];
     for reason in here.into_iter().flatten() {
         assert!(sampled.contains(reason.name), "{} is not sampled", reason.name);
     }
@@ -79,6 +87,7 @@ pub(super) fn samples() -> Vec<Refusal> {
     ];
     all.extend(sign_in().into_iter().map(Refusal::SignIn));
     all.extend(mcp().into_iter().map(Refusal::Mcp));
+    all.extend(exchange().into_iter().map(Refusal::Exchange));
     all.extend(tools().into_iter().map(|refusal| Refusal::Mcp(refusal.into())));
     all.extend(cluster().into_iter().map(Refusal::Cluster));
     all
@@ -97,6 +106,17 @@ fn cluster() -> Vec<ClusterRefusal> {
         ClusterRefusal::AudienceElsewhere { cluster: text(), found: vec![], wanted: vec![] },
         ClusterRefusal::AudienceOfAnother { cluster: text(), audience: text() },
         ClusterRefusal::OwnCredential { cluster: text(), cause: text() },
+    ]
+}
+
+fn exchange() -> Vec<ExchangeRefusal> {
+    let exchange = || "x".to_owned();
+    vec![
+        ExchangeRefusal::NoSubject { exchange: exchange(), by: "x" },
+        ExchangeRefusal::AppOnly { exchange: exchange() },
+        ExchangeRefusal::Resting { exchange: exchange(), after: Duration::ZERO },
+        ExchangeRefusal::Unfit { exchange: exchange(), problem: exchange() },
+        ExchangeRefusal::Lost { exchange: exchange() },
     ]
 }
 
