@@ -22,6 +22,7 @@ use http::header::{
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::Refusal;
+use crate::mcp::is_session_id;
 
 pub(crate) const USER: HeaderName = HeaderName::from_static("x-auth-request-user");
 pub(crate) const EMAIL: HeaderName = HeaderName::from_static("x-auth-request-email");
@@ -95,7 +96,8 @@ pub(crate) fn clean_trailers(trailers: &mut HeaderMap) {
     const NEVER: [HeaderName; 5] = [AUTHORIZATION, COOKIE, HOST, CONTENT_LENGTH, TRANSFER_ENCODING];
     let bad = |name: &HeaderName| {
         let text = name.as_str();
-        is_ours(text) || is_method_override(text) || is_impersonation(text) || NEVER.contains(name)
+        let by_name = [is_ours, is_method_override, is_session_id, is_impersonation];
+        by_name.iter().any(|is| is(text)) || NEVER.contains(name)
     };
     let bad: Vec<HeaderName> = trailers.keys().filter(|name| bad(name)).cloned().collect();
     for name in bad {

@@ -156,6 +156,18 @@ impl ReviewMetrics {
     }
 }
 
+/// The counters of calls of tools: by route, tool and `allowed` or `denied`.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct CallCounts(Family<[Label; 3], Counter>);
+
+impl CallCounts {
+    /// Counts a call. Whoever calls this sees to it that there are not many names of tools.
+    pub(crate) fn count(&self, route: &str, tool: &str, decision: &'static str) {
+        let labels = [("route", route.to_owned()), ("tool", tool.to_owned()), ("decision", decision.to_owned())];
+        self.0.get_or_create(&labels).inc();
+    }
+}
+
 /// All metrics. They survive a reload.
 #[derive(Debug)]
 pub struct Metrics {
@@ -181,6 +193,7 @@ pub struct Metrics {
     sessions: Family<[StaticLabel; 1], Counter>,
     sessions_remembered: Gauge,
     return_targets_refused: Gauge,
+    calls: CallCounts,
 }
 
 impl Metrics {
@@ -209,6 +222,7 @@ impl Metrics {
             sessions: Family::default(),
             sessions_remembered: Gauge::default(),
             return_targets_refused: Gauge::default(),
+            calls: CallCounts::default(),
         };
         let version = [("version", env!("CARGO_PKG_VERSION"))];
         let m = &metrics;
@@ -251,6 +265,7 @@ impl Metrics {
             "Return targets not followed since the start",
             m.return_targets_refused.clone(),
         );
+        r.register("mcp_calls", "Calls of tools by route, tool and what came of them", m.calls.0.clone());
         metrics.registry = r;
         metrics
     }
@@ -272,6 +287,11 @@ impl Metrics {
             self.exchanges.get_or_create_owned(&[("exchange", name.to_owned()), ("outcome", outcome.to_owned())])
         });
         ExchangeMetrics::new(outcomes, self.exchange_durations.get_or_create_owned(&[("exchange", name.to_owned())]))
+    }
+
+    /// The counters of calls of tools.
+    pub(crate) fn calls(&self) -> CallCounts {
+        self.calls.clone()
     }
 
     /// Counts a refusal.

@@ -2,14 +2,15 @@
 //!
 //! 1. [`Gate::forward`](crate::proxy) demands an [`OutboundCredential`], and whatever else the caller sent as one is gone then.
 //! 2. There is one for every way that a route has, and each is made of the evidence of this one caller: nothing at all, the
-//!    caller's own header where the route passes it, the token that the caller's was exchanged for, or what the route's
-//!    [`cluster`](crate::cluster) is shown.
+//!    caller's own header where the route passes it, the token that the caller's was [exchanged](crate::exchange) for, or
+//!    what the route's [`cluster`](crate::cluster) is shown.
 //! 3. An upstream that itself goes to the cluster that a request chose gets the token for that cluster, and never our own
 //!    credential.
 //! 4. What can't be made is a refusal, and there is no call.
 
 use std::sync::Arc;
 
+use gangplank_authn::Credentials;
 use gangplank_jose::UnixTime;
 use http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 
@@ -43,12 +44,12 @@ impl OutboundCredential {
             Kind::Nothing | Kind::Cluster(_) => {
                 headers.remove(AUTHORIZATION);
             }
-            Kind::Token(token) => {
-                headers.insert(AUTHORIZATION, token.clone());
-            }
             Kind::CallersOwn => {}
             Kind::Exchanged(exchanged) => {
                 headers.insert(AUTHORIZATION, exchanged.authorization().clone());
+            }
+            Kind::Token(token) => {
+                headers.insert(AUTHORIZATION, token.clone());
             }
         }
     }
@@ -69,19 +70,21 @@ impl Gate {
         route: &Route,
         target: Option<&str>,
         decision: &Decision,
+        credentials: Credentials<'_>,
         now: UnixTime,
     ) -> Result<OutboundCredential, Refusal> {
-        // In boxes: most requests find their token there, and need not carry what it takes to get one.
         if let Some(behind) = &route.cluster {
-            return Ok(OutboundCredential(Kind::Cluster(Box::pin(behind.cluster.show(decision, now)).await?)));
+            let shown = behind.cluster.show(decision, credentials, now).await?;
+            return Ok(OutboundCredential(Kind::Cluster(shown)));
         }
         if let Some(name) = target {
             let cluster = self.clusters.get(name).ok_or(Refusal::Defect("a target that is no cluster"))?;
-            return Ok(OutboundCredential(Kind::Token(Box::pin(cluster.token(decision, now)).await?)));
+            return Ok(OutboundCredential(Kind::Token(cluster.token(decision, credentials, now).await?)));
         }
         let Some(exchange) = &route.exchange else {
             return Ok(OutboundCredential(if route.pass_authorization { Kind::CallersOwn } else { Kind::Nothing }));
         };
+        // In a box: most requests find their token there, and need not carry what it takes to get one.
         let exchanged = Box::pin(exchange.token(decision.subject.as_ref(), decision.caller(), now)).await?;
         Ok(OutboundCredential(Kind::Exchanged(exchanged)))
     }

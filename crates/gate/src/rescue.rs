@@ -94,21 +94,6 @@ fn verdict(refusal: &Refusal) -> Verdict {
     }
 }
 
-fn of_cluster(refusal: &ClusterRefusal) -> Verdict {
-    match refusal {
-        ClusterRefusal::ImpersonationAsked { .. }
-        | ClusterRefusal::Nobody { .. }
-        | ClusterRefusal::NameReserved { .. }
-        | ClusterRefusal::NameUnfit { .. }
-        | ClusterRefusal::TooMany { .. }
-        | ClusterRefusal::GroupsUnknown { .. }
-        | ClusterRefusal::NoToken { .. }
-        | ClusterRefusal::AudienceElsewhere { .. }
-        | ClusterRefusal::AudienceOfAnother { .. } => Verdict::Forbidden,
-        ClusterRefusal::OwnCredential { .. } => Verdict::Unavailable,
-    }
-}
-
 /// What the caller can mend is said to the caller, and nothing else.
 fn of_exchange(refusal: &ExchangeRefusal) -> Verdict {
     match refusal {
@@ -125,6 +110,21 @@ fn of_exchange(refusal: &ExchangeRefusal) -> Verdict {
     }
 }
 
+fn of_cluster(refusal: &ClusterRefusal) -> Verdict {
+    match refusal {
+        ClusterRefusal::ImpersonationAsked { .. }
+        | ClusterRefusal::Nobody { .. }
+        | ClusterRefusal::NameReserved { .. }
+        | ClusterRefusal::NameUnfit { .. }
+        | ClusterRefusal::TooMany { .. }
+        | ClusterRefusal::GroupsUnknown { .. }
+        | ClusterRefusal::NoToken { .. }
+        | ClusterRefusal::AudienceElsewhere { .. }
+        | ClusterRefusal::AudienceOfAnother { .. } => Verdict::Forbidden,
+        ClusterRefusal::OwnCredential { .. } => Verdict::Unavailable,
+    }
+}
+
 fn of_mcp(refusal: &McpRefusal) -> Verdict {
     match refusal {
         McpRefusal::SessionMalformed(_) => Verdict::BadRequest,
@@ -136,9 +136,10 @@ fn of_mcp(refusal: &McpRefusal) -> Verdict {
         McpRefusal::BodyEncoded => Verdict::UnsupportedMediaType,
         McpRefusal::InMessage { why, .. } => of_mcp(why),
         McpRefusal::Tool(refusal) => of_tool(refusal),
-        McpRefusal::MetadataUnavailable { .. } | McpRefusal::SessionUnfit { .. } | McpRefusal::LegacyTransport(_) => {
-            Verdict::BadGateway
-        }
+        McpRefusal::EventsEncoded(_)
+        | McpRefusal::MetadataUnavailable { .. }
+        | McpRefusal::SessionUnfit { .. }
+        | McpRefusal::LegacyTransport(_) => Verdict::BadGateway,
     }
 }
 

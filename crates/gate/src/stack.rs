@@ -5,7 +5,8 @@
 //! 2. Health, by exact path.
 //! 3. A request without one host, or with a path that can be read in two ways, goes no further.
 //! 4. The gate's own endpoints, below the prefix.
-//! 5. A host that the configuration knows, and a route.
+//! 5. A host that the configuration knows, and a route; before it, what clients of MCP servers look for
+//!    ([`well_known`](crate::mcp)).
 //! 6. Of an MCP server: a preflight, and pages of other origins ([`mcp`](crate::mcp)).
 //! 7. Who calls, and may they: a [`Permit`](crate::policy).
 //! 8. Of an MCP server: the session, the messages and the target.
@@ -39,6 +40,7 @@ use crate::forwarded::{Believed, Original, host_of};
 use crate::headers::OwnCookies;
 use crate::health::{self, NotReady};
 use crate::hosts::Hosts;
+use crate::mcp::{Cors, Place, is_well_known};
 use crate::metrics::{Answer, By, RouteMetrics};
 use crate::pages::Pages;
 use crate::request_path::{RequestPath, lenient};
@@ -66,6 +68,8 @@ pub struct Gate {
     /// Those of `[clusters]`, for requests that choose one themselves.
     pub(crate) clusters: HashMap<String, Arc<UpstreamCluster>>,
     pub(crate) table: Routes,
+    /// The MCP servers among the routes.
+    pub(crate) places: Vec<Place>,
     pub(crate) by_name: HashMap<String, RouteId>,
     /// The names of all clients, for a sign-in that no route asked for.
     pub(crate) clients: Vec<String>,
@@ -110,6 +114,8 @@ pub(crate) struct Trace {
     pub(crate) offer: Option<Offer>,
     /// Whether a bearer token was presented.
     pub(crate) bearer: bool,
+    /// What the answer says about the pages that may read it.
+    pub(crate) cors: Option<Cors>,
 }
 
 impl Gate {
@@ -123,12 +129,15 @@ impl Gate {
         let (head, body) = request.into_parts();
         let arrival = Arrival::read(&head, &peer, self.clock.now(), &self.believed);
         let mut trace = Trace { bearer: presents_bearer(&head.headers), ..Trace::default() };
-        let response = match self.answer(&arrival, head, body, &mut trace).await {
+        let mut response = match self.answer(&arrival, head, body, &mut trace).await {
             Ok(response) => response,
             Err(refusal) => self.refuse(&refusal, &arrival, &mut trace),
         };
         let metrics = trace.route.and_then(|id| self.routes.get(id)).map_or(&self.elsewhere, |route| &route.metrics);
         metrics.count(trace.answer, trace.by, started.elapsed());
+        if let Some(cors) = &trace.cors {
+            cors.write(response.headers_mut());
+        }
         response
     }
 
@@ -158,12 +167,18 @@ impl Gate {
         if !self.table.knows(host) {
             return Err(Refusal::HostUnknown(host.to_owned()));
         }
+        // In a box: most requests are for something else.
+        if is_well_known(&path)
+            && let Some(metadata) = Box::pin(self.well_known(&path, context, trace)).await?
+        {
+            return Ok(metadata);
+        }
         let route = self.routes.get(self.table.find(host, &path, Some(&context.method))?);
         let route = route.ok_or(Refusal::Defect("a route that is in the table only"))?;
         trace.route = Some(route.id);
         let upstream = route.upstream.as_ref().ok_or_else(|| Refusal::RouteWithoutUpstream(route.name.clone()))?;
         if let Some(mcp) = &route.mcp
-            && let Some(answer) = mcp.before(arrival, &head)?
+            && let Some(answer) = mcp.before(&head, trace)?
         {
             return Ok(answer);
         }
@@ -184,7 +199,8 @@ impl Gate {
         if let Some(mcp) = &route.mcp {
             return Box::pin(self.serve_mcp(route, mcp, upstream, arrival, head, body, decided)).await;
         }
-        let credential = self.outbound(route, None, &decided.decision, context.now).await?;
+        let credentials = arrival.credentials(&head.headers);
+        let credential = self.outbound(route, None, &decided.decision, credentials, context.now).await?;
         Box::pin(self.forward(route, upstream, arrival, head, body, decided, credential)).await
     }
 

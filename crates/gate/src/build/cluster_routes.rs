@@ -19,13 +19,6 @@ use crate::cluster::{ApiServer, Behind, Mode, Place};
 use crate::config::{Config, RouteConfig};
 use crate::proxy::{Upstream, Way};
 
-/// The clusters that requests on a route may get to, in whichever way.
-pub(super) fn named(route: &RouteConfig) -> impl Iterator<Item = &String> {
-    let target = route.mcp.as_ref().and_then(|mcp| mcp.target.as_ref());
-    let targets = target.into_iter().flat_map(|target| &target.clusters);
-    route.cluster.iter().chain(route.clusters.iter().flatten()).chain(targets)
-}
-
 /// A route for each of its clusters; itself, if it has no list of them.
 pub(super) fn expand(route: &RouteConfig) -> Vec<RouteConfig> {
     let Some(clusters) = &route.clusters else { return vec![route.clone()] };

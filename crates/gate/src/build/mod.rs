@@ -12,6 +12,7 @@ mod groups;
 mod issuer;
 mod issuers;
 mod local;
+mod mcp;
 mod routes;
 mod server;
 mod upstream_clusters;
@@ -34,6 +35,7 @@ pub(crate) use self::routes::Route;
 use crate::config::{Config, SessionConfig};
 use crate::decision::Decisions;
 use crate::headers::OwnCookies;
+use crate::mcp::{contradictions, group_words};
 use crate::pages::Pages;
 use crate::session::{SessionCookie, SessionTimes};
 use crate::shared::Shared;
@@ -50,6 +52,14 @@ pub struct Deps<'a> {
     pub shared: Arc<Shared>,
     /// Who carries requests to providers. `None`: real sockets, each issuer with the authorities it trusts.
     pub transport: Option<Arc<dyn Transport>>,
+}
+
+/// The groups that some rule names: of a route, a cluster, or tools.
+fn rule_groups(config: &Config) -> RuleGroups {
+    let routes = config.routes.iter().filter_map(|route| route.allow.as_ref());
+    let clusters = config.clusters.values().filter_map(|cluster| cluster.allow.as_ref());
+    let of_tools = config.routes.iter().filter_map(|route| route.mcp.as_ref()).flat_map(group_words);
+    RuleGroups::new(routes.chain(clusters).flat_map(|allow| allow.groups.clone()).chain(of_tools))
 }
 
 /// Everything that was found wrong so far.
@@ -71,11 +81,7 @@ impl Gate {
         let read_issuers = issuers::read(config, &deps, &mut errors);
         let issuers = &read_issuers.issuers;
         let clients = clients::read(config, issuers, &deps, &mut errors);
-        let rule_groups = || {
-            let of_clusters = config.clusters.values().filter_map(|cluster| cluster.allow.as_ref());
-            let rules = config.routes.iter().filter_map(|route| route.allow.as_ref()).chain(of_clusters);
-            RuleGroups::new(rules.flat_map(|allow| allow.groups.clone()))
-        };
+        let rule_groups = || rule_groups(config);
         let metrics = deps.shared.metrics();
         let groups = groups::read(config, issuers, &clients, &mut errors);
         let authenticators = authenticators::read(config, &groups, &deps, &mut errors);
@@ -86,9 +92,18 @@ impl Gate {
         let mut chains = authenticators::Chains::new(issuers, &authenticators, &groups);
         let exchanges = exchanges::read(config, &clients, &deps, &mut errors);
         let clusters = upstream_clusters::read(config, &exchanges, &deps, &mut errors);
-        let led = routes::Led { exchanges: &exchanges, clusters: &clusters };
-        let routes = routes::read(config, &server.prefix, &mut chains, led, metrics, &mut errors);
+        let known = routes::Known { exchanges: &exchanges, clusters: &clusters };
+        let routes = routes::read(config, &server.prefix, &mut chains, known, metrics, &mut errors);
         let token_review = webhook::read(config, &mut chains, &deps, &mut errors);
+
+        let mut routes = routes;
+        let places = match (&hosts, &ring) {
+            (Some(hosts), Some(ring)) => {
+                let parts = mcp::Parts { config, hosts, ring, issuers, metrics };
+                mcp::read(&parts, &mut routes.list, &mut errors)
+            }
+            _ => Vec::new(),
+        };
 
         let (true, Some(hosts), Some(pages), Some(cookie), Some(ring)) =
             (errors.is_empty(), hosts, pages, cookie, ring)
@@ -135,6 +150,7 @@ impl Gate {
             routes: routes.list,
             clusters: clusters.into_iter().map(|(name, known)| (name, known.cluster)).collect(),
             table,
+            places,
             by_name,
             clock: deps.clock,
             shared: deps.shared,
@@ -182,11 +198,13 @@ impl Gate {
                 warnings.push(format!("clients.{name} is neither in sign_in of any route nor in an exchange"));
             }
         }
-        warnings.extend(upstream_clusters::warnings(config));
         for (name, _) in config.exchanges.iter().filter(|(_, exchange)| exchange.replaces_caller) {
             warnings.push(format!("exchanges.{name} REPLACES THE CALLER: upstreams see the gate, whoever calls"));
         }
         warnings.extend(exchanges::unused(config));
+        let servers = config.routes.iter().enumerate().filter_map(|(i, route)| Some((i, route.mcp.as_ref()?)));
+        warnings.extend(servers.flat_map(|(i, mcp)| contradictions(mcp, &format!("routes[{i}].mcp"))));
+        warnings.extend(upstream_clusters::warnings(config));
         warnings
     }
 

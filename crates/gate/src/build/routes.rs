@@ -11,7 +11,7 @@ use super::Errors;
 use super::authenticators::Chains;
 use super::cluster_routes;
 use super::exchanges::{self, Exchanges};
-use super::upstream_clusters::{self, Known};
+use super::upstream_clusters;
 use super::upstreams::{self, Upstreams};
 use crate::cluster::Behind;
 use crate::config::{AllowConfig, AuthenticatorConfig, Config, RouteConfig};
@@ -41,12 +41,12 @@ pub(crate) struct Route {
     /// Whether callers of more than one issuer may come: then it is told which one vouched.
     pub(crate) several_issuers: bool,
     pub(crate) upstream: Option<Upstream>,
-    /// The cluster, if it leads to one.
-    pub(crate) cluster: Option<Behind>,
     /// How the caller's token becomes the upstream's.
     pub(crate) exchange: Option<Arc<Exchange>>,
     /// Whether a decision holds on to the caller's token.
     pub(crate) keeps_token: bool,
+    /// The cluster, if it leads to one.
+    pub(crate) cluster: Option<Behind>,
     /// What is judged besides, if that is an MCP server.
     pub(crate) mcp: Option<Mcp>,
     pub(crate) pass_access_token: bool,
@@ -72,11 +72,11 @@ pub(super) fn hosts(config: &Config) -> Result<Hosts, Errors> {
     Hosts::new(&config.gate.public_url, routes, &config.gate.return_hosts, config.cookies.domain.is_some())
 }
 
-/// Where routes lead, besides to plain upstreams.
+/// Whom routes name.
 #[derive(Clone, Copy)]
-pub(super) struct Led<'l> {
-    pub(super) exchanges: &'l Exchanges,
-    pub(super) clusters: &'l BTreeMap<String, Known>,
+pub(super) struct Known<'k> {
+    pub(super) exchanges: &'k Exchanges,
+    pub(super) clusters: &'k BTreeMap<String, upstream_clusters::Known>,
 }
 
 /// Reads all routes.
@@ -84,11 +84,11 @@ pub(super) fn read(
     config: &Config,
     prefix: &str,
     chains: &mut Chains<'_>,
-    led: Led<'_>,
+    known: Known<'_>,
     metrics: &Metrics,
     errors: &mut Errors,
 ) -> Read {
-    let mut reader = Reader { config, prefix, chains, led, names: BTreeSet::new(), errors };
+    let mut reader = Reader { config, prefix, chains, known, names: BTreeSet::new(), errors };
     if config.routes.is_empty() {
         reader.say("routes", "there is no route, so nobody would get anywhere", "at least one [[routes]] with a path");
     }
@@ -128,8 +128,10 @@ pub(super) fn accepted(config: &Config, route: &RouteConfig) -> Vec<String> {
 
 /// Whether the token of whoever calls on a route, or signs in for it, is needed for its upstream.
 pub(super) fn keeps_token(config: &Config, route: &RouteConfig) -> bool {
-    let is_shown = |name: &String| config.clusters.get(name).is_some_and(upstream_clusters::is_shown_tokens);
-    route.exchange.is_some() || cluster_routes::named(route).any(is_shown)
+    let targets = route.mcp.iter().filter_map(|mcp| mcp.target.as_ref()).flat_map(|target| &target.clusters);
+    let mut clusters = route.cluster.iter().chain(route.clusters.iter().flatten()).chain(targets);
+    let exchanges = |name: &String| config.clusters.get(name).is_some_and(|cluster| cluster.exchange.is_some());
+    route.exchange.is_some() || clusters.any(exchanges)
 }
 
 /// What a 401 offers. It must offer something, and where nobody reads a header that can be asked for (a certificate is
@@ -149,7 +151,7 @@ struct Reader<'r, 'c> {
     config: &'r Config,
     prefix: &'r str,
     chains: &'r mut Chains<'c>,
-    led: Led<'r>,
+    known: Known<'r>,
     names: BTreeSet<String>,
     errors: &'r mut Errors,
 }
@@ -174,18 +176,15 @@ impl Reader<'_, '_> {
         let path = self.path(&at, route);
         let methods = self.methods(&at, route);
         self.who(&at, route);
-        cluster_routes::judge(self.config, route, self.led.clusters, &at, self.errors);
-        let (upstream, cluster) = match cluster_routes::behind(route, self.led.clusters) {
+        cluster_routes::judge(self.config, route, self.known.clusters, &at, self.errors);
+        let (upstream, cluster) = match cluster_routes::behind(route, self.known.clusters) {
             Some((known, behind)) => {
                 (Some(cluster_routes::upstream(known, upstreams::timeout(route, &at, self.errors))), Some(behind))
             }
             None if route.cluster.is_some() => (None, None),
             None => (upstreams.read(route, &at, self.errors), None),
         };
-        let exchange = match route.cluster {
-            Some(_) => None,
-            None => exchanges::of_route(self.config, route, &at, self.led.exchanges, self.errors),
-        };
+        let exchange = exchanges::of_route(self.config, route, &at, self.known.exchanges, self.errors);
         let any_method = methods.is_empty();
         let id = match table.push(RouteMatch { host, path, methods }) {
             Ok(id) => id,
@@ -209,10 +208,11 @@ impl Reader<'_, '_> {
             chain,
             several_issuers: vouching(self.config, route).len() > 1,
             upstream,
-            cluster,
             exchange,
+            cluster,
             keeps_token: keeps_token(self.config, route),
-            mcp: route.mcp.as_ref().map(|_| Mcp {}),
+            // With what all of them share.
+            mcp: None,
             pass_access_token: route.pass.access_token,
             pass_authorization: route.pass.authorization,
             any_method,

@@ -22,7 +22,7 @@ use url::Url;
 
 use super::clusters::{Where, access, identity, transport, under};
 use super::exchanges::Exchanges;
-use super::{Deps, Errors, allow, cluster_routes};
+use super::{Deps, Errors, allow};
 use crate::Body;
 use crate::cluster::{Audiences, Mode, Terms, UpstreamCluster};
 use crate::config::{AllowConfig, AuthMode, Config, ImpersonateConfig, UpstreamClusterConfig};
@@ -49,7 +49,7 @@ pub(super) fn read(
 ) -> BTreeMap<String, Known> {
     let mut all = BTreeMap::new();
     for (name, cluster) in &config.clusters {
-        let mut reader = Reader { config, exchanges, name, cluster, at: format!("clusters.{name}"), deps, errors };
+        let mut reader = Reader { config, name, cluster, at: format!("clusters.{name}"), exchanges, deps, errors };
         if let Some(known) = reader.read() {
             all.insert(name.clone(), known);
         }
@@ -67,17 +67,17 @@ pub(super) fn may_impersonate(cluster: &UpstreamClusterConfig) -> bool {
     matches!(wanted(cluster).0, None | Some(AuthMode::Impersonate))
 }
 
-/// Whether it is shown tokens of callers.
-pub(super) fn is_shown_tokens(cluster: &UpstreamClusterConfig) -> bool {
-    wanted(cluster).0 == Some(AuthMode::Passthrough)
-}
-
 /// What is allowed and yet probably not meant.
 pub(super) fn warnings(config: &Config) -> Vec<String> {
     let mut warnings = Vec::new();
     let mut takers: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for (name, cluster) in &config.clusters {
-        if !config.routes.iter().any(|route| cluster_routes::named(route).any(|led_to| led_to == name)) {
+        let led_to = config.routes.iter().any(|route| {
+            let targets = route.mcp.as_ref().and_then(|mcp| mcp.target.as_ref());
+            let targets = targets.iter().flat_map(|target| &target.clusters);
+            route.cluster.iter().chain(route.clusters.iter().flatten()).chain(targets).any(|led_to| led_to == name)
+        });
+        if !led_to {
             warnings.push(format!("clusters.{name} is not in cluster or clusters of any route"));
         }
         for audience in cluster.token_audiences.iter().flatten() {
@@ -113,10 +113,10 @@ fn wanted(cluster: &UpstreamClusterConfig) -> (Option<AuthMode>, Own) {
 
 struct Reader<'r, 'd> {
     config: &'r Config,
-    exchanges: &'r Exchanges,
     name: &'r str,
     cluster: &'r UpstreamClusterConfig,
     at: String,
+    exchanges: &'r Exchanges,
     deps: &'r Deps<'d>,
     errors: &'r mut Errors,
 }
@@ -210,7 +210,7 @@ impl Reader<'_, '_> {
         Some(Arc::new(Cluster::new(settings, access.credential.clone(), transport)))
     }
 
-    /// `None` if an exchange is wrong, which is said where it is read.
+    /// `None` if it names an exchange that could not be read, which has been said.
     fn mode(&self, mode: AuthMode, access: ClusterAccess) -> Option<Mode> {
         Some(match (mode, &self.cluster.exchange) {
             (AuthMode::Passthrough, Some(exchange)) => Mode::Exchanged(self.exchanges.get(exchange)?.clone()),

@@ -27,7 +27,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use gangplank_authn::token_review::{Cluster, OwnCredential};
-use gangplank_authn::{Authenticator as _, Credentials, NotMine, Outcome};
+use gangplank_authn::{Authenticator as _, Credentials, Outcome};
 use gangplank_jose::UnixTime;
 use http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use http::request::Parts;
@@ -68,7 +68,7 @@ pub(crate) struct UpstreamCluster {
 pub(crate) enum Mode {
     /// As the caller, by the caller's own token.
     Passthrough(Audiences),
-    /// As the caller, by what the caller's token was exchanged for.
+    /// As the caller, by what the caller's token is exchanged for.
     Exchanged(Arc<Exchange>),
     /// As ourselves, saying for whom.
     Impersonate { own: OwnCredential, terms: Terms },
@@ -118,7 +118,8 @@ impl Gate {
     {
         inbound::refuse_impersonation(&head.headers)?;
         let inside = behind.place.inside(head.uri.path_and_query())?;
-        let credential = self.outbound(route, None, &decided.decision, arrival.context.now).await?;
+        let credentials = arrival.credentials(&head.headers);
+        let credential = self.outbound(route, None, &decided.decision, credentials, arrival.context.now).await?;
 
         let cluster = &behind.cluster;
         let shown = credential.for_cluster();
@@ -141,7 +142,12 @@ impl Gate {
 
 impl UpstreamCluster {
     /// Makes what the API server is shown of a caller whom the route has admitted. Rules 3 to 5.
-    pub(crate) async fn show(&self, decision: &Decision, now: UnixTime) -> Result<Shown, Refusal> {
+    pub(crate) async fn show(
+        &self,
+        decision: &Decision,
+        credentials: Credentials<'_>,
+        now: UnixTime,
+    ) -> Result<Shown, Refusal> {
         let caller = decision.caller();
         self.policy.permit(caller.clone())?;
         let own = |own: &OwnCredential| {
@@ -149,9 +155,9 @@ impl UpstreamCluster {
             own.authorization().map_err(unreadable)
         };
         let who = match &self.mode {
-            Mode::Passthrough(audiences) => Who::Bearer(passed::token(decision, audiences, &self.name)?),
+            Mode::Passthrough(audiences) => Who::Bearer(passed::token(caller, credentials, audiences, &self.name)?),
             Mode::Exchanged(exchange) => {
-                let exchanged = exchange.token(decision.subject.as_ref(), caller, now).await?;
+                let exchanged = Box::pin(exchange.token(decision.subject.as_ref(), caller, now)).await?;
                 Who::Bearer(exchanged.authorization().clone())
             }
             Mode::Impersonate { own: ours, terms } => {
@@ -160,25 +166,30 @@ impl UpstreamCluster {
             Mode::Kubeconfig(ours) => Who::Us(own(ours)?),
         };
         if let (Who::Bearer(token), Some(review)) = (&who, &self.review) {
-            ask(review, token, now).await?;
+            self.ask(review, token, now).await?;
         }
         Ok(Shown::new(&self.name, who))
     }
 
     /// The token for this cluster, for an upstream that goes there by itself.
-    pub(crate) async fn token(&self, decision: &Decision, now: UnixTime) -> Result<HeaderValue, Refusal> {
-        let shown = self.show(decision, now).await?;
+    pub(crate) async fn token(
+        &self,
+        decision: &Decision,
+        credentials: Credentials<'_>,
+        now: UnixTime,
+    ) -> Result<HeaderValue, Refusal> {
+        let shown = self.show(decision, credentials, now).await?;
         shown.into_token().ok_or(Refusal::Defect("a cluster that is shown no token was chosen by a request"))
     }
-}
 
-/// Rule 5.
-async fn ask(review: &Cluster, token: &HeaderValue, now: UnixTime) -> Result<(), Refusal> {
-    let headers = HeaderMap::from_iter([(AUTHORIZATION, token.clone())]);
-    match review.authenticate(Credentials::headers(&headers), now).await {
-        Outcome::Authenticated(_) => Ok(()),
-        Outcome::Rejected(why) | Outcome::NotMine(NotMine::Unknown(why)) => Err(Refusal::Authentication(why)),
-        Outcome::NotMine(NotMine::Absent) => Err(Refusal::Defect("a review of no token")),
-        Outcome::Unavailable(why) => Err(Refusal::Undecided(why)),
+    async fn ask(&self, review: &Cluster, token: &HeaderValue, now: UnixTime) -> Result<(), Refusal> {
+        let headers = HeaderMap::from_iter([(AUTHORIZATION, token.clone())]);
+        match review.authenticate(Credentials::headers(&headers), now).await {
+            Outcome::Authenticated(_) => Ok(()),
+            Outcome::Rejected(why) => Err(Refusal::Authentication(why)),
+            Outcome::NotMine(gangplank_authn::NotMine::Unknown(why)) => Err(Refusal::Authentication(why)),
+            Outcome::NotMine(_) => Err(Refusal::Defect("a review of no token")),
+            Outcome::Unavailable(why) => Err(Refusal::Undecided(why)),
+        }
     }
 }

@@ -1,19 +1,17 @@
 //! Whose token goes to which cluster.
 //!
-//! 1. A token is passed on if the caller presented it and was known by it: a session, a password, a key or a certificate is
-//!    none.
+//! 1. A token is passed on if it was presented as one, in this request, and somebody judged it: a session, a password, a key
+//!    or a certificate is none.
 //! 2. It has to be for this cluster: one of its audiences is in the cluster's `token_audiences`.
 //! 3. And for no other: none of its audiences may be in the list of another cluster only. Whoever holds a token for two
 //!    clusters would find it used by one at the other.
 
 use std::collections::BTreeSet;
 
-use gangplank_authn::Method;
+use gangplank_authn::{Authenticated, BearerToken, Credentials, Method};
 use http::HeaderValue;
-use secrecy::ExposeSecret as _;
 
 use super::refusal::ClusterRefusal;
-use crate::decision::Decision;
 use crate::{Refusal, audit};
 
 /// What the configuration says about audiences.
@@ -26,16 +24,25 @@ pub(crate) struct Audiences {
 }
 
 /// The `Authorization` of a caller's own token, if it may go to `cluster`.
-pub(super) fn token(decision: &Decision, audiences: &Audiences, cluster: &str) -> Result<HeaderValue, Refusal> {
-    let caller = decision.caller();
-    let presented = matches!(caller.method(), Method::Bearer | Method::TokenReview);
-    let subject = decision
-        .subject
-        .as_ref()
-        .filter(|_| presented)
-        .ok_or_else(|| ClusterRefusal::NoToken { cluster: cluster.to_owned(), by: caller.method().name() })?;
+pub(super) fn token(
+    caller: &Authenticated,
+    credentials: Credentials<'_>,
+    audiences: &Audiences,
+    cluster: &str,
+) -> Result<HeaderValue, Refusal> {
+    let none = || ClusterRefusal::NoToken { cluster: cluster.to_owned(), by: caller.method().name() };
+    if !matches!(caller.method(), Method::Bearer | Method::TokenReview) {
+        return Err(none().into());
+    }
+    let presented = BearerToken::presented(credentials.headers).map_err(Refusal::Authentication)?;
+    let token = presented.ok_or_else(none)?;
     audiences.judge(&caller.identity().audiences, cluster)?;
-    let value = HeaderValue::from_str(&format!("Bearer {}", subject.token().expose_secret()));
+    bearer(token.as_str())
+}
+
+/// A token as a header.
+pub(super) fn bearer(token: &str) -> Result<HeaderValue, Refusal> {
+    let value = HeaderValue::from_str(&format!("Bearer {token}"));
     let mut value = value.map_err(|_| Refusal::IdentityUnfit("token"))?;
     value.set_sensitive(true);
     Ok(value)
@@ -87,9 +94,9 @@ mod tests {
     #[test]
     fn whoever_shows_no_token_has_none_to_pass_on() {
         let audiences = Audiences { own: vec!["prod".into()], of_others: BTreeSet::new() };
-        let allow = crate::config::AllowConfig { anonymous: true, ..crate::config::AllowConfig::default() };
-        let nobody = Decision::anonymous(&crate::policy::Policy::new("k8s", &allow)).unwrap();
-        let refused = token(&nobody, &audiences, "prod").unwrap_err();
+        let headers = http::HeaderMap::new();
+        let nobody = gangplank_authn::Anonymous::authenticated();
+        let refused = token(&nobody, Credentials::headers(&headers), &audiences, "prod").unwrap_err();
         assert_eq!(refused.reason().name, "cluster-token-none");
     }
 }

@@ -29,14 +29,13 @@ fn the_table_is_the_golden_one() {
 #[test]
 fn every_entry_of_both_catalogues_is_in_the_table() {
     let sampled: BTreeSet<&str> = samples().iter().map(|refusal| refusal.reason().name).collect();
-    let cluster = ClusterRefusal::REASONS;
     let here = [
         Refusal::REASONS,
         SignIn::REASONS,
-        McpRefusal::REASONS,
         ExchangeRefusal::REASONS,
+        McpRefusal::REASONS,
         ToolRefusal::REASONS,
-        cluster,
+        ClusterRefusal::REASONS,
     ];
     for reason in here.into_iter().flatten() {
         assert!(sampled.contains(reason.name), "{} is not sampled", reason.name);
@@ -93,6 +92,17 @@ pub(super) fn samples() -> Vec<Refusal> {
     all
 }
 
+fn exchange() -> Vec<ExchangeRefusal> {
+    let exchange = || "x".to_owned();
+    vec![
+        ExchangeRefusal::NoSubject { exchange: exchange(), by: "x" },
+        ExchangeRefusal::AppOnly { exchange: exchange() },
+        ExchangeRefusal::Resting { exchange: exchange(), after: Duration::ZERO },
+        ExchangeRefusal::Unfit { exchange: exchange(), problem: exchange() },
+        ExchangeRefusal::Lost { exchange: exchange() },
+    ]
+}
+
 fn cluster() -> Vec<ClusterRefusal> {
     let text = || "x".to_owned();
     vec![
@@ -109,17 +119,6 @@ fn cluster() -> Vec<ClusterRefusal> {
     ]
 }
 
-fn exchange() -> Vec<ExchangeRefusal> {
-    let exchange = || "x".to_owned();
-    vec![
-        ExchangeRefusal::NoSubject { exchange: exchange(), by: "x" },
-        ExchangeRefusal::AppOnly { exchange: exchange() },
-        ExchangeRefusal::Resting { exchange: exchange(), after: Duration::ZERO },
-        ExchangeRefusal::Unfit { exchange: exchange(), problem: exchange() },
-        ExchangeRefusal::Lost { exchange: exchange() },
-    ]
-}
-
 fn mcp() -> Vec<McpRefusal> {
     let text = || "x".to_owned();
     vec![
@@ -130,6 +129,7 @@ fn mcp() -> Vec<McpRefusal> {
         McpRefusal::SessionForeign { user: text(), problem: "x" },
         McpRefusal::SessionUnfit { upstream: text(), problem: "x" },
         McpRefusal::LegacyTransport(text()),
+        McpRefusal::EventsEncoded(text()),
         McpRefusal::BodyTooLarge(1),
         McpRefusal::BodyEncoded,
         McpRefusal::InsufficientScope { user: text(), asked: text(), needed: vec![] },
