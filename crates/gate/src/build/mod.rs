@@ -3,6 +3,7 @@
 
 mod allow;
 mod authenticators;
+mod authorization_servers;
 mod claims;
 mod clients;
 mod cluster_routes;
@@ -32,6 +33,7 @@ use gangplank_oauth::{Clock, Transport};
 pub(crate) use self::groups::Resolvers;
 pub(crate) use self::issuers::KnownIssuers;
 pub(crate) use self::routes::Route;
+use crate::authorization_server::{BrowserCookie, Common};
 use crate::config::{Config, SessionConfig};
 use crate::decision::Decisions;
 use crate::headers::OwnCookies;
@@ -94,6 +96,8 @@ impl Gate {
         let clusters = upstream_clusters::read(config, &exchanges, &deps, &mut errors);
         let known = routes::Known { exchanges: &exchanges, clusters: &clusters };
         let routes = routes::read(config, &server.prefix, &mut chains, known, metrics, &mut errors);
+        let authorization_servers =
+            authorization_servers::read(config, hosts.as_deref(), issuers, &clients, &deps, &mut errors);
         let token_review = webhook::read(config, &mut chains, &deps, &mut errors);
 
         let mut routes = routes;
@@ -115,7 +119,11 @@ impl Gate {
         let mut table = routes.table;
         table.know(hosts.public_host());
         let by_name: HashMap<_, _> = routes.list.iter().map(|r| (r.name.clone(), r.id)).collect();
+        let origin = hosts.origin(&hosts.authority(hosts.public_host()).unwrap_or_default());
+        let browser = BrowserCookie::new(cookie.name(), hosts.is_https());
+        let common = Common::new(ring.clone(), deps.shared.clone(), pages.clone(), browser, origin);
         let gate = Gate {
+            authorization_servers: authorization_servers::make(authorization_servers, &server.prefix, &common),
             own_cookies: OwnCookies::new(cookie.name()),
             decisions: Decisions::new(metrics),
             elsewhere: metrics.route(""),
@@ -162,6 +170,12 @@ impl Gate {
     pub fn warnings(config: &Config) -> Vec<String> {
         let mut warnings = Vec::new();
         let sign_in = config.routes.iter().any(|route| !route.sign_in.0.is_empty());
+        if !config.authorization_servers.is_empty() && config.cookies.keys.is_empty() {
+            warnings.push(
+                "cookies.keys is not set: programs that registered at an authorization server are unknown after the next start"
+                    .to_owned(),
+            );
+        }
         if sign_in && config.cookies.keys.is_empty() {
             warnings.push(
                 "cookies.keys is not set: sessions end with this process, and other replicas do not know them"
@@ -194,8 +208,11 @@ impl Gate {
         }
         for name in config.clients.keys() {
             let signs_in = config.routes.iter().any(|route| route.sign_in.0.contains(name));
-            if !signs_in && !config.exchanges.values().any(|exchange| &exchange.client == name) {
-                warnings.push(format!("clients.{name} is neither in sign_in of any route nor in an exchange"));
+            let exchanges = config.exchanges.values().any(|exchange| &exchange.client == name);
+            let is_shared = config.authorization_servers.values().any(|server| &server.client == name);
+            if !signs_in && !exchanges && !is_shared {
+                let places = "in sign_in of any route nor in an exchange nor in an authorization server";
+                warnings.push(format!("clients.{name} is neither {places}"));
             }
         }
         for (name, _) in config.exchanges.iter().filter(|(_, exchange)| exchange.replaces_caller) {
