@@ -5,6 +5,7 @@
 
 mod audit;
 mod authentication_file;
+mod authorization_server;
 pub mod body;
 mod build;
 pub mod config;
@@ -40,6 +41,7 @@ mod userinfo;
 mod wanted;
 
 pub use authentication_file::AuthenticationFile;
+pub use authorization_server::{AuthorizationServerRefusal, Refused};
 pub use body::Body;
 pub use build::Deps;
 pub use context::RequestContext;

@@ -177,6 +177,7 @@ pub struct Metrics {
     sessions: Family<[StaticLabel; 1], Counter>,
     sessions_remembered: Gauge,
     return_targets_refused: Gauge,
+    authorization_servers: Family<[Label; 2], Counter>,
 }
 
 impl Metrics {
@@ -202,6 +203,7 @@ impl Metrics {
             sessions: Family::default(),
             sessions_remembered: Gauge::default(),
             return_targets_refused: Gauge::default(),
+            authorization_servers: Family::default(),
         };
         let version = [("version", env!("CARGO_PKG_VERSION"))];
         let m = &metrics;
@@ -236,6 +238,11 @@ impl Metrics {
             "return_targets_refused",
             "Return targets not followed since the start",
             m.return_targets_refused.clone(),
+        );
+        r.register(
+            "authorization_server_events",
+            "What authorization servers of this gate did for clients",
+            m.authorization_servers.clone(),
         );
         metrics.registry = r;
         metrics
@@ -284,6 +291,11 @@ impl Metrics {
     /// Counts something that happened to a session: a word of ours (`refreshed`, `refresh-failed`, `signed-out`).
     pub fn session(&self, what: &'static str) {
         self.sessions.get_or_create(&[("event", what)]).inc();
+    }
+
+    /// Counts what an authorization server (by its name in the configuration) did: a word of ours.
+    pub(crate) fn authorization_server(&self, server: &str, event: &'static str) {
+        self.authorization_servers.get_or_create(&[("server", server.to_owned()), ("event", event.to_owned())]).inc();
     }
 
     /// Counts a reload: `applied` or `refused`.

@@ -4,7 +4,7 @@
 //! 1. Its head is read: who hands it over, who asked, for what. A trusted proxy is seen through.
 //! 2. Health, by exact path.
 //! 3. A request without one host, or with a path that can be read in two ways, goes no further.
-//! 4. The gate's own endpoints, below the prefix.
+//! 4. The gate's own endpoints, below the prefix; and the metadata of its authorization servers.
 //! 5. A host that the configuration knows, and a route; before it, what clients of MCP servers look for
 //!    ([`well_known`](crate::mcp)).
 //! 6. Of an MCP server: a preflight, and pages of other origins ([`mcp`](crate::mcp)).
@@ -31,6 +31,7 @@ use http::{Request, Response, StatusCode};
 use tokio::task::JoinSet;
 
 use crate::audit::{self, Asked};
+use crate::authorization_server::AuthorizationServer;
 use crate::body::BodyError;
 use crate::build::Route;
 use crate::context::Arrival;
@@ -86,6 +87,8 @@ pub struct Gate {
     pub(crate) chain: Option<Arc<Chain>>,
     /// What that chain would understand.
     pub(crate) challenges: Vec<Challenge>,
+    /// `[authorization_servers]`.
+    pub(crate) authorization_servers: Vec<AuthorizationServer>,
     /// What is counted for no route.
     pub(crate) elsewhere: RouteMetrics,
 }
@@ -159,6 +162,9 @@ impl Gate {
         let path = RequestPath::parse(&context.path)?;
         if let Some(endpoint) = self.own_path(&path)? {
             return self.endpoint(endpoint, arrival, &head, body, trace).await;
+        }
+        if let Some(metadata) = self.authorization_server_metadata(path.as_str(), context)? {
+            return Ok(metadata);
         }
         let host = host_of(&context.authority);
         if !self.table.knows(host) {

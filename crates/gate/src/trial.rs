@@ -68,6 +68,7 @@ pub fn reasons() -> impl Iterator<Item = &'static Reason> {
         SignInRefusal::REASONS,
         McpRefusal::REASONS,
         ToolRefusal::REASONS,
+        crate::AuthorizationServerRefusal::REASONS,
         TokenRefusal::REASONS,
         crate::TokenReviewRefusal::REASONS,
         ExchangeError::REASONS,

@@ -2,6 +2,7 @@
 //! once. What contradicts itself is refused here, so that nothing is decided by accident later.
 
 mod authenticators;
+mod authorization_servers;
 mod claims;
 mod clients;
 mod clusters;
@@ -28,6 +29,7 @@ use gangplank_oauth::{Clock, Transport};
 pub(crate) use self::groups::Resolvers;
 pub(crate) use self::issuers::KnownIssuers;
 pub(crate) use self::routes::Route;
+use crate::authorization_server::{BrowserCookie, Common};
 use crate::config::{Config, SessionConfig};
 use crate::decision::Decisions;
 use crate::headers::OwnCookies;
@@ -78,12 +80,14 @@ impl Gate {
         let groups = if groups_matter { groups } else { Resolvers::new() };
         let mut chains = authenticators::Chains::new(issuers, &authenticators, &groups);
         let routes = routes::read(config, &server.prefix, &mut chains, metrics, &mut errors);
+        let authorization_servers =
+            authorization_servers::read(config, hosts.as_deref(), issuers, &clients, &deps, &mut errors);
         let token_review = webhook::read(config, &mut chains, &deps, &mut errors);
 
         let mut routes = routes;
         let places = match (&hosts, &ring) {
             (Some(hosts), Some(ring)) => {
-                let parts = mcp::Parts { config, hosts, ring, issuers };
+                let parts = mcp::Parts { config, prefix: &server.prefix, hosts, ring, issuers };
                 mcp::read(&parts, &mut routes.list, &mut errors)
             }
             _ => Vec::new(),
@@ -99,7 +103,11 @@ impl Gate {
         let mut table = routes.table;
         table.know(hosts.public_host());
         let by_name: HashMap<_, _> = routes.list.iter().map(|r| (r.name.clone(), r.id)).collect();
+        let origin = hosts.origin(&hosts.authority(hosts.public_host()).unwrap_or_default());
+        let browser = BrowserCookie::new(cookie.name(), hosts.is_https());
+        let common = Common::new(ring.clone(), deps.shared.clone(), pages.clone(), browser, origin);
         let gate = Gate {
+            authorization_servers: authorization_servers::make(authorization_servers, &server.prefix, &common),
             own_cookies: OwnCookies::new(cookie.name()),
             decisions: Decisions::new(metrics),
             elsewhere: metrics.route(""),
@@ -145,6 +153,12 @@ impl Gate {
     pub fn warnings(config: &Config) -> Vec<String> {
         let mut warnings = Vec::new();
         let sign_in = config.routes.iter().any(|route| !route.sign_in.0.is_empty());
+        if !config.authorization_servers.is_empty() && config.cookies.keys.is_empty() {
+            warnings.push(
+                "cookies.keys is not set: programs that registered at an authorization server are unknown after the next start"
+                    .to_owned(),
+            );
+        }
         if sign_in && config.cookies.keys.is_empty() {
             warnings.push(
                 "cookies.keys is not set: sessions end with this process, and other replicas do not know them"
@@ -176,7 +190,8 @@ impl Gate {
                 .push("token_review.client_ca_file is not set: whoever reaches the webhook can try tokens".to_owned());
         }
         for name in config.clients.keys() {
-            if !config.routes.iter().any(|route| route.sign_in.0.contains(name)) {
+            let shared = config.authorization_servers.values().any(|server| server.client == *name);
+            if !shared && !config.routes.iter().any(|route| route.sign_in.0.contains(name)) {
                 warnings.push(format!("clients.{name} is not in sign_in of any route"));
             }
         }
