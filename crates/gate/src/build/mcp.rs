@@ -12,7 +12,10 @@ use super::routes::{self, Route};
 use super::{Errors, issuer};
 use crate::config::{Config, McpConfig, RouteConfig};
 use crate::hosts::Hosts;
-use crate::mcp::{About, DEFAULT_BODY_LIMIT, Mcp, Origins, Place, Publisher, Resource, Sessions, serialized_origin};
+use crate::mcp::{
+    About, DEFAULT_BODY_LIMIT, Judge, Mcp, Origins, Place, Publisher, Resource, Sessions, serialized_origin,
+};
+use crate::metrics::Metrics;
 
 /// What all of them are made of.
 pub(super) struct Parts<'p> {
@@ -21,6 +24,7 @@ pub(super) struct Parts<'p> {
     pub(super) hosts: &'p Arc<Hosts>,
     pub(super) ring: &'p Arc<KeyRing>,
     pub(super) issuers: &'p BTreeMap<String, Arc<Issuer>>,
+    pub(super) metrics: &'p Metrics,
 }
 
 /// Makes the MCP servers of all routes that have one, and gives the places where they are published.
@@ -28,7 +32,8 @@ pub(super) fn read(parts: &Parts<'_>, list: &mut [Route], errors: &mut Errors) -
     let mut places = Vec::new();
     for (i, route) in parts.config.routes.iter().enumerate() {
         let Some(mcp) = &route.mcp else { continue };
-        let reader = Reader { parts, route, mcp, at: format!("routes[{i}].mcp") };
+        let name = list.iter().find(|made| made.id == i).map_or("", |made| made.name.as_str());
+        let reader = Reader { parts, route, mcp, name, at: format!("routes[{i}].mcp") };
         let read = reader.read(errors);
         // A route that is wrong otherwise is not there.
         let (Some(read), Some(made)) = (read, list.iter_mut().find(|made| made.id == i)) else { continue };
@@ -71,6 +76,8 @@ struct Reader<'r> {
     parts: &'r Parts<'r>,
     route: &'r RouteConfig,
     mcp: &'r McpConfig,
+    /// Of the route.
+    name: &'r str,
     at: String,
 }
 
@@ -83,6 +90,9 @@ impl Reader<'_> {
         let origins = self.origins(errors);
         let body_limit = self.body_limit(errors);
         let (authorization_servers, publisher) = self.authorization_servers(errors);
+        let clusters = &self.parts.config.clusters;
+        let counts = self.parts.metrics.calls();
+        let judge = Judge::read(self.mcp, (self.name, &self.at), clusters, counts, errors);
         let identifier = identifier.filter(|_| errors.len() == before)?;
         let about = About { authorization_servers, scopes: scopes.clone(), name: self.route.name.clone() };
         let resource = Arc::new(Resource::new(identifier, &about));
@@ -92,6 +102,7 @@ impl Reader<'_> {
                 sessions: Arc::new(Sessions::new(self.parts.ring.clone(), resource.identifier().as_str())),
                 body_limit,
                 legacy_sse: self.mcp.legacy_sse,
+                judge,
             },
             challenge: Arc::new(ResourceChallenge::new(
                 resource.metadata(),

@@ -6,6 +6,7 @@ mod authorization_servers;
 mod claims;
 mod clients;
 mod clusters;
+mod exchanges;
 mod groups;
 mod issuer;
 mod issuers;
@@ -33,6 +34,7 @@ use crate::authorization_server::{BrowserCookie, Common};
 use crate::config::{Config, SessionConfig};
 use crate::decision::Decisions;
 use crate::headers::OwnCookies;
+use crate::mcp::{contradictions, group_words};
 use crate::pages::Pages;
 use crate::session::{SessionCookie, SessionTimes};
 use crate::shared::Shared;
@@ -49,6 +51,14 @@ pub struct Deps<'a> {
     pub shared: Arc<Shared>,
     /// Who carries requests to providers. `None`: real sockets, each issuer with the authorities it trusts.
     pub transport: Option<Arc<dyn Transport>>,
+}
+
+/// The groups that some rule names: of a route, a cluster, or tools.
+fn rule_groups(config: &Config) -> RuleGroups {
+    let routes = config.routes.iter().filter_map(|route| route.allow.as_ref());
+    let clusters = config.clusters.values().filter_map(|cluster| cluster.allow.as_ref());
+    let of_tools = config.routes.iter().filter_map(|route| route.mcp.as_ref()).flat_map(group_words);
+    RuleGroups::new(routes.chain(clusters).flat_map(|allow| allow.groups.clone()).chain(of_tools))
 }
 
 /// Everything that was found wrong so far.
@@ -70,8 +80,7 @@ impl Gate {
         let read_issuers = issuers::read(config, &deps, &mut errors);
         let issuers = &read_issuers.issuers;
         let clients = clients::read(config, issuers, &deps, &mut errors);
-        let rule_groups =
-            || RuleGroups::new(config.routes.iter().flat_map(|r| r.allow.iter().flat_map(|a| a.groups.clone())));
+        let rule_groups = || rule_groups(config);
         let metrics = deps.shared.metrics();
         let groups = groups::read(config, issuers, &clients, &mut errors);
         let authenticators = authenticators::read(config, &groups, &deps, &mut errors);
@@ -79,7 +88,8 @@ impl Gate {
         let groups_matter = !rule_groups().is_empty() || config.token_review.is_some();
         let groups = if groups_matter { groups } else { Resolvers::new() };
         let mut chains = authenticators::Chains::new(issuers, &authenticators, &groups);
-        let routes = routes::read(config, &server.prefix, &mut chains, metrics, &mut errors);
+        let exchanges = exchanges::read(config, &clients, &deps, &mut errors);
+        let routes = routes::read(config, &server.prefix, &mut chains, &exchanges, metrics, &mut errors);
         let authorization_servers =
             authorization_servers::read(config, hosts.as_deref(), issuers, &clients, &deps, &mut errors);
         let token_review = webhook::read(config, &mut chains, &deps, &mut errors);
@@ -87,7 +97,7 @@ impl Gate {
         let mut routes = routes;
         let places = match (&hosts, &ring) {
             (Some(hosts), Some(ring)) => {
-                let parts = mcp::Parts { config, prefix: &server.prefix, hosts, ring, issuers };
+                let parts = mcp::Parts { config, prefix: &server.prefix, hosts, ring, issuers, metrics };
                 mcp::read(&parts, &mut routes.list, &mut errors)
             }
             _ => Vec::new(),
@@ -191,10 +201,17 @@ impl Gate {
         }
         for name in config.clients.keys() {
             let shared = config.authorization_servers.values().any(|server| server.client == *name);
-            if !shared && !config.routes.iter().any(|route| route.sign_in.0.contains(name)) {
-                warnings.push(format!("clients.{name} is not in sign_in of any route"));
+            let signs_in = shared || config.routes.iter().any(|route| route.sign_in.0.contains(name));
+            if !signs_in && !config.exchanges.values().any(|exchange| &exchange.client == name) {
+                warnings.push(format!("clients.{name} is neither in sign_in of any route nor in an exchange"));
             }
         }
+        for (name, _) in config.exchanges.iter().filter(|(_, exchange)| exchange.replaces_caller) {
+            warnings.push(format!("exchanges.{name} REPLACES THE CALLER: upstreams see the gate, whoever calls"));
+        }
+        warnings.extend(exchanges::unused(config));
+        let servers = config.routes.iter().enumerate().filter_map(|(i, route)| Some((i, route.mcp.as_ref()?)));
+        warnings.extend(servers.flat_map(|(i, mcp)| contradictions(mcp, &format!("routes[{i}].mcp"))));
         warnings
     }
 

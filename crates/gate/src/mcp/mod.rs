@@ -12,28 +12,33 @@
 //! streams pass as they come, both ways, with all that clients resume them by. Where clients learn who gives out tokens is
 //! beside all this, and open to everybody ([`well_known`]).
 
+mod audit;
 mod body_limit;
 mod endpoint_event;
-#[allow(dead_code, reason = "the stack calls it with the target")]
+mod judge;
+mod listing;
 mod message;
 mod origin;
 mod refusal;
 mod resource;
 mod session;
-#[allow(dead_code, unused_imports, reason = "the stack calls it with the target")]
+mod target;
 mod tools;
 mod watched_stream;
 mod well_known;
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use bytes::Bytes;
-use http::header::{ACCEPT_ENCODING, HeaderValue, ORIGIN};
+use bytes::{Bytes, BytesMut};
+use http::header::{ACCEPT_ENCODING, HeaderValue, ORIGIN, RANGE};
 use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{Method, Response};
+use http_body_util::BodyExt as _;
 
 pub(crate) use self::body_limit::DEFAULT as DEFAULT_BODY_LIMIT;
+pub(crate) use self::judge::Judge;
 pub use self::message::Id as MessageId;
 pub(crate) use self::message::error as answer_to_message;
 pub(crate) use self::origin::{Cors, Origins, serialized as serialized_origin};
@@ -42,6 +47,7 @@ pub(crate) use self::resource::{About, Resource};
 use self::session::Whose;
 pub(crate) use self::session::{Sessions, is_session_id};
 pub use self::tools::ToolRefusal;
+pub(crate) use self::tools::{contradictions, group_words};
 use self::watched_stream::Told;
 pub(crate) use self::well_known::{Place, Publisher, is_well_known};
 use crate::body::BodyError;
@@ -63,6 +69,8 @@ pub(crate) struct Mcp {
     pub(crate) body_limit: u64,
     /// Whether the transport of 2024-11-05 passes.
     pub(crate) legacy_sse: bool,
+    /// Who may call which tool, for which cluster.
+    pub(crate) judge: Judge,
 }
 
 impl Mcp {
@@ -89,6 +97,7 @@ impl Mcp {
         }
         head.headers.remove(ORIGIN);
         head.headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        head.headers.remove(RANGE);
         Ok(())
     }
 
@@ -123,24 +132,45 @@ impl Gate {
         B::Error: Into<BodyError>,
     {
         let decision = decided.decision.clone();
+        let caller = decision.caller();
+        mcp.judge.head(&head.method, &head.headers, body.is_end_stream()).map_err(McpRefusal::from)?;
         mcp.prepare(&mut head, &decision)?;
         let (body, exceeded) = body_limit::limited(&head.headers, body, mcp.body_limit)?;
         let read = head.method == Method::GET;
         let told = Told {
             sessions: mcp.legacy_sse.then(|| mcp.sessions.clone()),
-            decision,
+            decision: decision.clone(),
             at: head.uri.path().to_owned(),
             upstream: upstream.authority.to_string(),
         };
-
-        let target = None;
-        let credential = self.outbound(route, target, &decided, arrival.credentials(&head.headers)).await?;
-        let answer = self.forward(route, upstream, arrival, head, body, decided, credential).await;
-        // What the upstream made of a request that broke off says nothing.
-        let answer =
-            answer.map_err(
-                |refusal| if exceeded.happened() { McpRefusal::BodyTooLarge(mcp.body_limit).into() } else { refusal },
-            );
-        mcp.finish(answer?, told, read)
+        let judged = if head.method == Method::POST {
+            let whole = whole(body, upstream.timeout).await;
+            let whole = whole.ok_or_else(|| match exceeded.happened() {
+                true => McpRefusal::BodyTooLarge(mcp.body_limit).into(),
+                false => Refusal::BodyBroken,
+            })?;
+            mcp.judge.body(&arrival.context, caller, &head.headers, whole)?
+        } else {
+            mcp.judge.nothing(caller)?
+        };
+        // It may have taken a while to arrive.
+        if decision.life.as_ref().is_some_and(|life| life.is_ended(self.clock.now())) {
+            return Err(Refusal::EndedWaiting(upstream.authority.to_string()));
+        }
+        let credential = self.outbound(route, judged.cluster(), &decision, arrival.context.now).await?;
+        let answer = self.forward(route, upstream, arrival, head, judged.into_body(), decided, credential).await?;
+        let answer = mcp.judge.answer(answer, caller).await?;
+        mcp.finish(answer, told, read)
     }
+}
+
+/// All of a body, unless it breaks off, or nothing of it comes for so long.
+async fn whole(mut body: Body, patience: Duration) -> Option<Bytes> {
+    let mut whole = BytesMut::new();
+    while let Some(frame) = tokio::time::timeout(patience, body.frame()).await.ok()? {
+        if let Ok(part) = frame.ok()?.into_data() {
+            whole.extend_from_slice(&part);
+        }
+    }
+    Some(whole.freeze())
 }

@@ -15,6 +15,7 @@ mod leaks;
 mod local;
 mod mcp_resource;
 mod mcp_session;
+mod mcp_tools;
 mod mcp_upstream;
 mod provider;
 mod proxy;
