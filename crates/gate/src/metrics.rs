@@ -17,6 +17,7 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
 use crate::durations::Durations;
+use crate::exchange::{ExchangeMetrics, Outcome};
 
 type Label = (&'static str, String);
 type StaticLabel = (&'static str, &'static str);
@@ -176,6 +177,8 @@ pub struct Metrics {
     refusals: Family<[StaticLabel; 2], Counter>,
     upstream_errors: Family<[Label; 2], Counter>,
     decisions: Family<[StaticLabel; 1], Counter>,
+    exchanges: Family<[Label; 2], Counter>,
+    exchange_durations: Family<[Label; 1], Durations>,
     groups_left_out: Counter,
     provider_up: Family<[Label; 1], Gauge>,
     key_age: Family<[Label; 1], Gauge<f64, AtomicU64>>,
@@ -202,6 +205,8 @@ impl Metrics {
             refusals: Family::default(),
             upstream_errors: Family::default(),
             decisions: Family::default(),
+            exchanges: Family::default(),
+            exchange_durations: Family::default(),
             groups_left_out: Counter::default(),
             provider_up: Family::default(),
             key_age: Family::default(),
@@ -226,6 +231,8 @@ impl Metrics {
         r.register("refusals", "Refusals by reason and whose fault it is", m.refusals.clone());
         r.register("upstream_errors", "Failed exchanges with upstreams", m.upstream_errors.clone());
         r.register("decisions", "Decisions by where they came from", m.decisions.clone());
+        r.register("exchanges", "Wishes for an exchanged token by what became of them", m.exchanges.clone());
+        r.register("exchange_duration_seconds", "Time that providers took to exchange", m.exchange_durations.clone());
         r.register("groups_left_out", "Answers whose groups header did not fit", m.groups_left_out.clone());
         r.register("provider_up", "Whether metadata and keys of a provider are there", m.provider_up.clone());
         r.register("keys_age_seconds", "Age of a provider's keys", m.key_age.clone());
@@ -265,6 +272,14 @@ impl Metrics {
             })
         });
         RouteMetrics { requests, duration: self.durations.get_or_create_owned(&[("route", name.to_owned())]) }
+    }
+
+    /// The handles for an exchange.
+    pub(crate) fn exchange(&self, name: &str) -> ExchangeMetrics {
+        let outcomes = Outcome::ALL.map(|(_, outcome)| {
+            self.exchanges.get_or_create_owned(&[("exchange", name.to_owned()), ("outcome", outcome.to_owned())])
+        });
+        ExchangeMetrics::new(outcomes, self.exchange_durations.get_or_create_owned(&[("exchange", name.to_owned())]))
     }
 
     /// The counters of calls of tools.
@@ -364,6 +379,9 @@ mod tests {
 
     #[test]
     fn the_lists_are_in_the_order_of_their_words() {
+        for (i, (outcome, _)) in Outcome::ALL.iter().enumerate() {
+            assert_eq!(*outcome as usize, i);
+        }
         for (at, (answer, _)) in Answer::ALL.iter().enumerate() {
             assert_eq!(*answer as usize, at);
         }

@@ -5,6 +5,7 @@
 use gangplank_authn::Scope;
 use gangplank_jose::{Fault, Reason};
 
+use crate::exchange::ExchangeRefusal;
 use crate::mcp::McpRefusal;
 use crate::sign_in::SignInRefusal;
 
@@ -136,6 +137,11 @@ pub enum Refusal {
     /// A WebSocket that a page of another origin opens with this browser's session.
     #[error("an upgrade asked for by a page of {0}")]
     CrossOriginUpgrade(String),
+
+    // The upstream's own token.
+    /// The caller's token did not become one for the upstream.
+    #[error(transparent)]
+    Exchange(#[from] ExchangeRefusal),
 
     // An MCP server.
     /// What is judged of one besides.
@@ -279,6 +285,7 @@ impl Refusal {
             Refusal::ForbiddenScopes { .. } => &FORBIDDEN_SCOPES,
             Refusal::IdentityUnfit(_) => &IDENTITY_UNFIT,
             Refusal::CrossOriginUpgrade(_) => &CROSS_ORIGIN,
+            Refusal::Exchange(refusal) => refusal.reason(),
             Refusal::Mcp(refusal) => refusal.reason(),
             Refusal::FormTooLarge(_) => &FORM_TOO_LARGE,
             Refusal::BodyBroken => &BODY_BROKEN,

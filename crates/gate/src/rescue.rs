@@ -7,6 +7,8 @@
 //!    JSON-RPC to one that sent a message. None of them says why: the log does, under the request id.
 
 use gangplank_authn::{Challenge, Scope};
+use gangplank_jose::Fault;
+use gangplank_oauth::ClaimsChallenge;
 use http::header::{
     ALLOW, CACHE_CONTROL, CONTENT_TYPE, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
@@ -14,6 +16,7 @@ use http::{HeaderValue, Method, Response, StatusCode};
 use serde::Serialize;
 
 use crate::context::X_REQUEST_ID;
+use crate::exchange::ExchangeRefusal;
 use crate::mcp::{McpRefusal, ToolRefusal, answer_to_message};
 use crate::metrics::Answer;
 use crate::pages::Action;
@@ -36,6 +39,8 @@ enum Verdict {
     Forbidden,
     /// Known, and admitted with a token that has one of these scopes.
     InsufficientScope(Vec<Scope>),
+    /// Known, and the provider wants to see them again, with this.
+    InsufficientClaims(ClaimsChallenge),
     NotFound,
     MethodNotAllowed(String),
     TooLarge,
@@ -74,6 +79,7 @@ fn verdict(refusal: &Refusal) -> Verdict {
         | Refusal::IdentityUnfit(_)
         | Refusal::CrossOriginUpgrade(_) => Verdict::Forbidden,
         Refusal::ForbiddenScopes { needed, .. } => Verdict::InsufficientScope(needed.clone()),
+        Refusal::Exchange(refusal) => of_exchange(refusal),
         Refusal::Mcp(refusal) => of_mcp(refusal),
         Refusal::FormTooLarge(_) => Verdict::TooLarge,
         Refusal::UpstreamConnect { .. } | Refusal::UpstreamProtocol { .. } => Verdict::BadGateway,
@@ -83,6 +89,22 @@ fn verdict(refusal: &Refusal) -> Verdict {
             let outward = refusal.outward();
             if outward.status == StatusCode::UNAUTHORIZED { Verdict::Unauthorized } else { Verdict::SignIn(outward) }
         }
+    }
+}
+
+/// What the caller can mend is said to the caller, and nothing else.
+fn of_exchange(refusal: &ExchangeRefusal) -> Verdict {
+    match refusal {
+        ExchangeRefusal::NoSubject { .. } | ExchangeRefusal::AppOnly { .. } => Verdict::Forbidden,
+        ExchangeRefusal::Resting { .. } | ExchangeRefusal::Lost { .. } => Verdict::Unavailable,
+        ExchangeRefusal::Unfit { .. } => Verdict::BadGateway,
+        ExchangeRefusal::Provider { error, .. } => match (error.challenge(), error.reason().fault) {
+            (Some(challenge), _) => Verdict::InsufficientClaims(challenge.clone()),
+            (None, _) if error.is_unavailable() => Verdict::Unavailable,
+            (None, Fault::Token) => Verdict::Unauthorized,
+            (None, Fault::Caller) => Verdict::Forbidden,
+            (None, Fault::Provider | Fault::Upstream | Fault::Operator | Fault::Us) => Verdict::BadGateway,
+        },
     }
 }
 
@@ -130,7 +152,7 @@ impl Verdict {
     fn status(&self) -> StatusCode {
         match self {
             Verdict::BadRequest => StatusCode::BAD_REQUEST,
-            Verdict::Unauthorized => StatusCode::UNAUTHORIZED,
+            Verdict::Unauthorized | Verdict::InsufficientClaims(_) => StatusCode::UNAUTHORIZED,
             Verdict::Forbidden | Verdict::InsufficientScope(_) => StatusCode::FORBIDDEN,
             Verdict::NotFound => StatusCode::NOT_FOUND,
             Verdict::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
@@ -149,6 +171,9 @@ impl Verdict {
         match self {
             Verdict::BadRequest => ("Bad request", "This request could not be understood. Check the address."),
             Verdict::Unauthorized => ("Not signed in", "You are not signed in, or no longer. Sign in to go on."),
+            Verdict::InsufficientClaims(_) => {
+                ("Sign in once more", "This page wants to be surer that it is you. Sign in once more to go on.")
+            }
             Verdict::Forbidden | Verdict::InsufficientScope(_) => {
                 ("No access", "You may not open this page. If you should, ask for access.")
             }
@@ -207,10 +232,15 @@ impl Gate {
         offer: Option<&Offer>,
     ) -> (Response<Body>, Answer) {
         let verdict = verdict(refusal);
-        if let (Verdict::Unauthorized, true, false, Some(offer)) = (&verdict, context.navigation, bearer, offer)
-            && let Some(redirect) = self.to_sign_in(context, offer)
-        {
-            return (redirect, Answer::SignIn);
+        if let (true, false, Some(offer)) = (context.navigation, bearer, offer) {
+            let redirect = match &verdict {
+                Verdict::Unauthorized => self.to_sign_in(context, offer, None),
+                Verdict::InsufficientClaims(challenge) => self.to_sign_in(context, offer, Some(challenge)),
+                _ => None,
+            };
+            if let Some(redirect) = redirect {
+                return (redirect, Answer::SignIn);
+            }
         }
         let mut response = if context.navigation {
             self.page(refusal, &verdict, context, offer)
@@ -226,6 +256,11 @@ impl Gate {
             Verdict::Unauthorized => {
                 for challenge in challenges {
                     headers.append(WWW_AUTHENTICATE, challenge.value(bearer));
+                }
+            }
+            Verdict::InsufficientClaims(claims) => {
+                for wanted in challenges.iter().filter_map(|challenge| challenge.insufficient_claims(claims)) {
+                    headers.append(WWW_AUTHENTICATE, wanted);
                 }
             }
             Verdict::InsufficientScope(needed) => {
@@ -250,7 +285,13 @@ impl Gate {
     }
 
     /// The way to the sign-in, absolute, because a proxy in front may pass it on from another host.
-    fn to_sign_in(&self, context: &RequestContext, offer: &Offer) -> Option<Response<Body>> {
+    /// `claims` is what the provider wants to see there.
+    fn to_sign_in(
+        &self,
+        context: &RequestContext,
+        offer: &Offer,
+        claims: Option<&ClaimsChallenge>,
+    ) -> Option<Response<Body>> {
         if !offer.redirect || !matches!(context.method, Method::GET | Method::HEAD) {
             return None;
         }
@@ -261,10 +302,12 @@ impl Gate {
         // A longer one would be refused when it comes back, and would not fit nginx's buffers.
         let target = if target.len() <= crate::return_target::LONGEST { target } else { "/".to_owned() };
         let path = match offer.clients.as_slice() {
-            [client] => self.pages.start_link(Some(client), &target, false),
+            [client] => {
+                let claims = claims.map(|claims| format!("&claims={}", encoded(&claims.to_base64())));
+                self.pages.start_link(Some(client), &target, false) + &claims.unwrap_or_default()
+            }
             _ => {
-                let rd: String = url::form_urlencoded::byte_serialize(target.as_bytes()).collect();
-                format!("{}/sign_in?rd={rd}", self.prefix)
+                format!("{}/sign_in?rd={}", self.prefix, encoded(&target))
             }
         };
         let mut response = Response::new(Body::empty());
@@ -299,6 +342,10 @@ impl Gate {
         let (heading, text) = verdict.words();
         self.pages.error(verdict.status(), heading, text, &context.id, action)
     }
+}
+
+fn encoded(value: &str) -> String {
+    url::form_urlencoded::byte_serialize(value.as_bytes()).collect()
 }
 
 /// The word for programs.

@@ -193,7 +193,7 @@ impl Gate {
         if let Some(mcp) = &route.mcp {
             return Box::pin(self.serve_mcp(route, mcp, upstream, arrival, head, body, decided)).await;
         }
-        let credential = self.outbound(route, None, &decided, arrival.credentials(&head.headers)).await?;
+        let credential = self.outbound(route, None, &decided.decision, context.now).await?;
         Box::pin(self.forward(route, upstream, arrival, head, body, decided, credential)).await
     }
 

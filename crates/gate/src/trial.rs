@@ -7,6 +7,7 @@ use gangplank_jose::{Reason, TokenRefusal, UnixTime};
 use gangplank_oauth::{CallbackError, ExchangeError};
 use http::HeaderMap;
 
+use crate::exchange::ExchangeRefusal;
 use crate::mcp::{McpRefusal, ToolRefusal};
 use crate::sign_in::SignInRefusal;
 use crate::stack::Gate;
@@ -66,6 +67,7 @@ pub fn reasons() -> impl Iterator<Item = &'static Reason> {
     let tables = [
         Refusal::REASONS,
         SignInRefusal::REASONS,
+        ExchangeRefusal::REASONS,
         McpRefusal::REASONS,
         ToolRefusal::REASONS,
         TokenRefusal::REASONS,

@@ -5,6 +5,7 @@ mod authenticators;
 mod claims;
 mod clients;
 mod clusters;
+mod exchanges;
 mod groups;
 mod issuer;
 mod issuers;
@@ -85,7 +86,8 @@ impl Gate {
         let groups_matter = !rule_groups().is_empty() || config.token_review.is_some();
         let groups = if groups_matter { groups } else { Resolvers::new() };
         let mut chains = authenticators::Chains::new(issuers, &authenticators, &groups);
-        let routes = routes::read(config, &server.prefix, &mut chains, metrics, &mut errors);
+        let exchanges = exchanges::read(config, &clients, &deps, &mut errors);
+        let routes = routes::read(config, &server.prefix, &mut chains, &exchanges, metrics, &mut errors);
         let token_review = webhook::read(config, &mut chains, &deps, &mut errors);
 
         let mut routes = routes;
@@ -184,10 +186,15 @@ impl Gate {
                 .push("token_review.client_ca_file is not set: whoever reaches the webhook can try tokens".to_owned());
         }
         for name in config.clients.keys() {
-            if !config.routes.iter().any(|route| route.sign_in.0.contains(name)) {
-                warnings.push(format!("clients.{name} is not in sign_in of any route"));
+            let signs_in = config.routes.iter().any(|route| route.sign_in.0.contains(name));
+            if !signs_in && !config.exchanges.values().any(|exchange| &exchange.client == name) {
+                warnings.push(format!("clients.{name} is neither in sign_in of any route nor in an exchange"));
             }
         }
+        for (name, _) in config.exchanges.iter().filter(|(_, exchange)| exchange.replaces_caller) {
+            warnings.push(format!("exchanges.{name} REPLACES THE CALLER: upstreams see the gate, whoever calls"));
+        }
+        warnings.extend(exchanges::unused(config));
         let servers = config.routes.iter().enumerate().filter_map(|(i, route)| Some((i, route.mcp.as_ref()?)));
         warnings.extend(servers.flat_map(|(i, mcp)| contradictions(mcp, &format!("routes[{i}].mcp"))));
         warnings

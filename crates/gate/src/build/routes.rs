@@ -9,9 +9,11 @@ use http::Method;
 
 use super::Errors;
 use super::authenticators::Chains;
+use super::exchanges::{self, Exchanges};
 use super::upstreams::Upstreams;
 use crate::config::{AllowConfig, AuthenticatorConfig, Config, RouteConfig};
 use crate::decision::Decision;
+use crate::exchange::Exchange;
 use crate::hosts::Hosts;
 use crate::mcp::Mcp;
 use crate::metrics::{Metrics, RouteMetrics};
@@ -36,6 +38,10 @@ pub(crate) struct Route {
     /// Whether callers of more than one issuer may come: then it is told which one vouched.
     pub(crate) several_issuers: bool,
     pub(crate) upstream: Option<Upstream>,
+    /// How the caller's token becomes the upstream's.
+    pub(crate) exchange: Option<Arc<Exchange>>,
+    /// Whether a decision holds on to the caller's token.
+    pub(crate) keeps_token: bool,
     /// What is judged besides, if that is an MCP server.
     pub(crate) mcp: Option<Mcp>,
     pub(crate) pass_access_token: bool,
@@ -66,10 +72,11 @@ pub(super) fn read(
     config: &Config,
     prefix: &str,
     chains: &mut Chains<'_>,
+    exchanges: &Exchanges,
     metrics: &Metrics,
     errors: &mut Errors,
 ) -> Read {
-    let mut reader = Reader { config, prefix, chains, names: BTreeSet::new(), errors };
+    let mut reader = Reader { config, prefix, chains, exchanges, names: BTreeSet::new(), errors };
     if config.routes.is_empty() {
         reader.say("routes", "there is no route, so nobody would get anywhere", "at least one [[routes]] with a path");
     }
@@ -104,6 +111,11 @@ pub(super) fn accepted(config: &Config, route: &RouteConfig) -> Vec<String> {
     }
 }
 
+/// Whether the token of whoever calls on a route, or signs in for it, is needed for its upstream.
+pub(super) fn keeps_token(route: &RouteConfig) -> bool {
+    route.exchange.is_some()
+}
+
 /// What a 401 offers. It must offer something, and where nobody reads a header that can be asked for (a certificate is
 /// not) that is a bearer token, as ever.
 pub(super) fn challenges(chain: Option<&Chain>) -> Vec<Challenge> {
@@ -121,6 +133,7 @@ struct Reader<'r, 'c> {
     config: &'r Config,
     prefix: &'r str,
     chains: &'r mut Chains<'c>,
+    exchanges: &'r Exchanges,
     names: BTreeSet<String>,
     errors: &'r mut Errors,
 }
@@ -146,6 +159,7 @@ impl Reader<'_, '_> {
         let methods = self.methods(&at, route);
         self.who(&at, route);
         let upstream = upstreams.read(route, &at, self.errors);
+        let exchange = exchanges::of_route(self.config, route, &at, self.exchanges, self.errors);
         let any_method = methods.is_empty();
         let id = match table.push(RouteMatch { host, path, methods }) {
             Ok(id) => id,
@@ -169,6 +183,8 @@ impl Reader<'_, '_> {
             chain,
             several_issuers: vouching(self.config, route).len() > 1,
             upstream,
+            exchange,
+            keeps_token: keeps_token(route),
             // With what all of them share.
             mcp: None,
             pass_access_token: route.pass.access_token,

@@ -128,3 +128,6 @@ impl Targets {
         self.clusters.keys().map(String::as_str).collect::<Vec<_>>().join(", ")
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,6 +15,7 @@ use gangplank_oauth::{CallbackError, ExchangeError};
 
 use super::tests::samples;
 use super::*;
+use crate::exchange::ExchangeRefusal;
 use crate::mcp::{McpRefusal, ToolRefusal};
 use crate::sign_in::SignInRefusal;
 use crate::token_review::TokenReviewRefusal;
@@ -35,6 +36,15 @@ where people sign in.
 
 const REQUEST: &str = "
 ## On the way of a request
+
+";
+
+const EXCHANGE: &str = "
+## Exchange
+
+The caller's token is to become another one for the upstream. There is no call if it can't. What a provider refuses has an entry
+under *Providers*, and is answered by whose fault it is: 401 with the provider's own challenge if the person has to come back to it,
+401 if the token is not good for an exchange, 403 if the caller may not, 503 if the provider could not answer, else 502.
 
 ";
 
@@ -104,6 +114,8 @@ fn the_page_of_refusals_is_what_the_catalogue_says() {
     let mut page = OPENING.to_owned();
     page.push_str(REQUEST);
     with_answers(&mut page, Refusal::REASONS);
+    page.push_str(EXCHANGE);
+    with_answers(&mut page, ExchangeRefusal::REASONS);
     page.push_str(MCP);
     with_answers(&mut page, McpRefusal::REASONS);
     page.push_str(TOOLS);

@@ -29,7 +29,12 @@ fn the_table_is_the_golden_one() {
 #[test]
 fn every_entry_of_both_catalogues_is_in_the_table() {
     let sampled: BTreeSet<&str> = samples().iter().map(|refusal| refusal.reason().name).collect();
-    for reason in Refusal::REASONS.iter().chain(SignIn::REASONS).chain(McpRefusal::REASONS).chain(ToolRefusal::REASONS)
+    for reason in Refusal::REASONS
+        .iter()
+        .chain(SignIn::REASONS)
+        .chain(McpRefusal::REASONS)
+        .chain(ExchangeRefusal::REASONS)
+        .chain(ToolRefusal::REASONS)
     {
         assert!(sampled.contains(reason.name), "{} is not sampled", reason.name);
     }
@@ -79,8 +84,20 @@ pub(super) fn samples() -> Vec<Refusal> {
     ];
     all.extend(sign_in().into_iter().map(Refusal::SignIn));
     all.extend(mcp().into_iter().map(Refusal::Mcp));
+    all.extend(exchange().into_iter().map(Refusal::Exchange));
     all.extend(tools().into_iter().map(|refusal| Refusal::Mcp(refusal.into())));
     all
+}
+
+fn exchange() -> Vec<ExchangeRefusal> {
+    let exchange = || "x".to_owned();
+    vec![
+        ExchangeRefusal::NoSubject { exchange: exchange(), by: "x" },
+        ExchangeRefusal::AppOnly { exchange: exchange() },
+        ExchangeRefusal::Resting { exchange: exchange(), after: Duration::ZERO },
+        ExchangeRefusal::Unfit { exchange: exchange(), problem: exchange() },
+        ExchangeRefusal::Lost { exchange: exchange() },
+    ]
 }
 
 fn mcp() -> Vec<McpRefusal> {
