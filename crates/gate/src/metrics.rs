@@ -176,6 +176,7 @@ pub struct Metrics {
     durations: Family<[Label; 1], Durations>,
     refusals: Family<[StaticLabel; 2], Counter>,
     upstream_errors: Family<[Label; 2], Counter>,
+    cluster_requests: Family<[Label; 2], Counter>,
     decisions: Family<[StaticLabel; 1], Counter>,
     exchanges: Family<[Label; 2], Counter>,
     exchange_durations: Family<[Label; 1], Durations>,
@@ -204,6 +205,7 @@ impl Metrics {
             durations: Family::default(),
             refusals: Family::default(),
             upstream_errors: Family::default(),
+            cluster_requests: Family::default(),
             decisions: Family::default(),
             exchanges: Family::default(),
             exchange_durations: Family::default(),
@@ -230,6 +232,11 @@ impl Metrics {
         r.register("request_duration_seconds", "Time to the head of the answer", m.durations.clone());
         r.register("refusals", "Refusals by reason and whose fault it is", m.refusals.clone());
         r.register("upstream_errors", "Failed exchanges with upstreams", m.upstream_errors.clone());
+        r.register(
+            "cluster_requests",
+            "Requests passed on to clusters, by as whom they are spoken to",
+            m.cluster_requests.clone(),
+        );
         r.register("decisions", "Decisions by where they came from", m.decisions.clone());
         r.register("exchanges", "Wishes for an exchanged token by what became of them", m.exchanges.clone());
         r.register("exchange_duration_seconds", "Time that providers took to exchange", m.exchange_durations.clone());
@@ -295,6 +302,11 @@ impl Metrics {
     /// Counts a failed exchange with a route's upstream.
     pub(crate) fn upstream_error(&self, route: &str, kind: &'static str) {
         self.upstream_errors.get_or_create(&[("route", route.to_owned()), ("kind", kind.to_owned())]).inc();
+    }
+
+    /// The counter of a cluster's requests.
+    pub(crate) fn cluster(&self, name: &str, mode: &'static str) -> Counter {
+        self.cluster_requests.get_or_create_owned(&[("cluster", name.to_owned()), ("mode", mode.to_owned())])
     }
 
     /// The counters of decisions that were remembered, and that had to be made.

@@ -30,9 +30,10 @@ use http::request::Parts;
 use http::{Request, Response, StatusCode};
 use tokio::task::JoinSet;
 
-use crate::audit::{self, Asked};
+use crate::audit::{self, Asked, At};
 use crate::body::BodyError;
 use crate::build::Route;
+use crate::cluster::{UpstreamCluster, status};
 use crate::context::Arrival;
 use crate::decision::Decisions;
 use crate::forwarded::{Believed, Original, host_of};
@@ -64,6 +65,8 @@ pub struct Gate {
     pub(crate) decisions: Decisions,
     pub(crate) believed: Believed,
     pub(crate) routes: Vec<Route>,
+    /// Those of `[clusters]`, for requests that choose one themselves.
+    pub(crate) clusters: HashMap<String, Arc<UpstreamCluster>>,
     pub(crate) table: Routes,
     /// The MCP servers among the routes.
     pub(crate) places: Vec<Place>,
@@ -187,13 +190,17 @@ impl Gate {
             }
         };
         trace.by = decided.decision.caller().method().into();
-        trace.answer = Answer::Allowed;
-        audit::allowed(context, Asked::directly(context), &route.name, decided.decision.caller());
         // In boxes, as they are large: a check's future would else have the size of a proxied request's.
+        if let Some(behind) = &route.cluster {
+            return Box::pin(self.serve_cluster(route, behind, upstream, arrival, head, body, decided, trace)).await;
+        }
+        trace.answer = Answer::Allowed;
+        audit::allowed(context, Asked::directly(context), &route.name, decided.decision.caller(), At::default());
         if let Some(mcp) = &route.mcp {
             return Box::pin(self.serve_mcp(route, mcp, upstream, arrival, head, body, decided)).await;
         }
-        let credential = self.outbound(route, None, &decided.decision, context.now).await?;
+        let credentials = arrival.credentials(&head.headers);
+        let credential = self.outbound(route, None, &decided.decision, credentials, context.now).await?;
         Box::pin(self.forward(route, upstream, arrival, head, body, decided, credential)).await
     }
 
@@ -234,7 +241,8 @@ impl Gate {
         let challenges = trace.route.and_then(|id| self.routes.get(id)).map_or(&self.challenges, |r| &r.challenges);
         let (response, answer) = self.rescue(refusal, context, trace.bearer, challenges, trace.offer.as_ref());
         trace.answer = answer;
-        response
+        let to_cluster = trace.route.and_then(|id| self.routes.get(id)).is_some_and(|route| route.cluster.is_some());
+        if to_cluster && !context.navigation { status::say(response, refusal, &context.id) } else { response }
     }
 
     /// What of the path is below the prefix: `auth`, `static/…`, or empty for the prefix itself.

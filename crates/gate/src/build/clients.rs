@@ -60,7 +60,7 @@ pub(super) fn read(
                 .routes
                 .iter()
                 .filter(signs_in)
-                .any(|route| route.pass.access_token || keeps_token(route)),
+                .any(|route| route.pass.access_token || keeps_token(config, route)),
         };
         clients.insert(name.clone(), Arc::new(client));
     }

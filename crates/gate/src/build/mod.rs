@@ -1,9 +1,11 @@
 //! From the document to a gate: everything is read, everything is checked, and everything that is wrong is said at
 //! once. What contradicts itself is refused here, so that nothing is decided by accident later.
 
+mod allow;
 mod authenticators;
 mod claims;
 mod clients;
+mod cluster_routes;
 mod clusters;
 mod exchanges;
 mod groups;
@@ -13,6 +15,7 @@ mod local;
 mod mcp;
 mod routes;
 mod server;
+mod upstream_clusters;
 mod upstreams;
 mod webhook;
 
@@ -83,11 +86,14 @@ impl Gate {
         let groups = groups::read(config, issuers, &clients, &mut errors);
         let authenticators = authenticators::read(config, &groups, &deps, &mut errors);
         // Nobody is kept waiting or out for groups that nobody asks for; a cluster always does.
-        let groups_matter = !rule_groups().is_empty() || config.token_review.is_some();
+        let told = config.clusters.values().any(upstream_clusters::may_impersonate);
+        let groups_matter = !rule_groups().is_empty() || config.token_review.is_some() || told;
         let groups = if groups_matter { groups } else { Resolvers::new() };
         let mut chains = authenticators::Chains::new(issuers, &authenticators, &groups);
         let exchanges = exchanges::read(config, &clients, &deps, &mut errors);
-        let routes = routes::read(config, &server.prefix, &mut chains, &exchanges, metrics, &mut errors);
+        let clusters = upstream_clusters::read(config, &exchanges, &deps, &mut errors);
+        let known = routes::Known { exchanges: &exchanges, clusters: &clusters };
+        let routes = routes::read(config, &server.prefix, &mut chains, known, metrics, &mut errors);
         let token_review = webhook::read(config, &mut chains, &deps, &mut errors);
 
         let mut routes = routes;
@@ -142,6 +148,7 @@ impl Gate {
             issuers: issuers.values().cloned().collect(),
             token_review,
             routes: routes.list,
+            clusters: clusters.into_iter().map(|(name, known)| (name, known.cluster)).collect(),
             table,
             places,
             by_name,
@@ -197,6 +204,7 @@ impl Gate {
         warnings.extend(exchanges::unused(config));
         let servers = config.routes.iter().enumerate().filter_map(|(i, route)| Some((i, route.mcp.as_ref()?)));
         warnings.extend(servers.flat_map(|(i, mcp)| contradictions(mcp, &format!("routes[{i}].mcp"))));
+        warnings.extend(upstream_clusters::warnings(config));
         warnings
     }
 
@@ -214,6 +222,7 @@ impl Gate {
         files.extend(config.issuers.values().flat_map(issuer::files));
         files.extend(config.routes.iter().filter_map(|r| r.upstream_ca_file.clone()));
         files.extend(config.authenticators.values().flat_map(local::files));
+        files.extend(config.clusters.values().flat_map(upstream_clusters::files));
         files.extend(config.pages.logo.clone());
         files.extend(webhook::files(config));
         files.sort();

@@ -157,7 +157,8 @@ impl Gate {
         if decision.life.as_ref().is_some_and(|life| life.is_ended(self.clock.now())) {
             return Err(Refusal::EndedWaiting(upstream.authority.to_string()));
         }
-        let credential = self.outbound(route, judged.cluster(), &decision, arrival.context.now).await?;
+        let credentials = arrival.credentials(&head.headers);
+        let credential = self.outbound(route, judged.cluster(), &decision, credentials, arrival.context.now).await?;
         let answer = self.forward(route, upstream, arrival, head, judged.into_body(), decided, credential).await?;
         let answer = mcp.judge.answer(answer, caller).await?;
         mcp.finish(answer, told, read)

@@ -6,6 +6,7 @@ mod attacks;
 mod audit;
 mod chain;
 mod chaos;
+mod clusters;
 mod configuration;
 mod flood;
 mod forward_auth;
