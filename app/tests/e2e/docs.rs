@@ -245,7 +245,7 @@ fn header(table: &str) -> String {
 }
 
 /// Tables of tables that the configuration names.
-const NAMED: [&str; 3] = ["issuers", "authenticators", "clients"];
+const NAMED: [&str; 6] = ["issuers", "authenticators", "clients", "exchanges", "clusters", "authorization_servers"];
 
 /// Every key that the loader knows, found by asking it.
 fn known(path: &str, keys: &mut BTreeSet<String>) {
