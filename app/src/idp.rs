@@ -1,4 +1,4 @@
-//! `gangplank idp`: the offline Entra-like tenant alone.
+//! `gangplank idp`: the offline Entra-like tenant alone, with both its faces.
 //!
 //! Whoever reaches it can be any of its users, so it listens on loopback unless it is told `--insecure-listen`.
 
@@ -89,6 +89,10 @@ async fn serve(arguments: &IdpArguments, config: TenantConfig, telemetry: &Telem
     let listener = bind(arguments.listen)?;
     let address = listener.local_addr()?;
     let tls = if arguments.tls { Some(Arc::new(certificate(arguments, address)?)) } else { None };
+    // Whose certificate it is, the tenant judges. Where nobody has registered any, browsers are not bothered.
+    if let Some(tls) = tls.iter().find(|_| config.applications.iter().any(|a| !a.known_certificates.is_empty())) {
+        tls.ask_for_certificates(Some(Vec::new()))?;
+    }
     let scheme = if arguments.tls { "https" } else { "http" };
     let base = Url::parse(&format!("{scheme}://{}/", reachable(address)))?;
     let tenant = Tenant::new(config.clone(), base)
@@ -127,6 +131,7 @@ fn introduction(tenant: &Tenant, config: &TenantConfig) -> String {
     let _ = writeln!(text, "  Home        {}/", tenant.base_url());
     let _ = writeln!(text, "  Issuer v2   {}", tenant.issuer());
     let _ = writeln!(text, "  Issuer v1   {}", tenant.v1_issuer());
+    let _ = writeln!(text, "  Standard    {}", tenant.standard_issuer());
     let _ = writeln!(text, "\n  Users");
     for ((username, name), user) in tenant.users().zip(&config.users) {
         let groups = user.groups.len() + user.more_groups;

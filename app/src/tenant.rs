@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use gangplank_gate::Body;
-use gangplank_idp::{Reply, Tenant};
+use gangplank_idp::{Reply, ShownCertificate, Tenant};
 use gangplank_net::{Peer, ReloadingTls, ServerLimits, Shutdown, SystemClock, serve};
 use gangplank_oauth::Clock;
 use http::{Request, Response, StatusCode};
@@ -24,12 +24,15 @@ pub(crate) async fn run(
     shutdown: Shutdown,
 ) {
     let limits = ServerLimits { drain: std::time::Duration::from_millis(500), ..ServerLimits::default() };
-    let answer = move |request: Request<Incoming>, _: Peer| answer(tenant.clone(), request);
+    let answer = move |request: Request<Incoming>, peer: Peer| answer(tenant.clone(), request, peer);
     serve(listener, tls, limits, answer, shutdown).await;
 }
 
-async fn answer(tenant: Arc<Tenant>, request: Request<Incoming>) -> Response<Body> {
-    let (head, body) = request.into_parts();
+async fn answer(tenant: Arc<Tenant>, request: Request<Incoming>, peer: Peer) -> Response<Body> {
+    let (mut head, body) = request.into_parts();
+    if let Some(shown) = peer.certificates.iter().flat_map(|chain| chain.first()).next() {
+        head.extensions.insert(ShownCertificate(shown.to_vec()));
+    }
     let Ok(body) = Limited::new(body, LARGEST).collect().await else {
         let mut refused = Response::new(Body::empty());
         *refused.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;

@@ -8,7 +8,7 @@ from azure.identity import (
     CertificateCredential, ClientSecretCredential, DeviceCodeCredential, OnBehalfOfCredential, WorkloadIdentityCredential)
 
 from deployments import TENANT_ID, WEB_APP
-from machines import BATCH, MIDDLE, POD, SECRET, TERMINAL, WORKER, Machines, claims_of, sign_in
+from machines import BATCH, MIDDLE, POD, SECRET, TERMINAL, WORKER, Certificate, Machines, claims_of, sign_in
 
 SCOPE = "api://behind/.default"
 
@@ -48,6 +48,19 @@ def test_on_behalf_of(machines, certificate):
         TENANT_ID, MIDDLE, user_assertion=caller(machines, "alice"), **own, **machines.options)
     claims = claims_of(credential.get_token(SCOPE).token)
     assert (claims["azp"], claims["scp"], claims["preferred_username"]) == (MIDDLE, "read", "alice@dev.test")
+
+
+def test_what_is_wrong_is_named_by_its_number(machines, tmp_path):
+    other = Certificate(tmp_path, "other")
+    with pytest.raises(ClientAuthenticationError, match="AADSTS700027"):
+        CertificateCredential(TENANT_ID, WORKER, str(other.both_file), **machines.options).get_token(SCOPE)
+    own = ClientSecretCredential(TENANT_ID, BATCH, SECRET, **machines.options)
+    for assertion, error in [(own.get_token("api://middle/.default").token, 7000114), (own.get_token(SCOPE).token, 7000114),
+                             ("not.a.token", 50013)]:
+        credential = OnBehalfOfCredential(
+            TENANT_ID, MIDDLE, client_secret=SECRET, user_assertion=assertion, **machines.options)
+        with pytest.raises(ClientAuthenticationError, match=f"AADSTS{error}"):
+            credential.get_token(SCOPE)
 
 
 def test_on_behalf_of_passes_a_challenge_on(machines):

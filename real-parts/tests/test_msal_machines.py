@@ -37,17 +37,21 @@ def test_client_credentials_by_secret_and_once(machines):
     assert machines.counts()["client_credentials_grants"] == 1, "the library could keep it"
 
 
-@pytest.mark.parametrize("sha1", [False, True], ids=["PS256 and x5t#S256", "RS256 and x5t"])
-def test_client_credentials_by_certificate(machines, sha1):
+@pytest.mark.parametrize("kind", ["PS256 x5t#S256 x5c", "RS256 x5t", "RS256 x5t x5c"])
+def test_client_credentials_by_certificate(machines, kind):
     own = machines.certificate
-    credential = {"private_key": own.key_pem, **({"thumbprint": own.sha1} if sha1 else {"public_certificate": own.pem})}
+    algorithm, *named = kind.split()
+    credential = {"private_key": own.key_pem}
+    if "x5t" in named:
+        credential["thumbprint"] = own.sha1
+    if "x5t" not in named or "x5c" in named:
+        credential["public_certificate"] = own.pem
     app = application(machines, WORKER, credential)
     claims = token_of(app.acquire_token_for_client(SCOPE))
     assert (claims["azp"], claims["azpacr"], claims["roles"]) == (WORKER, "2", ["Reader"])
     # That the library sent what this test is named after.
     header = header_of(app.client.client_assertion())
-    named = {"x5t", "x5t#S256"} & header.keys()
-    assert (header["alg"], named) == (("RS256", {"x5t"}) if sha1 else ("PS256", {"x5t#S256"})), header
+    assert (header["alg"], {"x5t", "x5t#S256", "x5c"} & header.keys()) == (algorithm, set(named)), header
 
 
 def test_a_certificate_that_nobody_registered(machines, tmp_path):

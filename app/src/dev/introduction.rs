@@ -3,12 +3,11 @@
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 
-use gangplank_idp::{API_ID, PUBLIC_CLIENT_ID, Tenant, TenantConfig};
+use gangplank_idp::{API_ID, DOMAIN, PUBLIC_CLIENT_ID, Tenant, TenantConfig};
 use gangplank_net::SystemClock;
 use gangplank_oauth::Clock;
 
-/// The audience of tokens for the gate: the v2 tokens of the tenant's API name it by its client id.
-pub(super) const AUDIENCE: &str = API_ID;
+use super::configuration::SCOPE;
 
 /// Whose token stands in the `curl` line: one of few groups, so that it is short.
 const CALLER: &str = "dana";
@@ -40,6 +39,7 @@ pub(super) fn text(gate: SocketAddr, tenant: &Tenant, users: &TenantConfig, conf
         let _ = writeln!(text, "             -H 'Authorization: Bearer {token}'");
         let _ = writeln!(text, "           200: {CALLER}, with a token of her own");
     }
+    calls(&mut text, gate, tenant);
     let _ = writeln!(text, "\n  Tenant   {}/", tenant.base_url());
     text.push_str("  Runs with this configuration:\n\n");
     for line in configuration.lines() {
@@ -47,4 +47,20 @@ pub(super) fn text(gate: SocketAddr, tenant: &Tenant, users: &TenantConfig, conf
     }
     text.push_str("\nStop with Ctrl-C.\n");
     text.replace("  \n", "\n")
+}
+
+/// What to try besides the app: a call with an exchanged token, and the MCP server.
+fn calls(text: &mut String, gate: SocketAddr, tenant: &Tenant) {
+    let token = format!("{}/{DOMAIN}/oauth2/v2.0/token", tenant.base_url());
+    let _ = writeln!(text, "\n  API      http://{gate}/api");
+    let _ = writeln!(text, "           TOKEN=$(curl -s {token} \\");
+    let _ = writeln!(text, "             -d grant_type=password -d username={CALLER}@{DOMAIN} -d password={CALLER} \\");
+    let _ = writeln!(text, "             -d client_id={PUBLIC_CLIENT_ID} \\");
+    let _ = writeln!(text, "             -d scope={SCOPE} \\");
+    text.push_str("             | sed 's/.*\"access_token\":\"\\([^\"]*\\).*/\\1/')\n");
+    let _ = writeln!(text, "           curl http://{gate}/api -H \"Authorization: Bearer $TOKEN\"");
+    let _ = writeln!(text, "           the API got another token: {CALLER}'s still, and for the API only");
+    let _ = writeln!(text, "\n  MCP      http://{gate}/mcp");
+    text.push_str("           npx @modelcontextprotocol/inspector, or any client that speaks Streamable HTTP\n");
+    text.push_str("           tools whoami and, for who sees the app, call-api\n");
 }

@@ -1,22 +1,29 @@
 //! `gangplank dev`: see it work in a minute, without a cloud account.
 //!
-//! A tenant, the gate and a sample app in one process, on loopback only. The gate is not a special one: its
+//! A tenant, the gate and what is behind it (an app, an API, an MCP server) in one process, on loopback only. The gate is not a special one: its
 //! configuration is text, printed as it is, and goes the way of every configuration. Nothing is written to disk.
 
+mod api;
+mod configuration;
 mod introduction;
+mod mcp;
 pub mod sample;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use gangplank_gate::Body;
 use gangplank_gate::config::Config;
-use gangplank_idp::{DEMO_GROUP_ID, Tenant, TenantConfig, WEB_APP_ID};
-use gangplank_net::{ServerLimits, Shutdown, SystemClock, bind};
+use gangplank_idp::{Tenant, TenantConfig};
+use gangplank_net::{HttpClient, Roots, ServerLimits, Shutdown, SystemClock, bind};
 use gangplank_oauth::Clock;
-use secrecy::ExposeSecret;
+use http::{Request, Response};
+use hyper::body::Incoming;
 use tokio::net::TcpListener;
 use url::Url;
+
+use self::mcp::Downstream;
 
 use crate::arguments::DevArguments;
 use crate::document::{self, Loaded, Report};
@@ -24,13 +31,10 @@ use crate::exit::Exit;
 use crate::serve::{Listeners, Parts, quiet_log, wait_ready};
 use crate::signals::StopSignals;
 use crate::telemetry::Telemetry;
-use crate::{console, environment, tenant};
+use crate::{console, tenant};
 
 /// The port that documentation speaks of.
 const PORT: u16 = 4180;
-
-/// The name under which the configuration refers to the client secret.
-const SECRET: &str = "GANGPLANK_DEV_CLIENT_SECRET";
 
 /// How long open requests may finish: whoever pressed Ctrl-C waits for it.
 const DRAIN: Duration = Duration::from_secs(1);
@@ -60,19 +64,19 @@ async fn start(arguments: &DevArguments, telemetry: &Telemetry) -> Result<(), Bo
 
     let users = TenantConfig::built_in();
     let tenant = Arc::new(make_tenant(users.clone(), provider.local_addr()?)?);
-    let text = configuration(gate.local_addr()?, app.local_addr()?, &tenant);
+    let text = configuration::text(gate.local_addr()?, app.local_addr()?, &tenant);
     if let Some(file) = &arguments.config_out {
         std::fs::write(file, &text).map_err(|e| format!("cannot write {}: {e}", file.display()))?;
     }
     let loaded: Loaded<Config> = document::load_bytes("dev.toml", text.clone().into_bytes()).map_err(failed)?;
-    let parts = Parts::new(with_secret(&tenant));
+    let parts = Parts::new(configuration::with_secrets(&tenant));
     let wired = parts.wire(loaded).map_err(failed)?;
     let listeners = Listeners::with(gate, &wired)?.drain_within(DRAIN);
 
     let shutdown = Shutdown::new();
     tokio::spawn(signals.obey(shutdown.clone(), telemetry.clone()));
     let provider = tokio::spawn(tenant::run(tenant.clone(), provider, None, shutdown.clone()));
-    let app = tokio::spawn(serve_sample(app, shutdown.clone()));
+    let app = tokio::spawn(serve_upstreams(app, tenant.clone(), shutdown.clone()));
     let current = wired.start();
     tokio::time::timeout(PATIENCE, wait_ready(&current.gate())).await.map_err(|_| "the gate can't reach the tenant")?;
     let address = listeners.address()?;
@@ -104,45 +108,39 @@ fn make_tenant(users: TenantConfig, address: SocketAddr) -> Result<Tenant, Box<d
     Tenant::new(users, base).map_err(|errors| Report::of_errors(&errors).render(console::colour()).into())
 }
 
-/// The environment, and in it the secret that the tenant made up for the gate.
-fn with_secret(tenant: &Tenant) -> crate::serve::SharedEnvironment {
-    let secret = tenant.client_secret(WEB_APP_ID).cloned();
-    Arc::new(move |name| match name {
-        SECRET => secret.as_ref().map(|s| s.expose_secret().to_owned()),
-        _ => environment::variable(name),
-    })
-}
-
-/// The shortest honest configuration: nothing in it is for `dev` only, but the addresses.
-fn configuration(gate: SocketAddr, app: SocketAddr, tenant: &Tenant) -> String {
-    format!(
-        r#"[gate]
-listen = "{gate}"
-public_url = "http://{gate}"
-
-[issuers.dev]
-entra = {{ tenant = "{tenant_id}", authority = "{authority}" }}
-audiences = ["{AUDIENCE}"]
-
-[clients.dev]
-issuer = "dev"
-id = "{WEB_APP_ID}"
-secret = {{ env = "{SECRET}" }}
-
-[[routes]]
-path = "/"
-sign_in = "dev"
-allow.groups = ["{DEMO_GROUP_ID}"]
-upstream = "http://{app}"
-"#,
-        tenant_id = tenant.id(),
-        authority = tenant.base_url(),
-        AUDIENCE = introduction::AUDIENCE,
-    )
-}
-
-async fn serve_sample(listener: TcpListener, shutdown: Shutdown) {
+/// The app, the API and the MCP server, on one address.
+async fn serve_upstreams(listener: TcpListener, tenant: Arc<Tenant>, shutdown: Shutdown) {
     let limits = ServerLimits { drain: DRAIN, ..ServerLimits::default() };
-    let answer = |request, _| sample::answer(request, SystemClock.now());
+    let upstreams = Arc::new(match Upstreams::new(tenant, &listener) {
+        Ok(upstreams) => upstreams,
+        Err(error) => return tracing::error!("{error}"),
+    });
+    let answer = move |request, _| {
+        let upstreams = Arc::clone(&upstreams);
+        async move { upstreams.answer(request).await }
+    };
     gangplank_net::serve(listener, None, limits, answer, shutdown).await;
+}
+
+/// What is behind the gate.
+struct Upstreams {
+    tenant: Arc<Tenant>,
+    client: HttpClient,
+    api: String,
+}
+
+impl Upstreams {
+    fn new(tenant: Arc<Tenant>, listener: &TcpListener) -> Result<Self, Box<dyn std::error::Error>> {
+        let api = format!("http://{}/api", listener.local_addr()?);
+        Ok(Upstreams { tenant, client: HttpClient::new(&Roots::System)?, api })
+    }
+
+    async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
+        let now = SystemClock.now();
+        match request.uri().path() {
+            "/api" => api::answer(&self.tenant, request.headers(), now),
+            "/mcp" => mcp::answer(request, Downstream { transport: &self.client, url: &self.api }).await,
+            _ => sample::answer(request, now).await,
+        }
+    }
 }

@@ -46,7 +46,7 @@ fn page<B>(request: &Request<B>, now: UnixTime) -> Response<Body> {
     let headers = shown(request.headers());
     let accept = request.headers().get(header::ACCEPT).and_then(|v| v.to_str().ok()).unwrap_or_default();
     if accept.contains("application/json") && !accept.contains("text/html") {
-        return json(&serde_json::json!({ "caller": caller, "path": path, "headers": headers }));
+        return json(StatusCode::OK, &serde_json::json!({ "caller": caller, "path": path, "headers": headers }));
     }
     match (Page { caller, path, headers }).render() {
         Ok(html) => reply(StatusCode::OK, "text/html; charset=utf-8", html),
@@ -63,17 +63,20 @@ where
     let Ok(body) = Limited::new(body, ECHOED).collect().await else {
         return reply(StatusCode::PAYLOAD_TOO_LARGE, "text/plain", "more than is echoed\n");
     };
-    json(&serde_json::json!({
-        "method": head.method.as_str(),
-        "path": head.uri.path_and_query().map_or("/", |p| p.as_str()),
-        "headers": shown(&head.headers),
-        "body": String::from_utf8_lossy(&body.to_bytes()),
-    }))
+    json(
+        StatusCode::OK,
+        &serde_json::json!({
+            "method": head.method.as_str(),
+            "path": head.uri.path_and_query().map_or("/", |p| p.as_str()),
+            "headers": shown(&head.headers),
+            "body": String::from_utf8_lossy(&body.to_bytes()),
+        }),
+    )
 }
 
 /// Who the gate says is calling.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
-struct Caller {
+pub(super) struct Caller {
     signed_in: bool,
     name: String,
     user: Option<String>,
@@ -85,7 +88,7 @@ struct Caller {
 }
 
 impl Caller {
-    fn of(headers: &HeaderMap, now: UnixTime) -> Self {
+    pub(super) fn of(headers: &HeaderMap, now: UnixTime) -> Self {
         let get = |name: &str| {
             let text = headers.get(name)?.as_bytes();
             Some(String::from_utf8_lossy(text).into_owned()).filter(|t| !t.is_empty())
@@ -210,8 +213,8 @@ impl http_body::Body for Ticks {
     }
 }
 
-fn json(value: &serde_json::Value) -> Response<Body> {
-    reply(StatusCode::OK, "application/json", format!("{value:#}\n"))
+pub(super) fn json(status: StatusCode, value: &serde_json::Value) -> Response<Body> {
+    reply(status, "application/json", format!("{value:#}\n"))
 }
 
 fn reply(status: StatusCode, content_type: &'static str, body: impl Into<Body>) -> Response<Body> {

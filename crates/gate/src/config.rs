@@ -1,5 +1,6 @@
 //! The gate's part of the configuration document, as it is written. Meaning is given to it in `build`.
 
+mod authorization_server;
 mod cluster;
 mod exchange;
 mod issuer;
@@ -15,6 +16,7 @@ use gangplank_oauth::config::{ByteLimit, SecretSource, Span};
 use ipnet::IpNet;
 use serde::Deserialize;
 
+pub use self::authorization_server::{AuthorizationServerConfig, ClientIdMetadataConfig, ClientIdMetadataHosts};
 pub use self::cluster::{AuthMode, ImpersonateConfig, ReviewConfig, UpstreamClusterConfig};
 pub use self::exchange::{ActorConfig, ExchangeConfig, Strategy};
 pub use self::issuer::{
@@ -397,6 +399,9 @@ pub struct Config {
     /// `[clients.NAME]`.
     #[serde(default)]
     pub clients: BTreeMap<String, ClientConfig>,
+    /// `[authorization_servers.NAME]`.
+    #[serde(default)]
+    pub authorization_servers: BTreeMap<String, AuthorizationServerConfig>,
     /// `[exchanges.NAME]`.
     #[serde(default)]
     pub exchanges: BTreeMap<String, ExchangeConfig>,

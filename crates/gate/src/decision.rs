@@ -22,6 +22,7 @@ use quick_cache::{Weighter, sync::Cache};
 use secrecy::SecretString;
 
 use crate::build::Route;
+use crate::exchange::Subject;
 use crate::headers::Texts;
 use crate::metrics::Metrics;
 use crate::policy::Permit;
@@ -45,6 +46,8 @@ pub(crate) struct Decision {
     pub(crate) identity: HeaderMap,
     /// What they take on the wire.
     pub(crate) identity_size: usize,
+    /// The caller's token, where the route needs it for its upstream.
+    pub(crate) subject: Option<Arc<Subject>>,
     /// What streams of this caller watch.
     pub(crate) life: Option<Arc<Life>>,
     until: UnixTime,
@@ -63,6 +66,7 @@ impl Decision {
             permit,
             identity: HeaderMap::new(),
             identity_size: 0,
+            subject: None,
             life: None,
             until: UnixTime::EPOCH,
         }))
@@ -103,7 +107,8 @@ impl Weighter<Key, Arc<Decision>> for Weight {
     fn weight(&self, _: &Key, decision: &Arc<Decision>) -> u64 {
         // Entry, identity and their allocations, roughly, and what varies.
         let varies: usize = decision.identity.values().map(HeaderValue::len).sum();
-        1024 + 2 * varies as u64
+        let subject = decision.subject.as_ref().map_or(0, |subject| subject.size());
+        1024 + (2 * varies + subject) as u64
     }
 }
 
@@ -199,7 +204,7 @@ impl Gate {
         // The verifier's leeway is in it: a token is not accepted and its streams cut at once.
         let ends = authenticated.expires();
         let token = match authenticated.method() {
-            Method::Bearer | Method::TokenReview if route.pass_access_token => {
+            Method::Bearer | Method::TokenReview if route.pass_access_token || route.keeps_token => {
                 BearerToken::presented(credentials.headers).map_err(Refusal::Authentication)?
             }
             _ => None,
@@ -242,9 +247,9 @@ impl Gate {
         if !route.sign_in.contains(&live.client) {
             return Err(Refusal::SessionOfOtherClient { route: route.name.clone(), client: live.client });
         }
-        let passed = live.access_token.as_ref().filter(|_| route.pass_access_token);
         let until = live.refresh_after.min(live.ends);
-        let decision = self.permit(route, live.authenticated, passed, Some(live.life), until)?;
+        let token = live.access_token.as_ref();
+        let decision = self.permit(route, live.authenticated, token, Some(live.life), until)?;
         if let (Some(key), None) = (key, &live.set_cookie)
             && now < until
         {
@@ -257,7 +262,7 @@ impl Gate {
         &self,
         route: &Route,
         authenticated: Authenticated,
-        access_token: Option<&SecretString>,
+        token: Option<&SecretString>,
         life: Option<Arc<Life>>,
         until: UnixTime,
     ) -> Result<Arc<Decision>, Refusal> {
@@ -265,7 +270,8 @@ impl Gate {
         let permit = route.policy.permit(authenticated)?;
         let mut texts = Texts::with_capacity(256);
         let who = permit.authenticated().identity();
-        let mut identity = headers::identity(&mut texts, who, &self.rule_groups, access_token)?;
+        let passed = token.filter(|_| route.pass_access_token);
+        let mut identity = headers::identity(&mut texts, who, &self.rule_groups, passed)?;
         if route.several_issuers {
             identity.insert(headers::ISSUER, texts.judged(&who.issuer, "issuer")?);
         }
@@ -274,7 +280,9 @@ impl Gate {
             identity.insert(headers::EXPIRES, expires);
         }
         let identity_size = headers::size(&identity);
-        Ok(Arc::new(Decision { permit, identity, identity_size, life, until }))
+        let ends = life.as_ref().map(|life| life.ends);
+        let subject = token.filter(|_| route.keeps_token).map(|token| Arc::new(Subject::new(token.clone(), ends)));
+        Ok(Arc::new(Decision { permit, identity, identity_size, subject, life, until }))
     }
 }
 
@@ -314,6 +322,7 @@ mod tests {
                 permit: anonymous.permit.clone(),
                 identity,
                 identity_size: 0,
+                subject: None,
                 life: None,
                 until: UnixTime::EPOCH,
             };

@@ -5,13 +5,16 @@
 
 mod audit;
 mod authentication_file;
+mod authorization_server;
 pub mod body;
 mod build;
+mod cluster;
 pub mod config;
 mod context;
 mod decision;
 mod durations;
 mod endpoints;
+mod exchange;
 mod forward_auth;
 pub mod forwarded;
 mod headers;
@@ -27,6 +30,7 @@ mod refusal;
 mod remembered;
 mod request_path;
 mod rescue;
+mod reserved;
 mod return_target;
 mod route;
 mod session;
@@ -41,9 +45,12 @@ mod userinfo;
 mod wanted;
 
 pub use authentication_file::AuthenticationFile;
+pub use authorization_server::{AuthorizationServerRefusal, Refused};
 pub use body::Body;
 pub use build::Deps;
+pub use cluster::ClusterRefusal;
 pub use context::RequestContext;
+pub use exchange::ExchangeRefusal;
 pub use health::NotReady;
 pub use hosts::Hosts;
 pub use mcp::{McpRefusal, MessageId, ToolRefusal};

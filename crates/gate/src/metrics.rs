@@ -17,6 +17,7 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
 use crate::durations::Durations;
+use crate::exchange::{ExchangeMetrics, Outcome};
 
 type Label = (&'static str, String);
 type StaticLabel = (&'static str, &'static str);
@@ -155,6 +156,18 @@ impl ReviewMetrics {
     }
 }
 
+/// The counters of calls of tools: by route, tool and `allowed` or `denied`.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct CallCounts(Family<[Label; 3], Counter>);
+
+impl CallCounts {
+    /// Counts a call. Whoever calls this sees to it that there are not many names of tools.
+    pub(crate) fn count(&self, route: &str, tool: &str, decision: &'static str) {
+        let labels = [("route", route.to_owned()), ("tool", tool.to_owned()), ("decision", decision.to_owned())];
+        self.0.get_or_create(&labels).inc();
+    }
+}
+
 /// All metrics. They survive a reload.
 #[derive(Debug)]
 pub struct Metrics {
@@ -163,7 +176,10 @@ pub struct Metrics {
     durations: Family<[Label; 1], Durations>,
     refusals: Family<[StaticLabel; 2], Counter>,
     upstream_errors: Family<[Label; 2], Counter>,
+    cluster_requests: Family<[Label; 2], Counter>,
     decisions: Family<[StaticLabel; 1], Counter>,
+    exchanges: Family<[Label; 2], Counter>,
+    exchange_durations: Family<[Label; 1], Durations>,
     groups_left_out: Counter,
     provider_up: Family<[Label; 1], Gauge>,
     key_age: Family<[Label; 1], Gauge<f64, AtomicU64>>,
@@ -178,6 +194,8 @@ pub struct Metrics {
     spans: Family<[StaticLabel; 1], Counter>,
     sessions_remembered: Gauge,
     return_targets_refused: Gauge,
+    authorization_servers: Family<[Label; 2], Counter>,
+    calls: CallCounts,
 }
 
 impl Metrics {
@@ -189,7 +207,10 @@ impl Metrics {
             durations: Family::default(),
             refusals: Family::default(),
             upstream_errors: Family::default(),
+            cluster_requests: Family::default(),
             decisions: Family::default(),
+            exchanges: Family::default(),
+            exchange_durations: Family::default(),
             groups_left_out: Counter::default(),
             provider_up: Family::default(),
             key_age: Family::default(),
@@ -204,6 +225,8 @@ impl Metrics {
             spans: Family::default(),
             sessions_remembered: Gauge::default(),
             return_targets_refused: Gauge::default(),
+            authorization_servers: Family::default(),
+            calls: CallCounts::default(),
         };
         let version = [("version", env!("CARGO_PKG_VERSION"))];
         let m = &metrics;
@@ -213,7 +236,14 @@ impl Metrics {
         r.register("request_duration_seconds", "Time to the head of the answer", m.durations.clone());
         r.register("refusals", "Refusals by reason and whose fault it is", m.refusals.clone());
         r.register("upstream_errors", "Failed exchanges with upstreams", m.upstream_errors.clone());
+        r.register(
+            "cluster_requests",
+            "Requests passed on to clusters, by as whom they are spoken to",
+            m.cluster_requests.clone(),
+        );
         r.register("decisions", "Decisions by where they came from", m.decisions.clone());
+        r.register("exchanges", "Wishes for an exchanged token by what became of them", m.exchanges.clone());
+        r.register("exchange_duration_seconds", "Time that providers took to exchange", m.exchange_durations.clone());
         r.register("groups_left_out", "Answers whose groups header did not fit", m.groups_left_out.clone());
         r.register("provider_up", "Whether metadata and keys of a provider are there", m.provider_up.clone());
         r.register("keys_age_seconds", "Age of a provider's keys", m.key_age.clone());
@@ -240,6 +270,12 @@ impl Metrics {
             "Return targets not followed since the start",
             m.return_targets_refused.clone(),
         );
+        r.register(
+            "authorization_server_events",
+            "What authorization servers of this gate did for clients",
+            m.authorization_servers.clone(),
+        );
+        r.register("mcp_calls", "Calls of tools by route, tool and what came of them", m.calls.0.clone());
         metrics.registry = r;
         metrics
     }
@@ -255,6 +291,19 @@ impl Metrics {
         RouteMetrics { requests, duration: self.durations.get_or_create_owned(&[("route", name.to_owned())]) }
     }
 
+    /// The handles for an exchange.
+    pub(crate) fn exchange(&self, name: &str) -> ExchangeMetrics {
+        let outcomes = Outcome::ALL.map(|(_, outcome)| {
+            self.exchanges.get_or_create_owned(&[("exchange", name.to_owned()), ("outcome", outcome.to_owned())])
+        });
+        ExchangeMetrics::new(outcomes, self.exchange_durations.get_or_create_owned(&[("exchange", name.to_owned())]))
+    }
+
+    /// The counters of calls of tools.
+    pub(crate) fn calls(&self) -> CallCounts {
+        self.calls.clone()
+    }
+
     /// Counts a refusal.
     pub(crate) fn refused(&self, reason: &'static Reason) {
         self.refusals.get_or_create(&[("reason", reason.name), ("fault", Fault::name(reason.fault))]).inc();
@@ -263,6 +312,11 @@ impl Metrics {
     /// Counts a failed exchange with a route's upstream.
     pub(crate) fn upstream_error(&self, route: &str, kind: &'static str) {
         self.upstream_errors.get_or_create(&[("route", route.to_owned()), ("kind", kind.to_owned())]).inc();
+    }
+
+    /// The counter of a cluster's requests.
+    pub(crate) fn cluster(&self, name: &str, mode: &'static str) -> Counter {
+        self.cluster_requests.get_or_create_owned(&[("cluster", name.to_owned()), ("mode", mode.to_owned())])
     }
 
     /// The counters of decisions that were remembered, and that had to be made.
@@ -292,6 +346,11 @@ impl Metrics {
     /// Counts spans: `exported`, `failed` (the collector did not take them) or `dropped` (the queue was full).
     pub fn spans(&self, outcome: &'static str, count: u64) {
         self.spans.get_or_create(&[("outcome", outcome)]).inc_by(count);
+    }
+
+    /// Counts what an authorization server (by its name in the configuration) did: a word of ours.
+    pub(crate) fn authorization_server(&self, server: &str, event: &'static str) {
+        self.authorization_servers.get_or_create(&[("server", server.to_owned()), ("event", event.to_owned())]).inc();
     }
 
     /// Counts a reload: `applied` or `refused`.
@@ -352,6 +411,9 @@ mod tests {
 
     #[test]
     fn the_lists_are_in_the_order_of_their_words() {
+        for (i, (outcome, _)) in Outcome::ALL.iter().enumerate() {
+            assert_eq!(*outcome as usize, i);
+        }
         for (at, (answer, _)) in Answer::ALL.iter().enumerate() {
             assert_eq!(*answer as usize, at);
         }

@@ -7,13 +7,18 @@
 //!    JSON-RPC to one that sent a message. None of them says why: the log does, under the request id.
 
 use gangplank_authn::{Challenge, Scope};
+use gangplank_jose::Fault;
+use gangplank_oauth::ClaimsChallenge;
 use http::header::{
     ALLOW, CACHE_CONTROL, CONTENT_TYPE, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderValue, Method, Response, StatusCode};
 use serde::Serialize;
 
+use crate::authorization_server::{AuthorizationServerRefusal, Refused, Said, Way, error_document, redirect};
+use crate::cluster::ClusterRefusal;
 use crate::context::X_REQUEST_ID;
+use crate::exchange::ExchangeRefusal;
 use crate::mcp::{McpRefusal, ToolRefusal, answer_to_message};
 use crate::metrics::Answer;
 use crate::pages::Action;
@@ -36,6 +41,8 @@ enum Verdict {
     Forbidden,
     /// Known, and admitted with a token that has one of these scopes.
     InsufficientScope(Vec<Scope>),
+    /// Known, and the provider wants to see them again, with this.
+    InsufficientClaims(ClaimsChallenge),
     NotFound,
     MethodNotAllowed(String),
     TooLarge,
@@ -47,6 +54,12 @@ enum Verdict {
     GatewayTimeout,
     /// The sign-in has its own words.
     SignIn(Outward),
+    /// So has an authorization server: for the person,
+    AuthorizationPage(StatusCode, &'static str, &'static str),
+    /// for the client by way of the browser,
+    AuthorizationBack(String),
+    /// and for the client.
+    AuthorizationError(Said, Option<u64>),
 }
 
 fn verdict(refusal: &Refusal) -> Verdict {
@@ -74,15 +87,64 @@ fn verdict(refusal: &Refusal) -> Verdict {
         | Refusal::IdentityUnfit(_)
         | Refusal::CrossOriginUpgrade(_) => Verdict::Forbidden,
         Refusal::ForbiddenScopes { needed, .. } => Verdict::InsufficientScope(needed.clone()),
+        Refusal::Exchange(refusal) => of_exchange(refusal),
         Refusal::Mcp(refusal) => of_mcp(refusal),
+        Refusal::Cluster(refusal) => of_cluster(refusal),
         Refusal::FormTooLarge(_) => Verdict::TooLarge,
         Refusal::UpstreamConnect { .. } | Refusal::UpstreamProtocol { .. } => Verdict::BadGateway,
         Refusal::UpstreamTimeout { .. } => Verdict::GatewayTimeout,
         Refusal::Defect(_) => Verdict::Internal,
+        Refusal::AuthorizationServer(refused) => of_authorization_server(refused),
         Refusal::SignIn(refusal) => {
             let outward = refusal.outward();
             if outward.status == StatusCode::UNAUTHORIZED { Verdict::Unauthorized } else { Verdict::SignIn(outward) }
         }
+    }
+}
+
+fn of_authorization_server(refused: &Refused) -> Verdict {
+    let after = match &refused.refusal {
+        AuthorizationServerRefusal::TooMany { after, .. } => Some(*after),
+        _ => None,
+    };
+    match &refused.way {
+        Way::Page => {
+            let (status, heading, text) = refused.refusal.words();
+            Verdict::AuthorizationPage(status, heading, text)
+        }
+        Way::Back(location) => Verdict::AuthorizationBack(location.clone()),
+        Way::Document => Verdict::AuthorizationError(refused.refusal.said(), after),
+    }
+}
+
+/// What the caller can mend is said to the caller, and nothing else.
+fn of_exchange(refusal: &ExchangeRefusal) -> Verdict {
+    match refusal {
+        ExchangeRefusal::NoSubject { .. } | ExchangeRefusal::AppOnly { .. } => Verdict::Forbidden,
+        ExchangeRefusal::Resting { .. } | ExchangeRefusal::Lost { .. } => Verdict::Unavailable,
+        ExchangeRefusal::Unfit { .. } => Verdict::BadGateway,
+        ExchangeRefusal::Provider { error, .. } => match (error.challenge(), error.reason().fault) {
+            (Some(challenge), _) => Verdict::InsufficientClaims(challenge.clone()),
+            (None, _) if error.is_unavailable() => Verdict::Unavailable,
+            (None, Fault::Token) => Verdict::Unauthorized,
+            (None, Fault::Caller) => Verdict::Forbidden,
+            (None, Fault::Provider | Fault::Upstream | Fault::Operator | Fault::Us) => Verdict::BadGateway,
+        },
+    }
+}
+
+fn of_cluster(refusal: &ClusterRefusal) -> Verdict {
+    match refusal {
+        ClusterRefusal::ImpersonationAsked { .. }
+        | ClusterRefusal::Nobody { .. }
+        | ClusterRefusal::NameReserved { .. }
+        | ClusterRefusal::NameUnfit { .. }
+        | ClusterRefusal::TooMany { .. }
+        | ClusterRefusal::GroupsUnknown { .. }
+        | ClusterRefusal::NoToken { .. }
+        | ClusterRefusal::AudienceElsewhere { .. }
+        | ClusterRefusal::AudienceOfAnother { .. } => Verdict::Forbidden,
+        ClusterRefusal::OwnCredential { .. } => Verdict::Unavailable,
     }
 }
 
@@ -97,9 +159,10 @@ fn of_mcp(refusal: &McpRefusal) -> Verdict {
         McpRefusal::BodyEncoded => Verdict::UnsupportedMediaType,
         McpRefusal::InMessage { why, .. } => of_mcp(why),
         McpRefusal::Tool(refusal) => of_tool(refusal),
-        McpRefusal::MetadataUnavailable { .. } | McpRefusal::SessionUnfit { .. } | McpRefusal::LegacyTransport(_) => {
-            Verdict::BadGateway
-        }
+        McpRefusal::EventsEncoded(_)
+        | McpRefusal::MetadataUnavailable { .. }
+        | McpRefusal::SessionUnfit { .. }
+        | McpRefusal::LegacyTransport(_) => Verdict::BadGateway,
     }
 }
 
@@ -129,7 +192,7 @@ impl Verdict {
     fn status(&self) -> StatusCode {
         match self {
             Verdict::BadRequest => StatusCode::BAD_REQUEST,
-            Verdict::Unauthorized => StatusCode::UNAUTHORIZED,
+            Verdict::Unauthorized | Verdict::InsufficientClaims(_) => StatusCode::UNAUTHORIZED,
             Verdict::Forbidden | Verdict::InsufficientScope(_) => StatusCode::FORBIDDEN,
             Verdict::NotFound => StatusCode::NOT_FOUND,
             Verdict::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
@@ -140,6 +203,9 @@ impl Verdict {
             Verdict::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Verdict::GatewayTimeout => StatusCode::GATEWAY_TIMEOUT,
             Verdict::SignIn(outward) => outward.status,
+            Verdict::AuthorizationPage(status, ..) => *status,
+            Verdict::AuthorizationBack(_) => StatusCode::SEE_OTHER,
+            Verdict::AuthorizationError(said, _) => said.status,
         }
     }
 
@@ -148,6 +214,9 @@ impl Verdict {
         match self {
             Verdict::BadRequest => ("Bad request", "This request could not be understood. Check the address."),
             Verdict::Unauthorized => ("Not signed in", "You are not signed in, or no longer. Sign in to go on."),
+            Verdict::InsufficientClaims(_) => {
+                ("Sign in once more", "This page wants to be surer that it is you. Sign in once more to go on.")
+            }
             Verdict::Forbidden | Verdict::InsufficientScope(_) => {
                 ("No access", "You may not open this page. If you should, ask for access.")
             }
@@ -168,6 +237,10 @@ impl Verdict {
                 ("The application takes too long", "It did not answer in time. Try again in a moment.")
             }
             Verdict::SignIn(outward) => (outward.heading, &outward.text),
+            Verdict::AuthorizationPage(_, heading, text) => (heading, text),
+            // Neither is a page.
+            Verdict::AuthorizationBack(_) => ("", ""),
+            Verdict::AuthorizationError(said, _) => ("", said.description),
         }
     }
 
@@ -206,25 +279,39 @@ impl Gate {
         offer: Option<&Offer>,
     ) -> (Response<Body>, Answer) {
         let verdict = verdict(refusal);
-        if let (Verdict::Unauthorized, true, false, Some(offer)) = (&verdict, context.navigation, bearer, offer)
-            && let Some(redirect) = self.to_sign_in(context, offer)
-        {
-            return (redirect, Answer::SignIn);
-        }
-        let mut response = if context.navigation {
-            self.page(refusal, &verdict, context, offer)
-        } else {
-            let to_message = match refusal {
-                Refusal::Mcp(refusal) => answer_to_message(refusal, &context.id),
+        if let (true, false, Some(offer)) = (context.navigation, bearer, offer) {
+            let redirect = match &verdict {
+                Verdict::Unauthorized => self.to_sign_in(context, offer, None),
+                Verdict::InsufficientClaims(challenge) => self.to_sign_in(context, offer, Some(challenge)),
                 _ => None,
             };
-            program(&verdict, to_message.unwrap_or_else(|| json(&verdict, &context.id)))
+            if let Some(redirect) = redirect {
+                return (redirect, Answer::SignIn);
+            }
+        }
+        let mut response = match &verdict {
+            Verdict::AuthorizationBack(location) => redirect(location)
+                .unwrap_or_else(|_| program(&Verdict::Internal, json(&Verdict::Internal, &context.id))),
+            Verdict::AuthorizationError(said, after) => error_document(said, *after),
+            _ if context.navigation => self.page(refusal, &verdict, context, offer),
+            _ => {
+                let to_message = match refusal {
+                    Refusal::Mcp(refusal) => answer_to_message(refusal, &context.id),
+                    _ => None,
+                };
+                program(&verdict, to_message.unwrap_or_else(|| json(&verdict, &context.id)))
+            }
         };
         let headers = response.headers_mut();
         match &verdict {
             Verdict::Unauthorized => {
                 for challenge in challenges {
                     headers.append(WWW_AUTHENTICATE, challenge.value(bearer));
+                }
+            }
+            Verdict::InsufficientClaims(claims) => {
+                for wanted in challenges.iter().filter_map(|challenge| challenge.insufficient_claims(claims)) {
+                    headers.append(WWW_AUTHENTICATE, wanted);
                 }
             }
             Verdict::InsufficientScope(needed) => {
@@ -239,8 +326,13 @@ impl Gate {
             }
             _ => {}
         }
-        if verdict.status() == StatusCode::SERVICE_UNAVAILABLE {
-            headers.insert(RETRY_AFTER, HeaderValue::from_static("5"));
+        let later = match verdict.status() {
+            StatusCode::SERVICE_UNAVAILABLE => Some("5"),
+            StatusCode::TOO_MANY_REQUESTS => Some("60"),
+            _ => None,
+        };
+        if let Some(later) = later.filter(|_| !headers.contains_key(RETRY_AFTER)) {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static(later));
         }
         if let Ok(id) = HeaderValue::from_str(&context.id) {
             headers.insert(X_REQUEST_ID, id);
@@ -249,7 +341,13 @@ impl Gate {
     }
 
     /// The way to the sign-in, absolute, because a proxy in front may pass it on from another host.
-    fn to_sign_in(&self, context: &RequestContext, offer: &Offer) -> Option<Response<Body>> {
+    /// `claims` is what the provider wants to see there.
+    fn to_sign_in(
+        &self,
+        context: &RequestContext,
+        offer: &Offer,
+        claims: Option<&ClaimsChallenge>,
+    ) -> Option<Response<Body>> {
         if !offer.redirect || !matches!(context.method, Method::GET | Method::HEAD) {
             return None;
         }
@@ -260,10 +358,12 @@ impl Gate {
         // A longer one would be refused when it comes back, and would not fit nginx's buffers.
         let target = if target.len() <= crate::return_target::LONGEST { target } else { "/".to_owned() };
         let path = match offer.clients.as_slice() {
-            [client] => self.pages.start_link(Some(client), &target, false),
+            [client] => {
+                let claims = claims.map(|claims| format!("&claims={}", encoded(&claims.to_base64())));
+                self.pages.start_link(Some(client), &target, false) + &claims.unwrap_or_default()
+            }
             _ => {
-                let rd: String = url::form_urlencoded::byte_serialize(target.as_bytes()).collect();
-                format!("{}/sign_in?rd={rd}", self.prefix)
+                format!("{}/sign_in?rd={}", self.prefix, encoded(&target))
             }
         };
         let mut response = Response::new(Body::empty());
@@ -300,6 +400,10 @@ impl Gate {
     }
 }
 
+fn encoded(value: &str) -> String {
+    url::form_urlencoded::byte_serialize(value.as_bytes()).collect()
+}
+
 /// The word for programs.
 fn word(status: StatusCode) -> &'static str {
     match status {
@@ -310,6 +414,7 @@ fn word(status: StatusCode) -> &'static str {
         StatusCode::METHOD_NOT_ALLOWED => "method_not_allowed",
         StatusCode::PAYLOAD_TOO_LARGE => "too_large",
         StatusCode::UNSUPPORTED_MEDIA_TYPE => "unsupported_media_type",
+        StatusCode::TOO_MANY_REQUESTS => "too_many_requests",
         StatusCode::BAD_GATEWAY => "bad_gateway",
         StatusCode::SERVICE_UNAVAILABLE => "unavailable",
         StatusCode::GATEWAY_TIMEOUT => "gateway_timeout",

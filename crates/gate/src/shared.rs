@@ -1,5 +1,5 @@
 //! What outlives a reload of the configuration: sessions that were refreshed or signed out, the metrics, issuers that stay
-//! as they are, and the cookie key of a process that was given none.
+//! as they are, exchanged tokens, and the cookie key of a process that was given none.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
@@ -9,6 +9,7 @@ use gangplank_authn::kubernetes::KubernetesAuthenticator;
 use gangplank_authn::seal::KeyRing;
 
 use crate::build::KnownIssuers;
+use crate::exchange::ExchangedTokens;
 use crate::metrics::Metrics;
 use crate::remembered::Refusals;
 use crate::session::SharedSessions;
@@ -20,6 +21,7 @@ pub struct Shared {
     sessions: Arc<SharedSessions>,
     issuers: KnownIssuers,
     refusals: Refusals,
+    exchanged: Arc<ExchangedTokens>,
     kubernetes: Mutex<BTreeMap<String, Weak<KubernetesAuthenticator>>>,
     fallback: OnceLock<Arc<KeyRing>>,
 }
@@ -47,6 +49,11 @@ impl Shared {
     /// The refusals of the last while.
     pub(crate) fn refusals(&self) -> &Refusals {
         &self.refusals
+    }
+
+    /// The tokens that callers' were exchanged for.
+    pub(crate) fn exchanged(&self) -> &Arc<ExchangedTokens> {
+        &self.exchanged
     }
 
     /// The issuers of the gate that was built last.

@@ -203,11 +203,8 @@ impl Tenant {
             }
             (Version::V2, Some(resource), Some(scope)) => {
                 let granted = Granted::resolve(scope, &self.directory, &graph)?;
-                if resource.trim_end_matches('/') == granted.audience {
-                    return Ok(granted);
-                }
-                Err(errors::RESOURCE_WITH_SCOPES
-                    .because("The resource parameter provided in the request doesn't match with the requested scopes."))
+                granted.is_for(resource)?;
+                Ok(granted)
             }
             (_, _, Some(scope)) => Granted::resolve(scope, &self.directory, &graph),
             (_, _, None) => {

@@ -99,16 +99,19 @@ fn user(username: &str, name: &str, groups: &[&str], more_groups: usize) -> User
 
 fn web_app() -> ApplicationConfig {
     ApplicationConfig {
-        redirect_uris: ["http", "https"]
-            .iter()
-            .flat_map(|scheme| ["127.0.0.1", "localhost"].map(|host| format!("{scheme}://{host}/oauth2/callback")))
-            .collect(),
+        redirect_uris: ["callback", "as/dev/callback"].into_iter().flat_map(callbacks).collect(),
         requested_access_token_version: Some(2),
         scopes: vec!["access_as_user".to_owned()],
         identifier_uris: vec![format!("api://{WEB_APP_ID}")],
         roles: BTreeMap::from([("Captain".to_owned(), vec!["alice".to_owned()])]),
         ..application(WEB_APP_ID, "Demo app")
     }
+}
+
+/// Of a gate on this machine: its own, or that of its authorization server for MCP clients.
+fn callbacks(path: &str) -> Vec<String> {
+    let host = |scheme: &str| ["127.0.0.1", "localhost"].map(|host| format!("{scheme}://{host}/oauth2/{path}"));
+    ["http", "https"].into_iter().flat_map(host).collect()
 }
 
 fn api(id: &str, name: &str, version: u8) -> ApplicationConfig {

@@ -5,7 +5,7 @@
 //! 2. The client is registered (700016). A public one presents nothing (700025), a confidential one something (7000218).
 //! 3. A secret is one of the application's (7000215). Assertions: [`crate::assertion`].
 //! 4. At the standard face a registered certificate, shown on the connection and within its time, is a proof as well
-//!    (`tls_client_auth`).
+//!    (RFC 8705).
 
 use std::sync::Arc;
 

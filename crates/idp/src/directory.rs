@@ -183,6 +183,6 @@ mod tests {
         config.applications[0].redirect_uris.push("/relative".to_owned());
         config.applications[1].id = Some(crate::WEB_APP_ID.to_owned());
         let paths: Vec<_> = Directory::build(&config).unwrap_err().into_iter().map(|e| e.path).collect();
-        assert_eq!(paths, ["id", "users[0].groups[1]", "applications[0].redirect_uris[4]", "applications[1]"]);
+        assert_eq!(paths, ["id", "users[0].groups[1]", "applications[0].redirect_uris[8]", "applications[1]"]);
     }
 }

@@ -126,6 +126,15 @@ impl Granted {
         self
     }
 
+    /// Whether `resource` names what the scopes are of: nothing else may (AADSTS9010010).
+    pub(crate) fn is_for(&self, resource: &str) -> Result<(), AuthError> {
+        if resource.trim_end_matches('/') == self.audience {
+            return Ok(());
+        }
+        Err(errors::RESOURCE_WITH_SCOPES
+            .because("The resource parameter provided in the request doesn't match with the requested scopes."))
+    }
+
     /// `scp`. Graph's also names the scopes of the sign-in.
     pub(crate) fn scp(&self) -> String {
         let mut names: Vec<&str> = Vec::new();

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use gangplank_jose::UnixTime;
+use gangplank_jose::{KeySet, UnixTime};
 use gangplank_oauth::config::ConfigError;
 use http::request::Parts;
 use http::{Request, Response, StatusCode, header};
@@ -201,6 +201,11 @@ impl Tenant {
     /// The issuer of v1 tokens.
     pub fn v1_issuer(&self) -> String {
         self.token_issuer(Version::V1)
+    }
+
+    /// The published keys, for an API that is in the same process.
+    pub fn key_set(&self) -> KeySet {
+        self.state.keys().key_set()
     }
 
     /// A secret of a confidential client, made up or configured.

@@ -5,7 +5,8 @@
 //! 3. The grant is one that works here (70003): `authorization_code` ([`crate::codes`]), `refresh_token`
 //!    ([`crate::refresh`]), `client_credentials` ([`crate::app_only`]), JWT bearer ([`crate::on_behalf_of`]), device code
 //!    ([`crate::device`]), `password` ([`crate::password`]).
-//! 4. Scopes given again replace those of the sign-in, within rule 4 of [`crate::authorize`]; for a refresh, consent is not
+//! 4. Scopes given again replace those of the sign-in, within rule 4 of [`crate::authorize`]; a `resource` alone has to be
+//!    the one that the sign-in was for, as MCP clients name theirs here once more (9010010). For a refresh, consent is not
 //!    missing (65001), and a second factor that is demanded was brought (50076).
 //! 5. An ID token comes with `openid`, a refresh token with `offline_access`.
 
@@ -120,6 +121,9 @@ fn code_grant(
             return Err(error);
         }
     };
+    if let (Version::V2, Some(resource)) = (version, params.get("resource")) {
+        asked.as_ref().unwrap_or(&code.granted).is_for(resource)?;
+    }
     let granted = asked.map_or(code.granted.clone(), |asked| asked.with_sign_in_of(&code.granted));
     let grant = Grant {
         client_id: client.application.id.clone(),
@@ -148,12 +152,14 @@ fn refresh_grant(
     version: Version,
 ) -> Result<Value, AuthError> {
     let text = params.require("refresh_token")?;
-    let other = (params.get("scope").is_some() || params.get("resource").is_some())
-        .then(|| tenant.granted(params, version))
-        .transpose()?;
+    let again = params.get("scope").is_some() || (version == Version::V1 && params.get("resource").is_some());
+    let other = again.then(|| tenant.granted(params, version)).transpose()?;
     // Before the token is redeemed: a refusal that the client can do something about does not cost it.
     if let Some(grant) = tenant.state.refresh_tokens().peek(text, &client.application.id) {
         let granted = other.as_ref().unwrap_or(&grant.granted);
+        if let (Version::V2, Some(resource)) = (version, params.get("resource")) {
+            granted.is_for(resource)?;
+        }
         tenant.check_consent(&client.application, granted)?;
         step_up::require(granted, &grant.user, grant.mfa)?;
     }

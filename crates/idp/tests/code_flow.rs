@@ -248,3 +248,24 @@ fn nothing_panics_on_rubbish() {
     tenant.set_fault(Fault::new(FaultKind::Down));
     assert_eq!(redeem(&tenant, "x").status(), StatusCode::SERVICE_UNAVAILABLE);
 }
+
+/// What MCP clients do by the book, and Entra ID does not take.
+#[test]
+fn a_resource_at_the_token_endpoint_has_to_be_that_of_the_scopes() {
+    let tenant = tenant();
+    let scope = ("scope", "offline_access api://podinfo/read");
+    let mcp = ("resource", "https://gate.example.com/mcp");
+    let refused = body(&redeem_with(&tenant, &code(&tenant, "alice", &[scope]), &[mcp], NOW));
+    assert_eq!((&refused["error"], &refused["error_codes"]), (&json!("invalid_target"), &json!([9_010_010])));
+    let own = ("resource", "api://podinfo");
+    let taken = body(&redeem_with(&tenant, &code(&tenant, "alice", &[scope]), &[own], NOW));
+    let token = taken["refresh_token"].as_str().unwrap_or_else(|| panic!("{taken}"));
+    assert_eq!(body(&refresh(&tenant, token, &[mcp], NOW))["error_codes"], json!([9_010_010]));
+    assert_eq!(refresh(&tenant, token, &[own], NOW).status(), StatusCode::OK, "nor did that cost the token");
+    for path in ["oauth2/v2.0/register", "v2.0/.well-known/oauth-authorization-server"] {
+        let none = get(&tenant, &format!("{BASE}/{TENANT_ID}/{path}"), &[], NOW).response;
+        assert_eq!(none.status(), StatusCode::NOT_FOUND, "{path}");
+    }
+    let inserted = format!("{BASE}/.well-known/oauth-authorization-server/{TENANT_ID}/v2.0");
+    assert_eq!(get(&tenant, &inserted, &[], NOW).response.status(), StatusCode::NOT_FOUND);
+}

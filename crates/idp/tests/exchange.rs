@@ -98,6 +98,7 @@ fn what_is_wrong_is_named() {
         (&[("subject_issuer", "github")], "invalid_request"),
         (&[("requested_issuer", "github")], "invalid_request"),
         (&[("requested_issuer", "entra")], "invalid_request"),
+        (&[("requested_subject", "bob")], "invalid_request"),
         (&[("subject_token", "a"), ("subject_token", "b")], "invalid_request"),
         (&[("client_secret", "guess")], "invalid_client"),
         (&[("client_id", "nobody")], "invalid_client"),
@@ -148,8 +149,17 @@ fn an_id_token_is_for_the_client_that_asked_for_it() {
     assert!(own["access_token"].is_string(), "{own}");
     let others = exchange(&tenant, &sign(&id_token(WEB_APP_ID)), &[("subject_token_type", ID)]);
     assert_eq!(others["error"], "invalid_request");
-    let as_access = exchange(&tenant, &sign(&id_token(API_ID)), &[]);
-    assert_eq!(as_access["error"], "invalid_request", "an ID token is no access token");
+    let mut bare = id_token(API_ID);
+    bare.as_object_mut().unwrap().remove("nonce");
+    for claims in [id_token(API_ID), bare] {
+        assert_eq!(
+            exchange(&tenant, &sign(&claims), &[])["error"],
+            "invalid_request",
+            "an ID token is no access token"
+        );
+    }
+    let entra = tenant.mint_id_token("alice", API_ID, None, NOW).unwrap();
+    assert_eq!(exchange(&tenant, &entra, &[("subject_issuer", "entra")])["error"], "invalid_request");
 }
 
 #[test]

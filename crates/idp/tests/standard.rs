@@ -102,6 +102,12 @@ fn the_metadata_is_wherever_clients_look_and_names_itself() {
     assert_eq!(all[0]["code_challenge_methods_supported"], json!(["S256"]));
     assert_eq!(all[0]["registration_endpoint"], at("/standard/register"));
     assert!(all[0]["scopes_supported"].as_array().unwrap().contains(&json!("mcp:tools")));
+    let ask = Request::options(at("/standard/register")).header("origin", "http://localhost:6274");
+    let answer = tenant.handle(ask.body(Bytes::new()).unwrap(), NOW).response;
+    assert_eq!(
+        (answer.status(), &answer.headers()["access-control-allow-origin"] == "*"),
+        (StatusCode::NO_CONTENT, true)
+    );
     let mine = body(&get(&tenant, &at("/standard/keys"), &[], NOW).response);
     let entra = body(&get(&tenant, &at("/common/discovery/v2.0/keys"), &[], NOW).response);
     assert_ne!(mine["keys"][0]["kid"], entra["keys"][0]["kid"]);

@@ -26,6 +26,15 @@ impl ClaimsChallenge {
         &self.0
     }
 
+    /// The reverse of [`to_base64`](Self::to_base64), by rule 1.
+    pub fn from_base64(text: &str) -> Option<Self> {
+        if text.len() > MAX_LENGTH.div_ceil(3) * 4 {
+            return None;
+        }
+        let octets = STANDARD.decode(text).ok()?;
+        Self::parse(std::str::from_utf8(&octets).ok()?)
+    }
+
     /// As the parameter `claims` of `WWW-Authenticate: Bearer error="insufficient_claims"` carries it.
     pub fn to_base64(&self) -> String {
         STANDARD.encode(&self.0)
@@ -42,6 +51,7 @@ mod tests {
         let challenge = ClaimsChallenge::parse(text).unwrap();
         assert_eq!(challenge.as_str(), text);
         assert_eq!(STANDARD.decode(challenge.to_base64()).unwrap(), text.as_bytes());
+        assert_eq!(ClaimsChallenge::from_base64(&challenge.to_base64()), Some(challenge));
         let long = format!(r#"{{"a":"{}"}}"#, "x".repeat(MAX_LENGTH));
         for bad in ["", "[]", "mfa", r#"{"a":1,"a":1}"#, "{", &long] {
             assert_eq!(ClaimsChallenge::parse(bad), None, "{bad}");

@@ -10,6 +10,7 @@ use gangplank_oauth::config::{ConfigError, read_text};
 use gangplank_oauth::{AssertionOptions, Client, ClientAuthentication, ClientSettings, PrivateKeyJwt, Transport};
 
 use super::issuer::has_metadata;
+use super::routes::keeps_token;
 use super::{Deps, Errors};
 use crate::config::{ClientConfig, Config, SecretMethod, TlsConfig};
 use crate::sign_in::SignInClient;
@@ -56,7 +57,11 @@ pub(super) fn read(
             display_name: client.display_name.clone().unwrap_or_else(|| name.clone()),
             issuer: issuer.clone(),
             client: Client::new(settings, observed(transport)),
-            keep_access_token: config.routes.iter().filter(signs_in).any(|route| route.pass.access_token),
+            keep_access_token: config
+                .routes
+                .iter()
+                .filter(signs_in)
+                .any(|route| route.pass.access_token || keeps_token(config, route)),
         };
         clients.insert(name.clone(), Arc::new(client));
     }

@@ -38,6 +38,9 @@ pub struct ExchangeConfig {
     /// Whether a token that is no JWT, whose audience nobody can see, is passed on. Default false.
     #[serde(default)]
     pub opaque_tokens: bool,
+    /// Whether the provider gives a person another `sub` at every audience: then `sub` is not compared. Default false.
+    #[serde(default)]
+    pub pairwise_subjects: bool,
     /// Only with `client-credentials`, and there needed: upstreams see the gate, and no longer the caller.
     #[serde(default)]
     pub replaces_caller: bool,

@@ -15,6 +15,7 @@ use gangplank_oauth::{CallbackError, ExchangeError};
 
 use super::tests::samples;
 use super::*;
+use crate::exchange::ExchangeRefusal;
 use crate::mcp::{McpRefusal, ToolRefusal};
 use crate::sign_in::SignInRefusal;
 use crate::token_review::TokenReviewRefusal;
@@ -38,9 +39,25 @@ const REQUEST: &str = "
 
 ";
 
+const EXCHANGE: &str = "
+## Exchange
+
+The caller's token is to become another one for the upstream. There is no call if it can't. What a provider refuses has an entry
+under *Providers*, and is answered by whose fault it is: 401 with the provider's own challenge if the person has to come back to it,
+401 if the token is not good for an exchange, 403 if the caller may not, 503 if the provider could not answer, else 502.
+
+";
+
 const MCP: &str = "
 ## MCP servers
 
+";
+
+const API_SERVER: &str = "
+## In front of a cluster
+
+To kubectl the answer has the form of an API server's own. Of a token that the cluster does not know (`review`), the reasons are
+those of [tokens that a cluster vouches for](#tokens-that-a-cluster-vouches-for).
 ";
 
 const TOOLS: &str = "
@@ -50,6 +67,15 @@ const TOOLS: &str = "
 
 const SIGN_IN: &str = "
 ## Sign-in, session, sign-out
+
+";
+
+const AUTHORIZATION_SERVER: &str = "
+## Clients of an authorization server
+
+For programs that register, ask for authorization and redeem codes (`[authorization_servers]`). What is wrong with the client or its
+redirect URI is told on a page (400); later it goes back to the client as an OAuth `error`, with 303 by the browser or as a JSON document (400, 401
+for an unknown client, 429 for too many requests, 500 and 503). Which `error`, is in the [reference](configuration.md#authorization_serversname).
 
 ";
 
@@ -104,12 +130,18 @@ fn the_page_of_refusals_is_what_the_catalogue_says() {
     let mut page = OPENING.to_owned();
     page.push_str(REQUEST);
     with_answers(&mut page, Refusal::REASONS);
+    page.push_str(EXCHANGE);
+    with_answers(&mut page, ExchangeRefusal::REASONS);
     page.push_str(MCP);
     with_answers(&mut page, McpRefusal::REASONS);
+    page.push_str(API_SERVER);
+    with_answers(&mut page, crate::ClusterRefusal::REASONS);
     page.push_str(TOOLS);
     with_answers(&mut page, ToolRefusal::REASONS);
     page.push_str(SIGN_IN);
     with_answers(&mut page, SignInRefusal::REASONS);
+    page.push_str(AUTHORIZATION_SERVER);
+    plain(&mut page, AuthorizationServerRefusal::REASONS.iter());
     page.push_str(CREDENTIAL);
     let own = gangplank_authn::Refusal::REASONS.iter().chain(gangplank_authn::IssuerRefusal::REASONS);
     plain(&mut page, TokenRefusal::REASONS.iter().chain(own));

@@ -103,7 +103,8 @@ impl SignIn {
         };
         tracing::info!(client = client.name, "sign-in came back {problem}; starting it once more");
         let number = pending.attempt + 1;
-        let attempt = Attempt { client, authority: pending.authority, target, number, other_account: false };
+        let attempt =
+            Attempt { client, authority: pending.authority, target, number, other_account: false, claims: None };
         self.begin(headers, now, attempt).await
     }
 

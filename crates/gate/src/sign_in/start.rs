@@ -12,7 +12,7 @@ use std::time::Duration;
 use gangplank_authn::session::{BrowserId, OpenedCookie};
 use gangplank_jose::UnixTime;
 use gangplank_oauth::discovery::Metadata;
-use gangplank_oauth::{AuthorizationParams, Pkce, random_token};
+use gangplank_oauth::{AuthorizationParams, ClaimsChallenge, Pkce, random_token};
 use http::header::{CACHE_CONTROL, LOCATION, SET_COOKIE};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use secrecy::ExposeSecret as _;
@@ -44,6 +44,8 @@ pub(super) struct Attempt<'a> {
     pub(super) number: u8,
     /// Let the person choose another account than the one they are signed in with at the provider.
     pub(super) other_account: bool,
+    /// What the provider wants to see, as it said itself.
+    pub(super) claims: Option<ClaimsChallenge>,
 }
 
 impl SignIn {
@@ -78,10 +80,12 @@ impl SignIn {
         }
         // Only our own endpoint has this parameter; elsewhere the query is the app's.
         let other_account = context.path == self.endpoint("start") && asks_for_other_account(context);
+        let claims = wanted_claims(context).filter(|_| context.path == self.endpoint("start"));
         if !other_account {
             self.check_laps(headers, &own, context.now)?;
         }
-        self.begin(headers, context.now, Attempt { client, authority, target, number: 1, other_account }).await
+        let attempt = Attempt { client, authority, target, number: 1, other_account, claims };
+        self.begin(headers, context.now, attempt).await
     }
 
     /// Sends the browser away.
@@ -139,6 +143,9 @@ impl SignIn {
         );
         if attempt.other_account {
             replace_prompt(&mut url);
+        }
+        if let Some(claims) = &attempt.claims {
+            url.query_pairs_mut().append_pair("claims", claims.as_str());
         }
         Ok(url)
     }
@@ -215,6 +222,14 @@ pub(crate) fn redirect(
 pub(super) fn header_size(response: &Response<Body>) -> usize {
     let lines = response.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4);
     32 + lines.sum::<usize>()
+}
+
+/// What a provider wanted to see when a token was exchanged. It is only passed back to the provider, so it matters little who
+/// made the link.
+fn wanted_claims(context: &RequestContext) -> Option<ClaimsChallenge> {
+    let query = context.query.as_deref().unwrap_or_default();
+    let (_, value) = url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "claims")?;
+    ClaimsChallenge::from_base64(&value)
 }
 
 fn asks_for_other_account(context: &RequestContext) -> bool {

@@ -5,7 +5,7 @@
 //!    and for this client ([`super::presented`]; `invalid_request`).
 //! 3. `actor_token` and `actor_token_type` come together, and the token is good (`invalid_request`).
 //! 4. `requested_token_type` is an access token or a JWT (`invalid_request`). `requested_issuer` is this one: tokens of others
-//!    are not given.
+//!    are not given. `requested_subject` is not there: nobody becomes somebody else.
 //! 5. Each `audience` and `resource` is there, and one that the policy names (`invalid_target`). Without any, the token is
 //!    for the client itself.
 //! 6. A scope is one that the subject token has or the policy names (`invalid_scope`). Without any, it has those of the policy,
@@ -17,12 +17,13 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use super::claims::{self, Issue, Subject};
+use super::clients::Clients;
 use super::config::Exchange;
 use super::error::OAuthError;
 use super::granted::Granted;
 use super::presented::{self, ACCESS_TOKEN, JWT, Origin};
 use super::token::{confidential, lifetimes, sign_access};
-use crate::client::Client;
+use crate::client::{Client, Registry};
 use crate::directory::{Application, User};
 use crate::params::Params;
 use crate::tenant::{Call, Tenant};
@@ -70,8 +71,8 @@ impl Whom {
         let id = claims.str(if origin == Origin::Entra { "oid" } else { "sub" }).unwrap_or_default();
         let user = tenant.directory.user(id).map(|user| Whom::User(Arc::clone(user)));
         let client = || {
-            let found = tenant.directory.application(id).or_else(|| tenant.directory.service_principal(id));
-            found.map(|client| Whom::Client(Arc::clone(client)))
+            let principal = tenant.directory.service_principal(id).map(Arc::clone);
+            Clients(tenant).client(id).ok().or(principal).map(Whom::Client)
         };
         let gone = || OAuthError::new("invalid_request", "There is nobody any more whom the token is about.");
         user.or_else(client).ok_or_else(gone)
@@ -120,6 +121,9 @@ fn act(
 fn requested<'p>(tenant: &Tenant, params: &'p Params) -> Result<&'p str, OAuthError> {
     if issuer(tenant, params, "requested_issuer")? != Origin::Own {
         return Err(OAuthError::new("invalid_request", "Tokens of other issuers are not given."));
+    }
+    if params.get("requested_subject").is_some() {
+        return Err(OAuthError::new("invalid_request", "Nobody becomes somebody else here."));
     }
     match params.get("requested_token_type").unwrap_or(ACCESS_TOKEN) {
         kind @ (ACCESS_TOKEN | JWT) => Ok(kind),

@@ -22,7 +22,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use gangplank_jose::UnixTime;
 use gangplank_oauth::config::ConfigError;
-use http::Response;
+use http::{Method, Response, StatusCode, header};
 
 pub use config::{ExchangeConfig, StandardConfig};
 
@@ -38,6 +38,7 @@ use crate::keys::{KeyError, Keys, Rotation};
 use crate::logout;
 use crate::mint::MintError;
 use crate::refresh::RefreshTokens;
+use crate::reply;
 use crate::tenant::{Call, Tenant};
 
 /// What stands for this face in paths.
@@ -105,6 +106,10 @@ impl Route {
 
 /// Answers one request for this face.
 pub(crate) fn dispatch(tenant: &Tenant, call: &Call<'_>, route: Route) -> Response<Bytes> {
+    let for_browsers = matches!(route, Route::Authorize | Route::Login | Route::Logout);
+    if call.parts.method == Method::OPTIONS && !for_browsers {
+        return preflight();
+    }
     match route {
         Route::Metadata => metadata::document(tenant, call),
         Route::Jwks => metadata::keys(tenant, call),
@@ -116,6 +121,16 @@ pub(crate) fn dispatch(tenant: &Tenant, call: &Call<'_>, route: Route) -> Respon
         // The sessions are those of both faces.
         Route::Logout => logout::logout(tenant, call),
     }
+}
+
+/// Clients that are pages ask first; nothing that they may do depends on a cookie.
+fn preflight() -> Response<Bytes> {
+    let headers = [
+        (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
+        (header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST"),
+        (header::ACCESS_CONTROL_ALLOW_HEADERS, "authorization, content-type, mcp-protocol-version"),
+    ];
+    reply::answer(StatusCode::NO_CONTENT, "", &headers.map(|(name, value)| (name, value.to_owned())))
 }
 
 impl Standard {

@@ -1,6 +1,7 @@
 //! Tokens that are brought to an exchange: who they are about, proved by a signature.
 //!
 //! 1. It is a token of the kind that it is said to be; only JWTs are known (`invalid_request`).
+//!    An access token says that it is one: `typ` is `at+jwt`, or, at the other face, it names the client that it was issued to.
 //! 2. It is this face's own: signed with a published key, within its time. Or, where `subject_issuer` names it (Keycloak v1),
 //!    the other face's.
 //! 3. A subject token is for the client that brings it: its audience is the client, one of its identifier URIs, or one that
@@ -89,6 +90,14 @@ fn verify(tenant: &Tenant, call: &Call<'_>, token: &str, kind: &str, origin: Ori
         other => return Err(invalid(format!("Tokens of type '{other}' are not exchanged."))),
     };
     let parsed = Unverified::parse(token).map_err(|_| invalid("The token is not a JWT."))?;
+    let claims = parsed.claims_unverified();
+    let says_so = match origin {
+        Origin::Own => parsed.header().typ.as_deref() == Some("at+jwt"),
+        Origin::Entra => claims.has("azp") || claims.has("appid"),
+    };
+    if !says_so && purpose == Purpose::AccessToken {
+        return Err(invalid("The token is not an access token."));
+    }
     let (issuers, keys) = match origin {
         Origin::Own => (vec![tenant.standard_issuer()], tenant.standard.keys().key_set()),
         Origin::Entra => {
@@ -99,7 +108,7 @@ fn verify(tenant: &Tenant, call: &Call<'_>, token: &str, kind: &str, origin: Ori
     let rules = Rules {
         issuers,
         // Who it may be for is judged after, for the refusal to say so.
-        audiences: parsed.claims_unverified().audiences().to_vec(),
+        audiences: claims.audiences().to_vec(),
         algorithms: vec![Algorithm::RS256, Algorithm::ES256],
         purpose,
         leeway: Leeway::NONE,

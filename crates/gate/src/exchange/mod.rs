@@ -1,0 +1,122 @@
+//! A caller's token becomes another one, for the upstream: on-behalf-of, RFC 8693, Keycloak's own, or, where the
+//! configuration says so loudly, a token of ours.
+//!
+//! 1. What is exchanged is the token by which the caller was authenticated ([`Subject`]): presented, or the session's access
+//!    token. Who was known by something else has nothing to exchange, and is refused.
+//! 2. An application's own token is not exchanged on behalf of anybody: the provider would refuse it.
+//! 3. A token that is there already is used until shortly before it ends ([`ExchangedTokens`]), keyed by the caller's token and
+//!    everything that the exchange says. It never outlasts the caller's.
+//! 4. A provider that could not answer is left alone for a moment; callers are told to come back.
+//! 5. Of those who come together, one asks ([`ask`]).
+//! 6. What comes back is judged ([`judge`]) before anybody can use it.
+//! 7. Only an [`Exchanged`] can become what an upstream is shown. What failed is not remembered, and there is no call.
+
+mod ask;
+mod judge;
+mod measure;
+mod refusal;
+mod rest;
+mod subject;
+mod tokens;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use gangplank_authn::Authenticated;
+use gangplank_jose::UnixTime;
+use gangplank_oauth::Clock;
+
+pub(crate) use self::ask::Request;
+pub(crate) use self::judge::{Exchanged, Expected};
+pub(crate) use self::measure::{ExchangeMetrics, Outcome};
+pub use self::refusal::ExchangeRefusal;
+use self::rest::Rest;
+pub(crate) use self::subject::Subject;
+pub(crate) use self::tokens::ExchangedTokens;
+use self::tokens::Key;
+use crate::sign_in::SignInClient;
+
+/// One of `[exchanges]`, ready to exchange.
+pub(crate) struct Exchange {
+    pub(crate) name: String,
+    pub(crate) client: Arc<SignInClient>,
+    pub(crate) request: Request,
+    pub(crate) expected: Expected,
+    /// SHA-256 of everything that decides about the token that comes back.
+    pub(crate) fingerprint: [u8; 32],
+    pub(crate) tokens: Arc<ExchangedTokens>,
+    pub(crate) metrics: ExchangeMetrics,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) rest: Rest,
+}
+
+impl Exchange {
+    /// The token for a caller, by the rules above.
+    pub(crate) async fn token(
+        self: &Arc<Self>,
+        subject: Option<&Arc<Subject>>,
+        caller: &Authenticated,
+        now: UnixTime,
+    ) -> Result<Arc<Exchanged>, ExchangeRefusal> {
+        let subject = subject
+            .ok_or_else(|| ExchangeRefusal::NoSubject { exchange: self.name.clone(), by: caller.method().name() })?;
+        let key = Key { exchange: self.fingerprint, subject: *subject.digest() };
+        if let Some(known) = self.tokens.get(&key, now) {
+            self.metrics.count(Outcome::Hit);
+            return Ok(known);
+        }
+        let result = self.fresh(key, subject.clone(), now).await;
+        self.metrics.count(result.as_ref().map_or_else(ExchangeRefusal::outcome, |_| Outcome::Given));
+        result
+    }
+
+    async fn fresh(
+        self: &Arc<Self>,
+        key: Key,
+        subject: Arc<Subject>,
+        now: UnixTime,
+    ) -> Result<Arc<Exchanged>, ExchangeRefusal> {
+        self.request.fits(&self.name, &subject)?;
+        if let Some(after) = self.rest.until_over(now) {
+            return Err(ExchangeRefusal::Resting { exchange: self.name.clone(), after });
+        }
+        let this = self.clone();
+        let asked = self.tokens.flights().run_detached(key, move || async move {
+            // Somebody may have come back with it between our look and our flight.
+            if let Some(known) = this.tokens.get(&key, now) {
+                return Ok(known);
+            }
+            this.ask(key, &subject).await
+        });
+        asked.await.unwrap_or_else(|_| Err(ExchangeRefusal::Lost { exchange: self.name.clone() }))
+    }
+
+    /// One request to the provider, and its judgement.
+    async fn ask(&self, key: Key, subject: &Subject) -> Result<Arc<Exchanged>, ExchangeRefusal> {
+        let (now, started) = (self.clock.now(), Instant::now());
+        let answer = self.request.send(&self.client.client, subject, now).await;
+        self.metrics.took(started.elapsed());
+        let judged = match answer {
+            Ok(answer) => self.expected.judge(&self.name, answer, subject, now).map(Arc::new),
+            Err(error) => {
+                if error.is_unavailable() {
+                    self.rest.begin(now, REST);
+                }
+                Err(ExchangeRefusal::Provider { exchange: self.name.clone(), error: Arc::new(error) })
+            }
+        };
+        if let Ok(exchanged) = &judged {
+            self.tokens.insert(key, exchanged.clone());
+        }
+        judged
+    }
+}
+
+/// How long a provider that could not answer is left alone.
+const REST: Duration = Duration::from_secs(2);
+
+impl std::fmt::Debug for Exchange {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Exchange").field("name", &self.name).finish_non_exhaustive()
+    }
+}
