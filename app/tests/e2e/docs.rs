@@ -240,7 +240,7 @@ fn accepted(path: &str) -> Option<Vec<String>> {
 }
 
 /// Tables of tables that the configuration names.
-const NAMED: [&str; 3] = ["issuers", "authenticators", "clients"];
+const NAMED: [&str; 4] = ["issuers", "authenticators", "clients", "authorization_servers"];
 
 /// Every key that the loader knows, found by asking it.
 fn known(path: &str, keys: &mut BTreeSet<String>) {
@@ -271,7 +271,8 @@ fn the_reference_has_every_key_and_no_other() {
 }
 
 /// Tables whose keys the configuration names, and whose values are no tables: each is a key of its own.
-const NAMING: [&str; 2] = ["issuers.NAME.required_claims", "issuers.NAME.claims.extra"];
+const NAMING: [&str; 3] =
+    ["issuers.NAME.required_claims", "issuers.NAME.claims.extra", "authorization_servers.NAME.scopes"];
 
 /// Whether a table is a reference to a secret or to keys: it says where, and nothing else.
 fn is_reference(table: &toml::Table) -> bool {
