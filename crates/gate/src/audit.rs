@@ -19,7 +19,7 @@ fn listening() -> bool {
 }
 
 /// A caller was let pass.
-pub(crate) fn allowed(context: &RequestContext, asked: Asked<'_>, route: &str, caller: &Authenticated) {
+pub(crate) fn allowed(context: &RequestContext, asked: Asked<'_>, route: &str, caller: &Authenticated, at: At<'_>) {
     if !listening() {
         return;
     }
@@ -31,6 +31,9 @@ pub(crate) fn allowed(context: &RequestContext, asked: Asked<'_>, route: &str, c
         user = caller.identity().username,
         issuer = caller.identity().issuer,
         by = caller.method().name(),
+        cluster = at.cluster,
+        mode = at.mode,
+        acting_for = at.acting_for,
         client = %context.client,
         method = asked.method,
         host = cut(asked.host),
@@ -147,6 +150,17 @@ pub(crate) fn review_refused(request_id: &str, asking: IpAddr, refusal: &TokenRe
         detail = %refusal,
         client = %asking,
     );
+}
+
+/// Where the request goes, if that is a cluster, and as whom.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct At<'a> {
+    /// The configuration's name of the cluster.
+    pub(crate) cluster: Option<&'a str>,
+    /// As whom it is spoken to.
+    pub(crate) mode: Option<&'static str>,
+    /// For whom, if it is told.
+    pub(crate) acting_for: Option<&'a str>,
 }
 
 /// What was asked for: with forward-auth, of the proxy in front.

@@ -22,7 +22,7 @@ use http::request::Parts;
 use http::{Method, Response};
 use http_body_util::{BodyExt, Limited};
 
-use crate::audit::{self, Asked};
+use crate::audit::{self, Asked, At};
 use crate::body::BodyError;
 use crate::context::Arrival;
 use crate::forwarded::{absolute_form, host_of, origin_form};
@@ -121,13 +121,16 @@ impl Gate {
             }
         };
         trace.by = decided.decision.caller().method().into();
+        if let Some(behind) = &route.cluster {
+            behind.cluster.policy.permit(decided.decision.caller().clone())?;
+        }
         trace.answer = Answer::Allowed;
         let asked = trace.original.as_ref().map_or(Asked::directly(context), |o| Asked {
             method: o.method.as_ref().map_or("", Method::as_str),
             host: &o.authority,
             path: &o.path,
         });
-        audit::allowed(context, asked, &route.name, decided.decision.caller());
+        audit::allowed(context, asked, &route.name, decided.decision.caller(), At::default());
         Ok(self.allow(decided, &context.id))
     }
 

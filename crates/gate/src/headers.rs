@@ -65,8 +65,7 @@ pub(crate) fn is_ours(name: &str) -> bool {
         return false;
     }
     let folded = |text: &str, pattern: &str| text.bytes().map(fold).eq(pattern.bytes());
-    SINGLE.iter().any(|single| folded(name, single))
-        || FAMILIES.iter().any(|f| name.get(..f.len()).is_some_and(|beginning| folded(beginning, f)))
+    SINGLE.iter().any(|single| folded(name, single)) || FAMILIES.iter().any(|family| begins(name, family))
 }
 
 /// Frameworks let these stand for the method; on a route that tells methods apart they would be a way around it.
@@ -77,14 +76,28 @@ pub(crate) fn is_method_override(name: &str) -> bool {
     METHOD_OVERRIDES.iter().any(|over| name.bytes().map(fold).eq(over.bytes()))
 }
 
+/// Whether an API server may take it for the name of somebody else to act as (`Impersonate-User` and what there may be more).
+pub(crate) fn is_impersonation(name: &str) -> bool {
+    begins(name, "impersonate")
+}
+
+/// Whether an API server may take it for the word of a proxy in front (`X-Remote-User` and what there may be more).
+pub(crate) fn is_remote(name: &str) -> bool {
+    begins(name, "x-remote")
+}
+
+/// In whatever spelling.
+fn begins(name: &str, family: &str) -> bool {
+    name.get(..family.len()).is_some_and(|beginning| beginning.bytes().map(fold).eq(family.bytes()))
+}
+
 /// Takes out of a client's trailers what has no place there.
 pub(crate) fn clean_trailers(trailers: &mut HeaderMap) {
     const NEVER: [HeaderName; 5] = [AUTHORIZATION, COOKIE, HOST, CONTENT_LENGTH, TRANSFER_ENCODING];
     let bad = |name: &HeaderName| {
-        is_ours(name.as_str())
-            || is_method_override(name.as_str())
-            || is_session_id(name.as_str())
-            || NEVER.contains(name)
+        let text = name.as_str();
+        let by_name = [is_ours, is_method_override, is_session_id, is_impersonation];
+        by_name.iter().any(|is| is(text)) || NEVER.contains(name)
     };
     let bad: Vec<HeaderName> = trailers.keys().filter(|name| bad(name)).cloned().collect();
     for name in bad {

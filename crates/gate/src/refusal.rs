@@ -6,6 +6,7 @@ use gangplank_authn::Scope;
 use gangplank_jose::{Fault, Reason};
 
 use crate::authorization_server::Refused;
+use crate::cluster::ClusterRefusal;
 use crate::exchange::ExchangeRefusal;
 use crate::mcp::McpRefusal;
 use crate::sign_in::SignInRefusal;
@@ -151,6 +152,9 @@ pub enum Refusal {
     /// What is judged of one besides.
     #[error(transparent)]
     Mcp(#[from] McpRefusal),
+    /// What a cluster would have to be told of the caller, or the way to it.
+    #[error(transparent)]
+    Cluster(#[from] ClusterRefusal),
 
     // A form of ours.
     /// A form larger than any that we hand out.
@@ -298,6 +302,7 @@ impl Refusal {
             Refusal::CrossOriginUpgrade(_) => &CROSS_ORIGIN,
             Refusal::Exchange(refusal) => refusal.reason(),
             Refusal::Mcp(refusal) => refusal.reason(),
+            Refusal::Cluster(refusal) => refusal.reason(),
             Refusal::FormTooLarge(_) => &FORM_TOO_LARGE,
             Refusal::BodyBroken => &BODY_BROKEN,
             Refusal::UpstreamConnect { .. } => &UPSTREAM_CONNECT,

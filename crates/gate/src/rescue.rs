@@ -16,6 +16,7 @@ use http::{HeaderValue, Method, Response, StatusCode};
 use serde::Serialize;
 
 use crate::authorization_server::{AuthorizationServerRefusal, Refused, Said, Way, error_document, redirect};
+use crate::cluster::ClusterRefusal;
 use crate::context::X_REQUEST_ID;
 use crate::exchange::ExchangeRefusal;
 use crate::mcp::{McpRefusal, ToolRefusal, answer_to_message};
@@ -88,6 +89,7 @@ fn verdict(refusal: &Refusal) -> Verdict {
         Refusal::ForbiddenScopes { needed, .. } => Verdict::InsufficientScope(needed.clone()),
         Refusal::Exchange(refusal) => of_exchange(refusal),
         Refusal::Mcp(refusal) => of_mcp(refusal),
+        Refusal::Cluster(refusal) => of_cluster(refusal),
         Refusal::FormTooLarge(_) => Verdict::TooLarge,
         Refusal::UpstreamConnect { .. } | Refusal::UpstreamProtocol { .. } => Verdict::BadGateway,
         Refusal::UpstreamTimeout { .. } => Verdict::GatewayTimeout,
@@ -128,6 +130,21 @@ fn of_exchange(refusal: &ExchangeRefusal) -> Verdict {
             (None, Fault::Caller) => Verdict::Forbidden,
             (None, Fault::Provider | Fault::Upstream | Fault::Operator | Fault::Us) => Verdict::BadGateway,
         },
+    }
+}
+
+fn of_cluster(refusal: &ClusterRefusal) -> Verdict {
+    match refusal {
+        ClusterRefusal::ImpersonationAsked { .. }
+        | ClusterRefusal::Nobody { .. }
+        | ClusterRefusal::NameReserved { .. }
+        | ClusterRefusal::NameUnfit { .. }
+        | ClusterRefusal::TooMany { .. }
+        | ClusterRefusal::GroupsUnknown { .. }
+        | ClusterRefusal::NoToken { .. }
+        | ClusterRefusal::AudienceElsewhere { .. }
+        | ClusterRefusal::AudienceOfAnother { .. } => Verdict::Forbidden,
+        ClusterRefusal::OwnCredential { .. } => Verdict::Unavailable,
     }
 }
 

@@ -30,10 +30,11 @@ use http::request::Parts;
 use http::{Request, Response, StatusCode};
 use tokio::task::JoinSet;
 
-use crate::audit::{self, Asked};
+use crate::audit::{self, Asked, At};
 use crate::authorization_server::AuthorizationServer;
 use crate::body::BodyError;
 use crate::build::Route;
+use crate::cluster::{UpstreamCluster, status};
 use crate::context::Arrival;
 use crate::decision::Decisions;
 use crate::forwarded::{Believed, Original, host_of};
@@ -50,6 +51,7 @@ use crate::route::{RouteId, Routes};
 use crate::shared::Shared;
 use crate::sign_in::SignIn;
 use crate::token_review::TokenReviewServer;
+use crate::trace::{Tracer, within};
 use crate::{Body, Refusal};
 
 /// One configuration, ready to answer. A reload builds another and swaps it in whole.
@@ -65,6 +67,8 @@ pub struct Gate {
     pub(crate) decisions: Decisions,
     pub(crate) believed: Believed,
     pub(crate) routes: Vec<Route>,
+    /// Those of `[clusters]`, for requests that choose one themselves.
+    pub(crate) clusters: HashMap<String, Arc<UpstreamCluster>>,
     pub(crate) table: Routes,
     /// The MCP servers among the routes.
     pub(crate) places: Vec<Place>,
@@ -89,6 +93,8 @@ pub struct Gate {
     pub(crate) challenges: Vec<Challenge>,
     /// `[authorization_servers]`.
     pub(crate) authorization_servers: Vec<AuthorizationServer>,
+    /// Who makes traces, if anybody does.
+    pub(crate) tracer: Option<Tracer>,
     /// What is counted for no route.
     pub(crate) elsewhere: RouteMetrics,
 }
@@ -129,10 +135,11 @@ impl Gate {
         let (head, body) = request.into_parts();
         let arrival = Arrival::read(&head, &peer, self.clock.now(), &self.believed);
         let mut trace = Trace { bearer: presents_bearer(&head.headers), ..Trace::default() };
-        let mut response = match self.answer(&arrival, head, body, &mut trace).await {
-            Ok(response) => response,
-            Err(refusal) => self.refuse(&refusal, &arrival, &mut trace),
-        };
+        let span = self.begin_trace(&head, &arrival);
+        let answered = within(&span, self.answer(&arrival, head, body, &mut trace)).await;
+        let refused = answered.as_ref().err().map(Refusal::reason);
+        let mut response = answered.unwrap_or_else(|refusal| self.refuse(&refusal, &arrival, &mut trace));
+        self.end_trace(span, &arrival, &trace, response.status(), refused);
         let metrics = trace.route.and_then(|id| self.routes.get(id)).map_or(&self.elsewhere, |route| &route.metrics);
         metrics.count(trace.answer, trace.by, started.elapsed());
         if let Some(cors) = &trace.cors {
@@ -193,13 +200,17 @@ impl Gate {
             }
         };
         trace.by = decided.decision.caller().method().into();
-        trace.answer = Answer::Allowed;
-        audit::allowed(context, Asked::directly(context), &route.name, decided.decision.caller());
         // In boxes, as they are large: a check's future would else have the size of a proxied request's.
+        if let Some(behind) = &route.cluster {
+            return Box::pin(self.serve_cluster(route, behind, upstream, arrival, head, body, decided, trace)).await;
+        }
+        trace.answer = Answer::Allowed;
+        audit::allowed(context, Asked::directly(context), &route.name, decided.decision.caller(), At::default());
         if let Some(mcp) = &route.mcp {
             return Box::pin(self.serve_mcp(route, mcp, upstream, arrival, head, body, decided)).await;
         }
-        let credential = self.outbound(route, None, &decided.decision, context.now).await?;
+        let credentials = arrival.credentials(&head.headers);
+        let credential = self.outbound(route, None, &decided.decision, credentials, context.now).await?;
         Box::pin(self.forward(route, upstream, arrival, head, body, decided, credential)).await
     }
 
@@ -240,7 +251,8 @@ impl Gate {
         let challenges = trace.route.and_then(|id| self.routes.get(id)).map_or(&self.challenges, |r| &r.challenges);
         let (response, answer) = self.rescue(refusal, context, trace.bearer, challenges, trace.offer.as_ref());
         trace.answer = answer;
-        response
+        let to_cluster = trace.route.and_then(|id| self.routes.get(id)).is_some_and(|route| route.cluster.is_some());
+        if to_cluster && !context.navigation { status::say(response, refusal, &context.id) } else { response }
     }
 
     /// What of the path is below the prefix: `auth`, `static/…`, or empty for the prefix itself.

@@ -1,10 +1,12 @@
 //! From the document to a gate: everything is read, everything is checked, and everything that is wrong is said at
 //! once. What contradicts itself is refused here, so that nothing is decided by accident later.
 
+mod allow;
 mod authenticators;
 mod authorization_servers;
 mod claims;
 mod clients;
+mod cluster_routes;
 mod clusters;
 mod exchanges;
 mod groups;
@@ -14,6 +16,7 @@ mod local;
 mod mcp;
 mod routes;
 mod server;
+mod upstream_clusters;
 mod upstreams;
 mod webhook;
 
@@ -30,6 +33,7 @@ use gangplank_oauth::{Clock, Transport};
 pub(crate) use self::groups::Resolvers;
 pub(crate) use self::issuers::KnownIssuers;
 pub(crate) use self::routes::Route;
+pub(crate) use self::upstream_clusters::is_passthrough;
 use crate::authorization_server::{BrowserCookie, Common};
 use crate::config::{Config, SessionConfig};
 use crate::decision::Decisions;
@@ -40,6 +44,7 @@ use crate::session::{SessionCookie, SessionTimes};
 use crate::shared::Shared;
 use crate::sign_in::{SignIn, SignInSettings};
 use crate::stack::Gate;
+use crate::trace::Tracer;
 
 /// What a gate needs from the world.
 pub struct Deps<'a> {
@@ -70,6 +75,18 @@ impl Gate {
     /// # Errors
     /// All that is wrong with the configuration and the files it names, in the order of the document.
     pub fn build(config: &Config, deps: Deps<'_>) -> Result<Arc<Gate>, Vec<ConfigError>> {
+        Gate::build_traced(config, deps, None)
+    }
+
+    /// As [`build`](Self::build), with somebody who makes traces.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn build_traced(
+        config: &Config,
+        deps: Deps<'_>,
+        tracer: Option<Tracer>,
+    ) -> Result<Arc<Gate>, Vec<ConfigError>> {
         let mut errors = Errors::new();
         let server = server::read(&config.gate, &mut errors);
         let hosts = keep(&mut errors, routes::hosts(config).map(Arc::new));
@@ -85,11 +102,14 @@ impl Gate {
         let groups = groups::read(config, issuers, &clients, &mut errors);
         let authenticators = authenticators::read(config, &groups, &deps, &mut errors);
         // Nobody is kept waiting or out for groups that nobody asks for; a cluster always does.
-        let groups_matter = !rule_groups().is_empty() || config.token_review.is_some();
+        let told = config.clusters.values().any(upstream_clusters::may_impersonate);
+        let groups_matter = !rule_groups().is_empty() || config.token_review.is_some() || told;
         let groups = if groups_matter { groups } else { Resolvers::new() };
         let mut chains = authenticators::Chains::new(issuers, &authenticators, &groups);
         let exchanges = exchanges::read(config, &clients, &deps, &mut errors);
-        let routes = routes::read(config, &server.prefix, &mut chains, &exchanges, metrics, &mut errors);
+        let clusters = upstream_clusters::read(config, &exchanges, &deps, &mut errors);
+        let known = routes::Known { exchanges: &exchanges, clusters: &clusters };
+        let routes = routes::read(config, &server.prefix, &mut chains, known, metrics, &mut errors);
         let authorization_servers =
             authorization_servers::read(config, hosts.as_deref(), issuers, &clients, &deps, &mut errors);
         let token_review = webhook::read(config, &mut chains, &deps, &mut errors);
@@ -97,7 +117,7 @@ impl Gate {
         let mut routes = routes;
         let places = match (&hosts, &ring) {
             (Some(hosts), Some(ring)) => {
-                let parts = mcp::Parts { config, hosts, ring, issuers, metrics };
+                let parts = mcp::Parts { config, prefix: &server.prefix, hosts, ring, issuers, metrics };
                 mcp::read(&parts, &mut routes.list, &mut errors)
             }
             _ => Vec::new(),
@@ -149,7 +169,9 @@ impl Gate {
             client_authorities: authenticators::client_authorities(&authenticators),
             issuers: issuers.values().cloned().collect(),
             token_review,
+            tracer,
             routes: routes.list,
+            clusters: clusters.into_iter().map(|(name, known)| (name, known.cluster)).collect(),
             table,
             places,
             by_name,
@@ -214,6 +236,7 @@ impl Gate {
         warnings.extend(exchanges::unused(config));
         let servers = config.routes.iter().enumerate().filter_map(|(i, route)| Some((i, route.mcp.as_ref()?)));
         warnings.extend(servers.flat_map(|(i, mcp)| contradictions(mcp, &format!("routes[{i}].mcp"))));
+        warnings.extend(upstream_clusters::warnings(config));
         warnings
     }
 
@@ -226,13 +249,16 @@ impl Gate {
         };
         config.cookies.keys.iter().for_each(&mut secret);
         config.clients.values().filter_map(|c| c.secret.as_ref()).for_each(&mut secret);
+        config.telemetry.iter().flat_map(|telemetry| telemetry.headers.values()).for_each(&mut secret);
         let pairs = config.clients.values().filter_map(|c| c.certificate.as_ref()).chain(&config.gate.tls);
         files.extend(pairs.flat_map(|tls| [tls.cert.clone(), tls.key.clone()]));
         files.extend(config.issuers.values().flat_map(issuer::files));
         files.extend(config.routes.iter().filter_map(|r| r.upstream_ca_file.clone()));
         files.extend(config.authenticators.values().flat_map(local::files));
+        files.extend(config.clusters.values().flat_map(upstream_clusters::files));
         files.extend(config.pages.logo.clone());
         files.extend(webhook::files(config));
+        files.extend(config.telemetry.iter().filter_map(|telemetry| telemetry.ca_file.clone()));
         files.sort();
         files.dedup();
         files

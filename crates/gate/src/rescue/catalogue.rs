@@ -53,6 +53,13 @@ const MCP: &str = "
 
 ";
 
+const API_SERVER: &str = "
+## In front of a cluster
+
+To kubectl the answer has the form of an API server's own. Of a token that the cluster does not know (`review`), the reasons are
+those of [tokens that a cluster vouches for](#tokens-that-a-cluster-vouches-for).
+";
+
 const TOOLS: &str = "
 ## Messages to MCP servers, and calls of tools
 
@@ -127,6 +134,8 @@ fn the_page_of_refusals_is_what_the_catalogue_says() {
     with_answers(&mut page, ExchangeRefusal::REASONS);
     page.push_str(MCP);
     with_answers(&mut page, McpRefusal::REASONS);
+    page.push_str(API_SERVER);
+    with_answers(&mut page, crate::ClusterRefusal::REASONS);
     page.push_str(TOOLS);
     with_answers(&mut page, ToolRefusal::REASONS);
     page.push_str(SIGN_IN);

@@ -7,6 +7,7 @@ mod audit;
 mod authorization_server;
 mod chain;
 mod chaos;
+mod clusters;
 mod configuration;
 mod flood;
 mod forward_auth;
