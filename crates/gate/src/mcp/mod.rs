@@ -29,6 +29,7 @@ mod well_known;
 
 /// What is read off the wire, before and behind the rules: for whoever tries it with octets of all kinds.
 pub mod wire {
+    pub use super::endpoint_event::{Endpoints, Watched};
     pub use super::listing::{Events, Shows, cut};
     pub use super::message::{Call, Message, Messages, read};
 }
