@@ -21,7 +21,7 @@ use gangplank_jose::Excerpt;
 use self::names::{Named, Names};
 pub(crate) use self::read::{contradictions, group_words, read};
 pub use self::refusal::ToolRefusal;
-use self::rule::{Rule, Verdict};
+use self::rule::{Asked, Rule, Verdict};
 use super::McpRefusal;
 use super::audit::Book;
 use super::message::Call;
@@ -49,8 +49,9 @@ impl ToolRules {
             Named::Lookalike => return Err(ToolRefusal::Lookalike(Excerpt::of(tool)).into()),
         };
         let (mut needed, mut unmet): (Vec<Scope>, Vec<String>) = (Vec::new(), Vec::new());
+        let asked = Asked::new(caller, tool, Some(&call.arguments));
         for (at, rule) in rules.iter().filter_map(|at| Some((at, self.rules.get(*at)?))) {
-            match rule.judge(caller, tool, Some(&call.arguments)) {
+            match rule.judge(&asked) {
                 Verdict::Admitted => return Ok(()),
                 Verdict::ScopeLacking => needed.extend(rule.needed.iter().cloned()),
                 Verdict::Unmet(what) if unmet.len() < SHOWN => unmet.push(format!("mcp.tools[{at}]: {what}")),
@@ -69,8 +70,9 @@ impl ToolRules {
         match self.names.of(tool) {
             _ if !names::is_plain(tool) => false,
             Named::By(rules) => {
+                let asked = Asked::new(caller, tool, None);
                 let mut rules = rules.iter().filter_map(|at| self.rules.get(*at));
-                rules.any(|rule| rule.judge(caller, tool, None) == Verdict::Admitted)
+                rules.any(|rule| rule.judge(&asked) == Verdict::Admitted)
             }
             Named::ByNone => self.others,
             Named::Lookalike => false,

@@ -223,7 +223,11 @@ async fn headers_say_what_the_body_says() {
         (&[("content-type", "text/plain")], 415),
         (&[], 415),
         (&[json, ("content-encoding", "gzip")], 415),
-        (&[json, ("upgrade", "websocket"), ("connection", "upgrade")], 400),
+        (&[json, ("upgrade", "websocket"), ("connection", "upgrade")], 200),
+        (&[json, ("mcp-param-name_space", "x")], 200),
+        (&[json, ("mcp_method", "tools/call")], 400),
+        (&[json, ("mcp_session_id", "x")], 400),
+        (&[json, ("mcp_param-x", "x")], 400),
     ] {
         let answer = scene.send("ada", "POST", headers, body.as_bytes()).await;
         assert_eq!(answer.status, status, "{headers:?}: {}", answer.body);
