@@ -1,7 +1,7 @@
 //! What is judged of a request to an MCP server, beside who sends it.
 //!
 //! 1. Messages come by POST, streams go by GET, sessions end by DELETE; nothing else is passed on, nor a body with anything
-//!    but a POST. A header such as `mcp_name` is refused: many servers know no difference between `_` and `-`. No connection leaves HTTP: a wish for that is taken off, as HTTP allows.
+//!    but a POST. A header such as `mcp_name` is taken off: many servers know no difference between `_` and `-`. No connection leaves HTTP: a wish for that is taken off, as HTTP allows.
 //! 2. The body of a POST is read whole, as messages ([`message`](super::message)). That is so without any rule, too: each
 //!    call is in the audit log.
 //! 3. Each call is judged by the rules about tools ([`tools`](super::tools)). One that is refused refuses all of the body.
@@ -83,8 +83,8 @@ impl Judge {
         if *method != Method::POST && !empty {
             return Err(ToolRefusal::HttpMethod(Excerpt::of(&format!("{method} with a body"))));
         }
-        if let Some(name) = headers.keys().find(|name| is_lookalike(name.as_str())) {
-            return Err(ToolRefusal::Lookalike(Excerpt::of(name.as_str())));
+        while let Some(name) = headers.keys().find(|name| is_lookalike(name.as_str())).cloned() {
+            headers.remove(name);
         }
         headers.remove(UPGRADE);
         Ok(())
@@ -138,9 +138,13 @@ impl Judge {
     }
 }
 
-/// Behind `mcp-param-` an underscore is a part of the parameter's name.
+/// What a server could take for one of the headers that repeat the body. Behind `mcp-param-` all is the parameter's name.
 fn is_lookalike(header: &str) -> bool {
-    header.contains('_') && !header.starts_with("mcp-param-") && header.replace('_', "-").starts_with("mcp-")
+    if !header.starts_with("mcp") || header.starts_with("mcp-param-") {
+        return false;
+    }
+    let folded = header.replace(|c: char| !c.is_ascii_alphanumeric(), "-");
+    folded != header && (folded.starts_with("mcp-param-") || matches!(folded.as_str(), "mcp-method" | "mcp-name"))
 }
 
 fn calls(messages: &Messages) -> impl Iterator<Item = (&Message, &message::Call)> {

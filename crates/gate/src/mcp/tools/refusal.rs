@@ -15,7 +15,7 @@ pub enum ToolRefusal {
     /// Not said to be JSON in UTF-8.
     #[error("the request has {0}")]
     MediaType(&'static str),
-    /// A name that a reader which ignores case, or a server that turns `-` into `_`, takes for another one.
+    /// A name that a reader which ignores case takes for another one.
     #[error("the name {0:?} can be taken for one that is spelled differently")]
     Lookalike(Excerpt),
     /// What a header repeats is not what it repeats.
@@ -102,7 +102,7 @@ catalogue! {
         "Send one JSON-RPC 2.0 message, or a batch of at most 50.";
     MEDIA_TYPE = "mcp-media-type", Caller, "The body of a POST to an MCP server is not said to be plain JSON in UTF-8.",
         "Send Content-Type: application/json, and no Content-Encoding.";
-    LOOKALIKE = "mcp-lookalike", Caller, "A name differs from the one that counts only by case, or a header's by _ instead of -, and some servers take one for the other.",
+    LOOKALIKE = "mcp-lookalike", Caller, "A name in the message differs only by case from the one that counts, and some servers take one for the other.",
         "Write the members of the protocol, the tool and its arguments as the server declares them.";
     HEADER_MISMATCH = "mcp-header-mismatch", Caller, "A header that repeats a part of the body (Mcp-Method, Mcp-Name, Mcp-Param-…) says something else.",
         "Send each of these headers once, with what the body says, or not at all.";
