@@ -5,6 +5,7 @@ mod cluster;
 mod exchange;
 mod issuer;
 mod mcp;
+mod telemetry;
 mod tools;
 
 use std::collections::BTreeMap;
@@ -22,6 +23,7 @@ pub use self::issuer::{
     ClaimsConfig, EntraConfig, GroupsFrom, GroupsFromConfig, IssuerConfig, KeysConfig, SpiffeConfig,
 };
 pub use self::mcp::{McpConfig, OtherTools, TargetConfig};
+pub use self::telemetry::TelemetryConfig;
 pub use self::tools::{ToolAllowConfig, ToolRuleConfig};
 use crate::authentication_file::AuthenticationFile;
 use crate::token_review::TokenReviewConfig;
@@ -414,4 +416,6 @@ pub struct Config {
     pub pages: PagesConfig,
     /// `[token_review]`.
     pub token_review: Option<TokenReviewConfig>,
+    /// `[telemetry]`.
+    pub telemetry: Option<TelemetryConfig>,
 }

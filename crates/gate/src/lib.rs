@@ -39,6 +39,7 @@ mod sign_in;
 mod sign_out;
 mod stack;
 mod token_review;
+pub mod trace;
 mod trial;
 mod userinfo;
 mod wanted;

@@ -51,6 +51,7 @@ use crate::route::{RouteId, Routes};
 use crate::shared::Shared;
 use crate::sign_in::SignIn;
 use crate::token_review::TokenReviewServer;
+use crate::trace::{Tracer, within};
 use crate::{Body, Refusal};
 
 /// One configuration, ready to answer. A reload builds another and swaps it in whole.
@@ -92,6 +93,8 @@ pub struct Gate {
     pub(crate) challenges: Vec<Challenge>,
     /// `[authorization_servers]`.
     pub(crate) authorization_servers: Vec<AuthorizationServer>,
+    /// Who makes traces, if anybody does.
+    pub(crate) tracer: Option<Tracer>,
     /// What is counted for no route.
     pub(crate) elsewhere: RouteMetrics,
 }
@@ -132,10 +135,11 @@ impl Gate {
         let (head, body) = request.into_parts();
         let arrival = Arrival::read(&head, &peer, self.clock.now(), &self.believed);
         let mut trace = Trace { bearer: presents_bearer(&head.headers), ..Trace::default() };
-        let mut response = match self.answer(&arrival, head, body, &mut trace).await {
-            Ok(response) => response,
-            Err(refusal) => self.refuse(&refusal, &arrival, &mut trace),
-        };
+        let span = self.begin_trace(&head, &arrival);
+        let answered = within(&span, self.answer(&arrival, head, body, &mut trace)).await;
+        let refused = answered.as_ref().err().map(Refusal::reason);
+        let mut response = answered.unwrap_or_else(|refusal| self.refuse(&refusal, &arrival, &mut trace));
+        self.end_trace(span, &arrival, &trace, response.status(), refused);
         let metrics = trace.route.and_then(|id| self.routes.get(id)).map_or(&self.elsewhere, |route| &route.metrics);
         metrics.count(trace.answer, trace.by, started.elapsed());
         if let Some(cors) = &trace.cors {

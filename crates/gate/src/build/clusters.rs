@@ -16,6 +16,7 @@ use super::groups::Resolvers;
 use super::{Deps, Errors};
 use crate::authentication_file::AuthenticationFile;
 use crate::config::ClusterConfig;
+use crate::trace::observed;
 
 /// `authentication_config`. Issuers that stay where they were keep their keys. Groups that a token of Entra ID has no room
 /// for are asked for by the issuer of the same tenant that has `groups_from`.
@@ -143,7 +144,7 @@ pub(super) fn transport(access: &ClusterAccess, deps: &Deps<'_>) -> Result<Arc<d
     let (roots, own) = identity(access)?;
     let client = HttpClient::known_as(&roots, own, access.server_name.as_deref());
     let client = client.map_err(|e| ("", format!("the cluster can't be asked: {e}")))?;
-    Ok(deps.transport.clone().unwrap_or_else(|| Arc::new(client)))
+    Ok(observed(deps.transport.clone().unwrap_or_else(|| Arc::new(client))))
 }
 
 pub(super) fn under(at: &str, (key, message): (&'static str, String)) -> ConfigError {

@@ -44,6 +44,7 @@ use crate::session::{SessionCookie, SessionTimes};
 use crate::shared::Shared;
 use crate::sign_in::{SignIn, SignInSettings};
 use crate::stack::Gate;
+use crate::trace::Tracer;
 
 /// What a gate needs from the world.
 pub struct Deps<'a> {
@@ -74,6 +75,18 @@ impl Gate {
     /// # Errors
     /// All that is wrong with the configuration and the files it names, in the order of the document.
     pub fn build(config: &Config, deps: Deps<'_>) -> Result<Arc<Gate>, Vec<ConfigError>> {
+        Gate::build_traced(config, deps, None)
+    }
+
+    /// As [`build`](Self::build), with somebody who makes traces.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn build_traced(
+        config: &Config,
+        deps: Deps<'_>,
+        tracer: Option<Tracer>,
+    ) -> Result<Arc<Gate>, Vec<ConfigError>> {
         let mut errors = Errors::new();
         let server = server::read(&config.gate, &mut errors);
         let hosts = keep(&mut errors, routes::hosts(config).map(Arc::new));
@@ -104,7 +117,7 @@ impl Gate {
         let mut routes = routes;
         let places = match (&hosts, &ring) {
             (Some(hosts), Some(ring)) => {
-                let parts = mcp::Parts { config, hosts, ring, issuers, metrics };
+                let parts = mcp::Parts { config, prefix: &server.prefix, hosts, ring, issuers, metrics };
                 mcp::read(&parts, &mut routes.list, &mut errors)
             }
             _ => Vec::new(),
@@ -156,6 +169,7 @@ impl Gate {
             client_authorities: authenticators::client_authorities(&authenticators),
             issuers: issuers.values().cloned().collect(),
             token_review,
+            tracer,
             routes: routes.list,
             clusters: clusters.into_iter().map(|(name, known)| (name, known.cluster)).collect(),
             table,
@@ -235,6 +249,7 @@ impl Gate {
         };
         config.cookies.keys.iter().for_each(&mut secret);
         config.clients.values().filter_map(|c| c.secret.as_ref()).for_each(&mut secret);
+        config.telemetry.iter().flat_map(|telemetry| telemetry.headers.values()).for_each(&mut secret);
         let pairs = config.clients.values().filter_map(|c| c.certificate.as_ref()).chain(&config.gate.tls);
         files.extend(pairs.flat_map(|tls| [tls.cert.clone(), tls.key.clone()]));
         files.extend(config.issuers.values().flat_map(issuer::files));
@@ -243,6 +258,7 @@ impl Gate {
         files.extend(config.clusters.values().flat_map(upstream_clusters::files));
         files.extend(config.pages.logo.clone());
         files.extend(webhook::files(config));
+        files.extend(config.telemetry.iter().filter_map(|telemetry| telemetry.ca_file.clone()));
         files.sort();
         files.dedup();
         files
