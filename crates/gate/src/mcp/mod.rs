@@ -31,6 +31,7 @@ mod well_known;
 pub mod wire {
     pub use super::listing::{Events, Shows, cut};
     pub use super::message::{Call, Message, Messages, read};
+    pub use super::tools::{ToolRules, read as read_rules};
 }
 
 use std::sync::Arc;

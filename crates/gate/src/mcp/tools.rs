@@ -19,7 +19,8 @@ use gangplank_authn::{Authenticated, Identity, Scope};
 use gangplank_jose::Excerpt;
 
 use self::names::{Named, Names};
-pub(crate) use self::read::{contradictions, group_words, read};
+pub use self::read::read;
+pub(crate) use self::read::{contradictions, group_words};
 pub use self::refusal::ToolRefusal;
 use self::rule::{Asked, Rule, Verdict};
 use super::McpRefusal;
@@ -28,7 +29,7 @@ use super::message::Call;
 
 /// A route's rules.
 #[derive(Debug)]
-pub(crate) struct ToolRules {
+pub struct ToolRules {
     rules: Vec<Rule>,
     names: Names,
     /// Whether tools that no rule names may be called.
@@ -37,7 +38,10 @@ pub(crate) struct ToolRules {
 
 impl ToolRules {
     /// Judges a call.
-    pub(crate) fn admit(&self, caller: &Identity, call: &Call) -> Result<(), McpRefusal> {
+    ///
+    /// # Errors
+    /// No rule admits it.
+    pub fn admit(&self, caller: &Identity, call: &Call) -> Result<(), McpRefusal> {
         let tool = call.tool.as_str();
         if !names::is_plain(tool) {
             return Err(ToolRefusal::ToolName(Excerpt::of(tool)).into());
@@ -66,7 +70,7 @@ impl ToolRules {
     }
 
     /// Whether a list shows this tool to this caller.
-    pub(crate) fn shows(&self, caller: &Identity, tool: &str) -> bool {
+    pub fn shows(&self, caller: &Identity, tool: &str) -> bool {
         match self.names.of(tool) {
             _ if !names::is_plain(tool) => false,
             Named::By(rules) => {
