@@ -53,7 +53,7 @@ pub use context::RequestContext;
 pub use exchange::ExchangeRefusal;
 pub use health::NotReady;
 pub use hosts::Hosts;
-pub use mcp::{McpRefusal, MessageId, ToolRefusal};
+pub use mcp::{McpRefusal, MessageId, ToolRefusal, wire as mcp_wire};
 pub use metrics::Metrics;
 pub use refusal::Refusal;
 pub use remembered::Explanation;

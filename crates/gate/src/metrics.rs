@@ -343,14 +343,14 @@ impl Metrics {
         self.sessions.get_or_create(&[("event", what)]).inc();
     }
 
-    /// Counts spans: `exported`, `failed` (the collector did not take them) or `dropped` (the queue was full).
-    pub fn spans(&self, outcome: &'static str, count: u64) {
-        self.spans.get_or_create(&[("outcome", outcome)]).inc_by(count);
-    }
-
     /// Counts what an authorization server (by its name in the configuration) did: a word of ours.
     pub(crate) fn authorization_server(&self, server: &str, event: &'static str) {
         self.authorization_servers.get_or_create(&[("server", server.to_owned()), ("event", event.to_owned())]).inc();
+    }
+
+    /// Counts spans: `exported`, `failed` (the collector did not take them) or `dropped` (the queue was full).
+    pub fn spans(&self, outcome: &'static str, count: u64) {
+        self.spans.get_or_create(&[("outcome", outcome)]).inc_by(count);
     }
 
     /// Counts a reload: `applied` or `refused`.

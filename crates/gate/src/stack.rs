@@ -91,10 +91,10 @@ pub struct Gate {
     pub(crate) chain: Option<Arc<Chain>>,
     /// What that chain would understand.
     pub(crate) challenges: Vec<Challenge>,
-    /// Who makes traces, if anybody does.
-    pub(crate) tracer: Option<Tracer>,
     /// `[authorization_servers]`.
     pub(crate) authorization_servers: Vec<AuthorizationServer>,
+    /// Who makes traces, if anybody does.
+    pub(crate) tracer: Option<Tracer>,
     /// What is counted for no route.
     pub(crate) elsewhere: RouteMetrics,
 }

@@ -131,6 +131,16 @@ impl AuthorizationServer {
         AuthorizationServer { name, issuer, path, client, scopes, clients, resources, metadata, common }
     }
 
+    /// Its name in the configuration.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What clients have to know of it (RFC 8414).
+    pub(crate) fn metadata(&self) -> Bytes {
+        self.metadata.clone()
+    }
+
     /// Where the provider sends people back to.
     fn callback_uri(&self) -> String {
         format!("{}/callback", self.issuer)

@@ -7,7 +7,6 @@ use gangplank_authn::Issuer;
 use gangplank_net::{HttpClient, Roots};
 use gangplank_oauth::Transport;
 use gangplank_oauth::config::ConfigError;
-use url::Url;
 
 use super::{Deps, Errors};
 use crate::authorization_server::{
@@ -202,7 +201,7 @@ fn resources(config: &Config, name: &str, hosts: &Hosts, issuers: &BTreeMap<Stri
     let resource = |(route, mcp): (&RouteConfig, &McpConfig)| {
         let accepted = super::routes::accepted(config, route);
         Some(Resource {
-            url: identifier(route, mcp, hosts)?,
+            url: super::mcp::identifier(route, mcp, hosts)?.into(),
             scopes: scopes(mcp),
             issuers: accepted.iter().filter_map(|name| issuers.get(name).cloned()).collect(),
         })
@@ -212,15 +211,6 @@ fn resources(config: &Config, name: &str, hosts: &Hosts, issuers: &BTreeMap<Stri
 
 fn sends_to(mcp: &McpConfig, name: &str) -> bool {
     mcp.authorization_servers.0.is_empty() || mcp.authorization_servers.0.iter().any(|named| named == name)
-}
-
-/// What [`routes.mcp`](McpConfig::resource) says, or the URL of the route. What is wrong with it is said there.
-fn identifier(route: &RouteConfig, mcp: &McpConfig, hosts: &Hosts) -> Option<String> {
-    if let Some(resource) = &mcp.resource {
-        return Url::parse(resource).ok().map(String::from);
-    }
-    let host = route.host.as_deref().filter(|host| !host.starts_with('*')).unwrap_or(hosts.public_host());
-    Url::parse(&format!("{}{}", hosts.origin(&hosts.authority(host)?), route.path)).ok().map(String::from)
 }
 
 /// What a client may need there, all tools together.

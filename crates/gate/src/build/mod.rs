@@ -116,7 +116,7 @@ impl Gate {
         let mut routes = routes;
         let places = match (&hosts, &ring) {
             (Some(hosts), Some(ring)) => {
-                let parts = mcp::Parts { config, hosts, ring, issuers, metrics };
+                let parts = mcp::Parts { config, prefix: &server.prefix, hosts, ring, issuers, metrics };
                 mcp::read(&parts, &mut routes.list, &mut errors)
             }
             _ => Vec::new(),

@@ -4,8 +4,8 @@
 //! 1. It is not the token that was to be exchanged: then nothing was.
 //! 2. It lasts for a while, by `expires_in` and, of a JWT, by `exp`; where neither is said, for a minute.
 //! 3. A JWT is for one of the audiences that were expected. A slash at the end of a URI makes no difference.
-//! 4. A JWT that says whom it is about says the same as the caller's: by `oid`, or by `sub` where both have the same
-//!    issuer, unless subjects are pairwise there.
+//! 4. A JWT that says whom it is about says the same as the caller's: by `oid` where both have one (Entra ID's `sub` differs from
+//!    audience to audience, always), else by `sub` where both have the same issuer, unless subjects are pairwise there.
 //! 5. Anything else than a JWT is taken only where the configuration says so: nobody can see for whom it is.
 //! 6. It is used until a little before its end, and not beyond the caller's.
 
@@ -125,14 +125,48 @@ impl Expected {
         if !self.about_caller {
             return Ok(());
         }
-        let differs = |name: &str, mine: &Claims| match (mine.str(name), claims.str(name)) {
-            (Some(mine), Some(theirs)) => mine != theirs,
-            _ => false,
-        };
+        // `None` where one of them does not say.
+        let differs = |name: &str, mine: &Claims| Some(mine.str(name)? != claims.str(name)?);
         let other = subject.look(|mine| {
             let same_issuer = mine.issuer().is_some() && mine.issuer() == claims.issuer();
-            differs("oid", mine) || (same_issuer && !self.pairwise && differs("sub", mine))
+            let by_subject = || same_issuer && !self.pairwise && differs("sub", mine) == Some(true);
+            differs("oid", mine).unwrap_or_else(by_subject)
         });
         if other == Some(true) { Err("it is about somebody else than the caller".to_owned()) } else { Ok(()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine as _;
+    use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+    use secrecy::SecretString;
+
+    use super::*;
+
+    fn token(claims: &str) -> String {
+        [r#"{"alg":"RS256"}"#, claims, "signature"].map(|part| BASE64_URL_SAFE_NO_PAD.encode(part)).join(".")
+    }
+
+    #[test]
+    fn what_came_back_is_about_the_caller() {
+        let expected =
+            |pairwise| Expected { audiences: vec!["b".to_owned()], opaque: false, about_caller: true, pairwise };
+        for (mine, theirs, same, same_where_pairwise) in [
+            (r#"{"iss":"i","sub":"s"}"#, r#"{"iss":"i","sub":"s"}"#, true, true),
+            (r#"{"iss":"i","sub":"s"}"#, r#"{"iss":"i","sub":"t"}"#, false, true),
+            (r#"{"iss":"i","sub":"s"}"#, r#"{"iss":"j","sub":"t"}"#, true, true),
+            (r#"{"iss":"i","sub":"s"}"#, r#"{"iss":"i"}"#, true, true),
+            // At Entra ID the one is the same for all audiences, and the other never.
+            (r#"{"iss":"i","oid":"o","sub":"s"}"#, r#"{"iss":"i","oid":"o","sub":"t"}"#, true, true),
+            (r#"{"iss":"i","oid":"o","sub":"s"}"#, r#"{"iss":"i","oid":"p","sub":"s"}"#, false, false),
+            (r#"{"iss":"i","oid":"o","sub":"s"}"#, r#"{"iss":"i","sub":"t"}"#, false, true),
+        ] {
+            let subject = Subject::new(SecretString::from(token(mine)), None);
+            let theirs = token(theirs);
+            let theirs = Unverified::parse(&theirs).unwrap();
+            let judged = |pairwise| expected(pairwise).subject(theirs.claims_unverified(), &subject).is_ok();
+            assert_eq!((judged(false), judged(true)), (same, same_where_pairwise), "{mine} {theirs:?}");
+        }
     }
 }
