@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use gangplank_gate::trace::{SpanKind, SpanRecord, SpanSink, Tracer, Value};
 use gangplank_idp::{API_ID, PUBLIC_CLIENT_ID, WEB_APP_ID};
+use gangplank_jose::Unverified;
 use gangplank_oauth::Clock;
 use http::{Request, StatusCode};
 use http_body_util::Full;
@@ -139,6 +140,41 @@ async fn who_goes_away_leaves_a_span_that_says_so() {
     assert_eq!(spans.len(), 3, "{spans:#?}");
     let abandoned: Vec<bool> = spans.iter().map(|span| of(span, "gangplank.abandoned") == "true").collect();
     assert_eq!(abandoned, [false, true, true], "authentication had its end");
+}
+
+/// What a token says of somebody, and a span must not.
+fn names_of(token: &str) -> Vec<String> {
+    let parsed = Unverified::parse(token).unwrap();
+    let claims = parsed.claims_unverified();
+    let said =
+        ["oid", "sub", "upn", "preferred_username", "email", "name"].map(|name| claims.str(name).map(str::to_owned));
+    said.into_iter().flatten().filter(|name| !name.is_empty()).collect()
+}
+
+#[tokio::test]
+async fn what_a_provider_is_asked_about_somebody_says_not_whom() {
+    let (world, kept) = traced(&crate::groups::config("batch", "client-credentials"));
+    world.gate.reach_issuers().await;
+    let token = world.token("bob");
+    let answer = world.get("https://app.example.com/oauth2/auth", &[("authorization", &bearer(&token))]).await;
+    assert_eq!(answer.status, StatusCode::ACCEPTED);
+    let session = world.sign_in("https://app.example.com", "bob").await;
+    assert_eq!(
+        world.get("https://app.example.com/oauth2/auth", &[cookie(&session)]).await.status,
+        StatusCode::ACCEPTED
+    );
+    let spans = kept.take_all();
+    let authentication = spans.iter().find(|span| span.name == "authenticate").unwrap();
+    let asked: Vec<_> = spans.iter().filter(|span| span.parent == Some(authentication.id)).collect();
+    assert!(asked.len() >= 2, "a token for Graph, and Graph: {spans:#?}");
+    assert!(spans.iter().any(|span| span.name == "GET /oauth2/callback"), "{spans:#?}");
+    let text = format!("{spans:?}");
+    let names = names_of(&token);
+    assert!(names.len() > 2, "{names:?}");
+    let value = session.split_once('=').map_or("", |(_, value)| value);
+    for secret in names.iter().map(String::as_str).chain([token.as_str(), value, "code=", "state=", "bob"]) {
+        assert!(!text.contains(secret), "{secret}: {text}");
+    }
 }
 
 const CALL: &str =
