@@ -25,7 +25,7 @@ mod propagation;
 mod record;
 mod request;
 mod sampler;
-mod shown;
+pub mod shown;
 mod span;
 
 use std::borrow::Cow;
