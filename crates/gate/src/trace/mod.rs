@@ -104,6 +104,11 @@ pub(crate) fn message(method: &str, tool: Option<&str>, target: Option<&str>) {
     span::say(names::TARGET, || target.map(|target| target.to_owned().into()));
 }
 
+/// The cluster that the request is for.
+pub(crate) fn target(cluster: &str) {
+    span::say(names::TARGET, || Some(cluster.to_owned().into()));
+}
+
 /// The methods that the MCP specification has: a caller's text is none.
 fn known_mcp_method(method: &str) -> &'static str {
     const KNOWN: [&str; 25] = [
