@@ -23,5 +23,6 @@ mod proxy;
 mod reload;
 mod routes;
 mod support;
+mod telemetry;
 mod token_review;
 mod wire;
