@@ -220,15 +220,10 @@ fn documented(page: &str) -> BTreeSet<String> {
 /// What the loader would have accepted in place of an unknown key inside `path`; `None` if `path` is no table.
 fn accepted(path: &str) -> Option<Vec<String>> {
     let (parent, key) = path.rsplit_once('.').unwrap_or(("", path));
-    let header = match parent {
-        "" => String::new(),
-        "routes" => "[[routes]]\n".to_owned(),
-        parent => format!("[{parent}]\n"),
-    };
-    let document = match path {
-        "" => "no-such-key = 1\n".to_owned(),
-        "routes" => "[[routes]]\nno-such-key = 1\n".to_owned(),
-        _ => format!("{header}{key} = {{ no-such-key = 1 }}\n"),
+    let document = if path.is_empty() || LISTS.contains(&path) {
+        format!("{}no-such-key = 1\n", header(path))
+    } else {
+        format!("{}{key} = {{ no-such-key = 1 }}\n", header(parent))
     };
     let report = match document::load_bytes::<Config>("probe.toml", document.into_bytes()) {
         Ok(loaded) => loaded.report(),
@@ -237,6 +232,16 @@ fn accepted(path: &str) -> Option<Vec<String>> {
     let line = report.lines().find(|line| line.contains("no-such-key") && line.contains("accepted here: "))?;
     let names = line.split("accepted here: ").nth(1)?.trim_end_matches(')');
     Some(names.split(", ").map(str::to_owned).collect())
+}
+
+/// Lists of tables.
+const LISTS: [&str; 2] = ["routes", "routes.mcp.tools"];
+
+/// The header of a table, and of the lists that it is in.
+fn header(table: &str) -> String {
+    let inside = |list: &&&str| table.strip_prefix(**list).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+    let lists: String = LISTS.iter().filter(inside).map(|list| format!("[[{list}]]\n")).collect();
+    if table.is_empty() || LISTS.contains(&table) { lists } else { format!("{lists}[{table}]\n") }
 }
 
 /// Tables of tables that the configuration names.
@@ -288,7 +293,7 @@ fn used(value: &toml::Value, path: &str, keys: &mut BTreeSet<String>) {
                 used(value, &join(if named { "NAME" } else { key }), keys);
             }
         }
-        toml::Value::Array(list) if path == "routes" => list.iter().for_each(|route| used(route, path, keys)),
+        toml::Value::Array(list) if LISTS.contains(&path) => list.iter().for_each(|route| used(route, path, keys)),
         _ => {
             keys.insert(path.to_owned());
         }

@@ -79,6 +79,43 @@ pub(crate) fn session(context: &RequestContext, what: &'static str, client: &str
     );
 }
 
+/// What an authorization server of ours gave to a client, or asked about it.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Granted<'a> {
+    /// The name in the configuration.
+    pub(crate) server: &'a str,
+    /// What the client calls itself.
+    pub(crate) client: &'a str,
+    /// Where its codes go.
+    pub(crate) redirect_uri: &'a str,
+    /// What for.
+    pub(crate) resources: &'a [String],
+    /// In the client's words.
+    pub(crate) scopes: &'a [String],
+    /// For whom, once that is known.
+    pub(crate) user: &'a str,
+}
+
+/// Something that an authorization server of ours did: `what` is `client-registered`, `consent`, `consent-declined`, `code`,
+/// `token` or `refresh`.
+pub(crate) fn granted(context: &RequestContext, what: &'static str, granted: &Granted<'_>) {
+    if !listening() {
+        return;
+    }
+    tracing::info!(
+        target: "audit",
+        request_id = context.id,
+        decision = what,
+        server = granted.server,
+        application = cut(granted.client),
+        redirect_uri = cut(granted.redirect_uri),
+        resource = cut(&granted.resources.join(" ")),
+        scope = cut(&granted.scopes.join(" ")),
+        user = granted.user,
+        client = %context.client,
+    );
+}
+
 /// An API server was told whose a token is.
 pub(crate) fn reviewed(request_id: &str, asking: IpAddr, caller: &Authenticated, audiences: &[String]) {
     if !listening() {

@@ -213,13 +213,21 @@ pub(crate) fn pairs(value: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 /// The names under which a cookie of ours may have been set, now or with an earlier configuration.
 #[derive(Clone, Debug)]
-pub(crate) struct OwnCookies([String; 3]);
+pub(crate) struct OwnCookies([String; 6]);
 
 impl OwnCookies {
     /// From the cookie's whole name.
     pub(crate) fn new(name: &str) -> Self {
         let plain = name.strip_prefix("__Host-").or_else(|| name.strip_prefix("__Secure-")).unwrap_or(name);
-        OwnCookies([format!("__Host-{plain}"), format!("__Secure-{plain}"), plain.to_owned()])
+        let consent = format!("{plain}-consent");
+        OwnCookies([
+            format!("__Host-{plain}"),
+            format!("__Secure-{plain}"),
+            plain.to_owned(),
+            format!("__Host-{consent}"),
+            format!("__Secure-{consent}"),
+            consent,
+        ])
     }
 
     /// Whether a pair of `Cookie`, or a `Set-Cookie`, is for one of them. Browsers send a cookie without a name

@@ -5,6 +5,7 @@
 
 mod audit;
 mod authentication_file;
+mod authorization_server;
 pub mod body;
 mod build;
 mod cluster;
@@ -38,11 +39,13 @@ mod sign_in;
 mod sign_out;
 mod stack;
 mod token_review;
+pub mod trace;
 mod trial;
 mod userinfo;
 mod wanted;
 
 pub use authentication_file::AuthenticationFile;
+pub use authorization_server::{AuthorizationServerRefusal, Refused};
 pub use body::Body;
 pub use build::Deps;
 pub use cluster::ClusterRefusal;
@@ -50,7 +53,7 @@ pub use context::RequestContext;
 pub use exchange::ExchangeRefusal;
 pub use health::NotReady;
 pub use hosts::Hosts;
-pub use mcp::{McpRefusal, MessageId, ToolRefusal};
+pub use mcp::{McpRefusal, MessageId, ToolRefusal, wire as mcp_wire};
 pub use metrics::Metrics;
 pub use refusal::Refusal;
 pub use remembered::Explanation;

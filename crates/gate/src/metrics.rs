@@ -191,8 +191,10 @@ pub struct Metrics {
     reviews: Family<[StaticLabel; 1], Counter>,
     review_durations: Family<[StaticLabel; 1], Durations>,
     sessions: Family<[StaticLabel; 1], Counter>,
+    spans: Family<[StaticLabel; 1], Counter>,
     sessions_remembered: Gauge,
     return_targets_refused: Gauge,
+    authorization_servers: Family<[Label; 2], Counter>,
     calls: CallCounts,
 }
 
@@ -220,8 +222,10 @@ impl Metrics {
             reviews: Family::default(),
             review_durations: Family::default(),
             sessions: Family::default(),
+            spans: Family::default(),
             sessions_remembered: Gauge::default(),
             return_targets_refused: Gauge::default(),
+            authorization_servers: Family::default(),
             calls: CallCounts::default(),
         };
         let version = [("version", env!("CARGO_PKG_VERSION"))];
@@ -255,6 +259,7 @@ impl Metrics {
         r.register("token_reviews", "TokenReviews by what came of them", m.reviews.clone());
         r.register("token_review_duration_seconds", "Time to the answer of a TokenReview", m.review_durations.clone());
         r.register("sessions", "What happened to sessions", m.sessions.clone());
+        r.register("spans", "Spans by what became of them", m.spans.clone());
         r.register(
             "sessions_remembered",
             "Sessions of which this process remembers something",
@@ -264,6 +269,11 @@ impl Metrics {
             "return_targets_refused",
             "Return targets not followed since the start",
             m.return_targets_refused.clone(),
+        );
+        r.register(
+            "authorization_server_events",
+            "What authorization servers of this gate did for clients",
+            m.authorization_servers.clone(),
         );
         r.register("mcp_calls", "Calls of tools by route, tool and what came of them", m.calls.0.clone());
         metrics.registry = r;
@@ -331,6 +341,16 @@ impl Metrics {
     /// Counts something that happened to a session: a word of ours (`refreshed`, `refresh-failed`, `signed-out`).
     pub fn session(&self, what: &'static str) {
         self.sessions.get_or_create(&[("event", what)]).inc();
+    }
+
+    /// Counts what an authorization server (by its name in the configuration) did: a word of ours.
+    pub(crate) fn authorization_server(&self, server: &str, event: &'static str) {
+        self.authorization_servers.get_or_create(&[("server", server.to_owned()), ("event", event.to_owned())]).inc();
+    }
+
+    /// Counts spans: `exported`, `failed` (the collector did not take them) or `dropped` (the queue was full).
+    pub fn spans(&self, outcome: &'static str, count: u64) {
+        self.spans.get_or_create(&[("outcome", outcome)]).inc_by(count);
     }
 
     /// Counts a reload: `applied` or `refused`.

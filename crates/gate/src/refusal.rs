@@ -5,6 +5,7 @@
 use gangplank_authn::Scope;
 use gangplank_jose::{Fault, Reason};
 
+use crate::authorization_server::Refused;
 use crate::cluster::ClusterRefusal;
 use crate::exchange::ExchangeRefusal;
 use crate::mcp::McpRefusal;
@@ -102,6 +103,9 @@ pub enum Refusal {
     /// The browser's session or its sign-in.
     #[error(transparent)]
     SignIn(#[from] SignInRefusal),
+    /// A client of an authorization server of ours.
+    #[error(transparent)]
+    AuthorizationServer(Box<Refused>),
 
     // May they?
     /// The route's rules do not admit this caller.
@@ -262,6 +266,12 @@ catalogue! {
     DEFECT = "defect", Us, "The gate came into a state that it should not have.", "Report it, with the log line.";
 }
 
+impl From<Refused> for Refusal {
+    fn from(refused: Refused) -> Self {
+        Refusal::AuthorizationServer(Box::new(refused))
+    }
+}
+
 impl Refusal {
     /// The catalogue entry.
     pub fn reason(&self) -> &'static Reason {
@@ -284,6 +294,7 @@ impl Refusal {
             Refusal::SessionOfOtherClient { .. } => &SESSION_OTHER,
             Refusal::Authentication(refusal) | Refusal::Undecided(refusal) => refusal.reason(),
             Refusal::SignIn(refusal) => refusal.reason(),
+            Refusal::AuthorizationServer(refused) => refused.refusal.reason(),
             Refusal::Forbidden { .. } => &FORBIDDEN,
             Refusal::ForbiddenGroupsUnknown { .. } => &FORBIDDEN_GROUPS,
             Refusal::ForbiddenScopes { .. } => &FORBIDDEN_SCOPES,

@@ -4,7 +4,7 @@
 //! 1. Its head is read: who hands it over, who asked, for what. A trusted proxy is seen through.
 //! 2. Health, by exact path.
 //! 3. A request without one host, or with a path that can be read in two ways, goes no further.
-//! 4. The gate's own endpoints, below the prefix.
+//! 4. The gate's own endpoints, below the prefix; and the metadata of its authorization servers.
 //! 5. A host that the configuration knows, and a route; before it, what clients of MCP servers look for
 //!    ([`well_known`](crate::mcp)).
 //! 6. Of an MCP server: a preflight, and pages of other origins ([`mcp`](crate::mcp)).
@@ -31,6 +31,7 @@ use http::{Request, Response, StatusCode};
 use tokio::task::JoinSet;
 
 use crate::audit::{self, Asked, At};
+use crate::authorization_server::AuthorizationServer;
 use crate::body::BodyError;
 use crate::build::Route;
 use crate::cluster::{UpstreamCluster, status};
@@ -50,6 +51,7 @@ use crate::route::{RouteId, Routes};
 use crate::shared::Shared;
 use crate::sign_in::SignIn;
 use crate::token_review::TokenReviewServer;
+use crate::trace::{Tracer, within};
 use crate::{Body, Refusal};
 
 /// One configuration, ready to answer. A reload builds another and swaps it in whole.
@@ -89,6 +91,10 @@ pub struct Gate {
     pub(crate) chain: Option<Arc<Chain>>,
     /// What that chain would understand.
     pub(crate) challenges: Vec<Challenge>,
+    /// `[authorization_servers]`.
+    pub(crate) authorization_servers: Vec<AuthorizationServer>,
+    /// Who makes traces, if anybody does.
+    pub(crate) tracer: Option<Tracer>,
     /// What is counted for no route.
     pub(crate) elsewhere: RouteMetrics,
 }
@@ -129,10 +135,11 @@ impl Gate {
         let (head, body) = request.into_parts();
         let arrival = Arrival::read(&head, &peer, self.clock.now(), &self.believed);
         let mut trace = Trace { bearer: presents_bearer(&head.headers), ..Trace::default() };
-        let mut response = match self.answer(&arrival, head, body, &mut trace).await {
-            Ok(response) => response,
-            Err(refusal) => self.refuse(&refusal, &arrival, &mut trace),
-        };
+        let span = self.begin_trace(&head, &arrival);
+        let answered = within(&span, self.answer(&arrival, head, body, &mut trace)).await;
+        let refused = answered.as_ref().err().map(Refusal::reason);
+        let mut response = answered.unwrap_or_else(|refusal| self.refuse(&refusal, &arrival, &mut trace));
+        self.end_trace(span, &arrival, &trace, response.status(), refused);
         let metrics = trace.route.and_then(|id| self.routes.get(id)).map_or(&self.elsewhere, |route| &route.metrics);
         metrics.count(trace.answer, trace.by, started.elapsed());
         if let Some(cors) = &trace.cors {
@@ -162,6 +169,9 @@ impl Gate {
         let path = RequestPath::parse(&context.path)?;
         if let Some(endpoint) = self.own_path(&path)? {
             return self.endpoint(endpoint, arrival, &head, body, trace).await;
+        }
+        if let Some(metadata) = self.authorization_server_metadata(path.as_str(), context)? {
+            return Ok(metadata);
         }
         let host = host_of(&context.authority);
         if !self.table.knows(host) {

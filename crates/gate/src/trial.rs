@@ -71,6 +71,7 @@ pub fn reasons() -> impl Iterator<Item = &'static Reason> {
         ExchangeRefusal::REASONS,
         McpRefusal::REASONS,
         ClusterRefusal::REASONS,
+        crate::AuthorizationServerRefusal::REASONS,
         ToolRefusal::REASONS,
         TokenRefusal::REASONS,
         crate::TokenReviewRefusal::REASONS,

@@ -14,6 +14,7 @@ use super::routes::keeps_token;
 use super::{Deps, Errors};
 use crate::config::{ClientConfig, Config, SecretMethod, TlsConfig};
 use crate::sign_in::SignInClient;
+use crate::trace::observed;
 
 /// Reads all clients.
 pub(super) fn read(
@@ -55,7 +56,7 @@ pub(super) fn read(
             name: name.clone(),
             display_name: client.display_name.clone().unwrap_or_else(|| name.clone()),
             issuer: issuer.clone(),
-            client: Client::new(settings, transport),
+            client: Client::new(settings, observed(transport)),
             keep_access_token: config
                 .routes
                 .iter()

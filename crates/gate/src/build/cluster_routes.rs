@@ -81,6 +81,7 @@ pub(super) fn judge(
     at: &str,
     errors: &mut Errors,
 ) {
+    targets(config, route, known, at, errors);
     let Some(name) = &route.cluster else { return };
     let mut say = |key: &str, message: String, help: &str| {
         errors.push(ConfigError::new(format!("{at}.{key}"), message, help));
@@ -149,6 +150,23 @@ pub(super) fn judge(
             );
         }
         Mode::Impersonate { .. } | Mode::Passthrough(_) | Mode::Exchanged(_) => {}
+    }
+}
+
+/// The clusters that a call of a tool may choose: an MCP server goes there by itself, with the caller's token and nothing else.
+fn targets(config: &Config, route: &RouteConfig, known: &BTreeMap<String, Known>, at: &str, errors: &mut Errors) {
+    let Some(target) = route.mcp.as_ref().and_then(|mcp| mcp.target.as_ref()) else { return };
+    for (i, name) in target.clusters.iter().enumerate() {
+        let at = format!("{at}.mcp.target.clusters[{i}]");
+        if !config.clusters.contains_key(name) {
+            let known = config.clusters.keys().cloned().collect::<Vec<_>>().join(", ");
+            let help = format!("one of [clusters]: {known}");
+            errors.push(ConfigError::new(at, format!("there is no cluster {name:?}"), help));
+        } else if known.get(name).is_some_and(|known| !known.cluster.mode.shows_token()) {
+            let message = format!("clusters.{name} is shown no token of the caller, and an MCP server never gets ours");
+            let help = "a cluster with token_audiences or exchange (auth_mode = \"passthrough\")";
+            errors.push(ConfigError::new(at, message, help));
+        }
     }
 }
 

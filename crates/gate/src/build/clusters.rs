@@ -16,6 +16,7 @@ use super::groups::Resolvers;
 use super::{Deps, Errors};
 use crate::authentication_file::AuthenticationFile;
 use crate::config::ClusterConfig;
+use crate::trace::observed;
 
 /// `authentication_config`. Issuers that stay where they were keep their keys. Groups that a token of Entra ID has no room
 /// for are asked for by the issuer of the same tenant that has `groups_from`.
@@ -76,7 +77,7 @@ pub(super) fn cluster(
         remember,
         allow_reserved: config.allow_reserved.unwrap_or(true),
     };
-    Some(Arc::new(Cluster::new(settings, access.credential, transport)))
+    Some(Arc::new(Cluster::new(settings, access.credential, observed(transport))))
 }
 
 /// Which cluster, as the configuration says it.

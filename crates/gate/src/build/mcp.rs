@@ -20,6 +20,7 @@ use crate::metrics::Metrics;
 /// What all of them are made of.
 pub(super) struct Parts<'p> {
     pub(super) config: &'p Config,
+    pub(super) prefix: &'p str,
     pub(super) hosts: &'p Arc<Hosts>,
     pub(super) ring: &'p Arc<KeyRing>,
     pub(super) issuers: &'p BTreeMap<String, Arc<Issuer>>,
@@ -47,6 +48,21 @@ pub(super) fn read(parts: &Parts<'_>, list: &mut [Route], errors: &mut Errors) -
         places.push(Place { route: i, path: route.path.clone(), resource: read.resource, publisher: read.publisher });
     }
     places
+}
+
+/// The name of the resource: what is configured, or the URL of the route. `None` if it cannot be one, or there is none.
+pub(super) fn identifier(route: &RouteConfig, mcp: &McpConfig, hosts: &Hosts) -> Option<Url> {
+    if let Some(text) = &mcp.resource {
+        let secure =
+            |url: &Url| matches!(url.scheme(), "http" | "https") && (url.scheme() == "https" || !hosts.is_https());
+        let bare = |url: &Url| url.has_host() && url.username().is_empty() && url.password().is_none();
+        let url = Url::parse(text).ok().filter(|url| secure(url) && bare(url));
+        return url.filter(|_| !text.contains(['?', '#', ' ', '\\']));
+    }
+    let host = route.host.as_deref().unwrap_or(hosts.public_host());
+    let mut url = Url::parse(&hosts.origin(&hosts.authority(host)?)).ok()?;
+    url.set_path(route.path.strip_suffix('/').unwrap_or(&route.path));
+    Some(url)
 }
 
 struct Read {
@@ -88,7 +104,11 @@ impl Reader<'_> {
                 legacy_sse: self.mcp.legacy_sse,
                 judge,
             },
-            challenge: Arc::new(ResourceChallenge::new(resource.metadata(), &scopes, [])),
+            challenge: Arc::new(ResourceChallenge::new(
+                resource.metadata(),
+                &scopes,
+                self.scope_names().iter().map(|(held, asked)| (*held, asked)),
+            )),
             resource,
             publisher,
         })
@@ -110,39 +130,20 @@ impl Reader<'_> {
         }
     }
 
-    /// What is configured, or the URL of the route.
     fn identifier(&self, errors: &mut Errors) -> Option<Url> {
-        let hosts = self.parts.hosts;
-        if let Some(text) = &self.mcp.resource {
-            let secure = |url: &Url| url.scheme() == "https" || url.scheme() == hosts.scheme();
-            let bare = |url: &Url| {
-                url.has_host()
-                    && matches!(url.scheme(), "http" | "https")
-                    && url.username().is_empty()
-                    && url.password().is_none()
-                    && !text.contains(['?', '#', ' ', '\\'])
-            };
-            let url = Url::parse(text).ok().filter(bare).filter(secure);
-            if url.is_none() {
+        let url = identifier(self.route, self.mcp, self.parts.hosts);
+        if url.is_none() {
+            if let Some(text) = &self.mcp.resource {
                 let help = "the URL at which clients reach it, such as \"https://gate.example.com/mcp\": clients refuse one that is not \
                             where they went";
                 self.say("resource", format!("{text:?} cannot be the name of a resource"), help, errors);
-            }
-            return url;
-        }
-        let host = match self.route.host.as_deref() {
-            Some(host) if host.starts_with("*.") => {
+            } else {
                 let message = "is not set, and the route has many hosts";
                 let help = "resource = \"https://HOST/PATH\", with the host at which clients reach it";
                 self.say("resource", message, help, errors);
-                return None;
             }
-            Some(host) => host,
-            None => hosts.public_host(),
-        };
-        let mut url = Url::parse(&hosts.origin(&hosts.authority(host)?)).ok()?;
-        url.set_path(self.route.path.strip_suffix('/').unwrap_or(&self.route.path));
-        Some(url)
+        }
+        url
     }
 
     fn scopes(&self, errors: &mut Errors) -> Vec<Scope> {
@@ -191,30 +192,61 @@ impl Reader<'_> {
     fn authorization_servers(&self, errors: &mut Errors) -> (Vec<String>, Publisher) {
         let named = &self.mcp.authorization_servers.0;
         for (i, name) in named.iter().enumerate() {
-            let at = format!("authorization_servers[{i}]");
-            match self.parts.config.issuers.get(name) {
-                None => {
-                    let known: Vec<&str> = self.parts.config.issuers.keys().map(String::as_str).collect();
-                    let help = format!("one of [issuers]: {}", known.join(", "));
-                    self.say(&at, format!("there is no issuer {name:?}"), &help, errors);
-                }
-                Some(found) if !issuer::has_metadata(found) => {
-                    let message = format!("issuers.{name} has no metadata, so no client could get a token there");
-                    self.say(&at, message, "an issuer with entra, or with url and without jwks", errors);
-                }
-                Some(_) => {}
-            }
+            self.is_one(&format!("authorization_servers[{i}]"), name, errors);
         }
-        let accepted = || routes::accepted(self.parts.config, self.route);
-        let names = if named.is_empty() { accepted() } else { named.clone() };
         let (mut servers, mut publisher) = (Vec::new(), Publisher::Nobody);
-        for name in names {
-            let Some(provider) = self.parts.issuers.get(&name).and_then(|issuer| issuer.provider()) else { continue };
+        for name in self.server_names() {
+            let (server, by) = if self.parts.config.authorization_servers.contains_key(&name) {
+                let hosts = self.parts.hosts;
+                let origin = hosts.origin(&hosts.authority(hosts.public_host()).unwrap_or_default());
+                (format!("{origin}{}/as/{name}", self.parts.prefix), Publisher::Ours(name))
+            } else {
+                let Some(provider) = self.parts.issuers.get(&name).and_then(|issuer| issuer.provider()) else {
+                    continue;
+                };
+                (provider.issuer().metadata_base().to_owned(), Publisher::Provider(name, provider.clone()))
+            };
             if servers.is_empty() {
-                publisher = Publisher::Provider(name, provider.clone());
+                publisher = by;
             }
-            servers.push(provider.issuer().metadata_base().to_owned());
+            servers.push(server);
         }
         (servers, publisher)
+    }
+
+    /// Those that are named; else our own; else the issuers whose tokens are taken.
+    fn server_names(&self) -> Vec<String> {
+        let (named, config) = (&self.mcp.authorization_servers.0, self.parts.config);
+        if !named.is_empty() {
+            return named.clone();
+        }
+        let ours: Vec<String> = config.authorization_servers.keys().cloned().collect();
+        if ours.is_empty() { routes::accepted(config, self.route) } else { ours }
+    }
+
+    fn is_one(&self, at: &str, name: &str, errors: &mut Errors) {
+        let config = self.parts.config;
+        match (config.authorization_servers.get(name), config.issuers.get(name)) {
+            (Some(_), _) => {}
+            (None, Some(issuer)) if issuer::has_metadata(issuer) => {}
+            (None, Some(_)) => {
+                let message = format!("issuers.{name} has no metadata, so no client could get a token there");
+                self.say(at, message, "an issuer with entra, or with url and without jwks", errors);
+            }
+            (None, None) => {
+                let known: Vec<&str> =
+                    config.authorization_servers.keys().chain(config.issuers.keys()).map(String::as_str).collect();
+                let help = format!("one of [authorization_servers] and [issuers]: {}", known.join(", "));
+                self.say(at, format!("there is no authorization server and no issuer {name:?}"), &help, errors);
+            }
+        }
+    }
+
+    /// What a token holds, and what its client asked us for: names of our own for the provider's.
+    fn scope_names(&self) -> Vec<(&str, Scope)> {
+        let servers = self.server_names().into_iter();
+        let servers = servers.filter_map(|name| self.parts.config.authorization_servers.get(&name));
+        let names = servers.flat_map(|server| &server.scopes);
+        names.filter_map(|(ours, theirs)| Some((theirs.as_str(), Scope::new(ours)?))).collect()
     }
 }

@@ -3,6 +3,7 @@
 
 mod allow;
 mod authenticators;
+mod authorization_servers;
 mod claims;
 mod clients;
 mod cluster_routes;
@@ -32,6 +33,7 @@ use gangplank_oauth::{Clock, Transport};
 pub(crate) use self::groups::Resolvers;
 pub(crate) use self::issuers::KnownIssuers;
 pub(crate) use self::routes::Route;
+use crate::authorization_server::{BrowserCookie, Common};
 use crate::config::{Config, SessionConfig};
 use crate::decision::Decisions;
 use crate::headers::OwnCookies;
@@ -41,6 +43,7 @@ use crate::session::{SessionCookie, SessionTimes};
 use crate::shared::Shared;
 use crate::sign_in::{SignIn, SignInSettings};
 use crate::stack::Gate;
+use crate::trace::Tracer;
 
 /// What a gate needs from the world.
 pub struct Deps<'a> {
@@ -71,6 +74,18 @@ impl Gate {
     /// # Errors
     /// All that is wrong with the configuration and the files it names, in the order of the document.
     pub fn build(config: &Config, deps: Deps<'_>) -> Result<Arc<Gate>, Vec<ConfigError>> {
+        Gate::build_traced(config, deps, None)
+    }
+
+    /// As [`build`](Self::build), with somebody who makes traces.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn build_traced(
+        config: &Config,
+        deps: Deps<'_>,
+        tracer: Option<Tracer>,
+    ) -> Result<Arc<Gate>, Vec<ConfigError>> {
         let mut errors = Errors::new();
         let server = server::read(&config.gate, &mut errors);
         let hosts = keep(&mut errors, routes::hosts(config).map(Arc::new));
@@ -94,12 +109,14 @@ impl Gate {
         let clusters = upstream_clusters::read(config, &exchanges, &deps, &mut errors);
         let known = routes::Known { exchanges: &exchanges, clusters: &clusters };
         let routes = routes::read(config, &server.prefix, &mut chains, known, metrics, &mut errors);
+        let authorization_servers =
+            authorization_servers::read(config, hosts.as_deref(), issuers, &clients, &deps, &mut errors);
         let token_review = webhook::read(config, &mut chains, &deps, &mut errors);
 
         let mut routes = routes;
         let places = match (&hosts, &ring) {
             (Some(hosts), Some(ring)) => {
-                let parts = mcp::Parts { config, hosts, ring, issuers, metrics };
+                let parts = mcp::Parts { config, prefix: &server.prefix, hosts, ring, issuers, metrics };
                 mcp::read(&parts, &mut routes.list, &mut errors)
             }
             _ => Vec::new(),
@@ -115,7 +132,11 @@ impl Gate {
         let mut table = routes.table;
         table.know(hosts.public_host());
         let by_name: HashMap<_, _> = routes.list.iter().map(|r| (r.name.clone(), r.id)).collect();
+        let origin = hosts.origin(&hosts.authority(hosts.public_host()).unwrap_or_default());
+        let browser = BrowserCookie::new(cookie.name(), hosts.is_https());
+        let common = Common::new(ring.clone(), deps.shared.clone(), pages.clone(), browser, origin);
         let gate = Gate {
+            authorization_servers: authorization_servers::make(authorization_servers, &server.prefix, &common),
             own_cookies: OwnCookies::new(cookie.name()),
             decisions: Decisions::new(metrics),
             elsewhere: metrics.route(""),
@@ -147,6 +168,7 @@ impl Gate {
             client_authorities: authenticators::client_authorities(&authenticators),
             issuers: issuers.values().cloned().collect(),
             token_review,
+            tracer,
             routes: routes.list,
             clusters: clusters.into_iter().map(|(name, known)| (name, known.cluster)).collect(),
             table,
@@ -162,6 +184,12 @@ impl Gate {
     pub fn warnings(config: &Config) -> Vec<String> {
         let mut warnings = Vec::new();
         let sign_in = config.routes.iter().any(|route| !route.sign_in.0.is_empty());
+        if !config.authorization_servers.is_empty() && config.cookies.keys.is_empty() {
+            warnings.push(
+                "cookies.keys is not set: programs that registered at an authorization server are unknown after the next start"
+                    .to_owned(),
+            );
+        }
         if sign_in && config.cookies.keys.is_empty() {
             warnings.push(
                 "cookies.keys is not set: sessions end with this process, and other replicas do not know them"
@@ -194,8 +222,11 @@ impl Gate {
         }
         for name in config.clients.keys() {
             let signs_in = config.routes.iter().any(|route| route.sign_in.0.contains(name));
-            if !signs_in && !config.exchanges.values().any(|exchange| &exchange.client == name) {
-                warnings.push(format!("clients.{name} is neither in sign_in of any route nor in an exchange"));
+            let exchanges = config.exchanges.values().any(|exchange| &exchange.client == name);
+            let is_shared = config.authorization_servers.values().any(|server| &server.client == name);
+            if !signs_in && !exchanges && !is_shared {
+                let places = "in sign_in of any route nor in an exchange nor in an authorization server";
+                warnings.push(format!("clients.{name} is neither {places}"));
             }
         }
         for (name, _) in config.exchanges.iter().filter(|(_, exchange)| exchange.replaces_caller) {
@@ -217,6 +248,7 @@ impl Gate {
         };
         config.cookies.keys.iter().for_each(&mut secret);
         config.clients.values().filter_map(|c| c.secret.as_ref()).for_each(&mut secret);
+        config.telemetry.iter().flat_map(|telemetry| telemetry.headers.values()).for_each(&mut secret);
         let pairs = config.clients.values().filter_map(|c| c.certificate.as_ref()).chain(&config.gate.tls);
         files.extend(pairs.flat_map(|tls| [tls.cert.clone(), tls.key.clone()]));
         files.extend(config.issuers.values().flat_map(issuer::files));
@@ -225,6 +257,7 @@ impl Gate {
         files.extend(config.clusters.values().flat_map(upstream_clusters::files));
         files.extend(config.pages.logo.clone());
         files.extend(webhook::files(config));
+        files.extend(config.telemetry.iter().filter_map(|telemetry| telemetry.ca_file.clone()));
         files.sort();
         files.dedup();
         files

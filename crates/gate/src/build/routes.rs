@@ -29,6 +29,8 @@ use crate::route::{HostMatch, MAX_DEPTH, RouteId, RouteMatch, Routes};
 pub(crate) struct Route {
     pub(crate) id: RouteId,
     pub(crate) name: String,
+    /// The path that the configuration has.
+    pub(crate) path: String,
     pub(crate) policy: Policy,
     /// The one decision for callers who present nothing, where they may pass.
     pub(crate) anonymous: Option<Arc<Decision>>,
@@ -201,6 +203,7 @@ impl Reader<'_, '_> {
             id,
             metrics: metrics.route(&name),
             name,
+            path: route.path.clone(),
             policy,
             anonymous,
             sign_in: route.sign_in.0.clone(),

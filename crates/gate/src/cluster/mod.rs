@@ -77,6 +77,11 @@ pub(crate) enum Mode {
 }
 
 impl Mode {
+    /// Whether the API server is shown a token of the caller's.
+    pub(crate) fn shows_token(&self) -> bool {
+        matches!(self, Mode::Passthrough(_) | Mode::Exchanged(_))
+    }
+
     /// The configuration's word for it.
     pub(crate) fn name(&self) -> &'static str {
         match self {

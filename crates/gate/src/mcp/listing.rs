@@ -15,7 +15,8 @@ use http::Response;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderMap, HeaderName};
 use http_body_util::{BodyExt, Limited};
 
-use self::cut::{Shows, cut};
+pub use self::cut::{Shows, cut};
+pub use self::events::Events;
 use self::events::LARGEST;
 use self::stream::Cutting;
 use super::McpRefusal;

@@ -27,6 +27,12 @@ mod tools;
 mod watched_stream;
 mod well_known;
 
+/// What is read off the wire, before and behind the rules: for whoever tries it with octets of all kinds.
+pub mod wire {
+    pub use super::listing::{Events, Shows, cut};
+    pub use super::message::{Call, Message, Messages, read};
+}
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -154,11 +160,12 @@ impl Gate {
             mcp.judge.nothing(caller)?
         };
         // It may have taken a while to arrive.
-        if decision.life.as_ref().is_some_and(|life| life.is_ended(self.clock.now())) {
+        let now = self.clock.now();
+        if decision.life.as_ref().is_some_and(|life| life.is_ended(now)) {
             return Err(Refusal::EndedWaiting(upstream.authority.to_string()));
         }
         let credentials = arrival.credentials(&head.headers);
-        let credential = self.outbound(route, judged.cluster(), &decision, credentials, arrival.context.now).await?;
+        let credential = self.outbound(route, judged.cluster(), &decision, credentials, now).await?;
         let answer = self.forward(route, upstream, arrival, head, judged.into_body(), decided, credential).await?;
         let answer = mcp.judge.answer(answer, caller).await?;
         mcp.finish(answer, told, read)

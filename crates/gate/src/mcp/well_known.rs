@@ -6,8 +6,8 @@
 //! 3. `oauth-protected-resource`: the path behind is that of a route, or of the identifier of its resource. Without one it is the
 //!    host's only resource. All others are 404: nothing is made up for a path that somebody asks for.
 //! 4. `oauth-authorization-server` and `openid-configuration`: clients of the revision of 2025-03-26 look for them here, not
-//!    at the provider. They get what the resource's first authorization server publishes, as it is, out of a cache: however
-//!    many ask, the provider is asked once in five minutes ([`published`](gangplank_oauth::Provider::published)). If it can't
+//!    at the provider. They get what the resource's first authorization server publishes: ours, or the provider as it is, out
+//!    of a cache: however many ask, the provider is asked once in five minutes ([`published`](gangplank_oauth::Provider::published)). If it can't
 //!    be had, that is 502.
 
 use std::sync::Arc;
@@ -34,6 +34,8 @@ const OPENID: &str = "/.well-known/openid-configuration";
 pub(crate) enum Publisher {
     /// The provider itself, under its name in the configuration.
     Provider(String, Arc<Provider>),
+    /// We, as the authorization server of this name.
+    Ours(String),
     /// Nobody: tokens are not got by OAuth, or nobody says where.
     Nobody,
 }
@@ -124,6 +126,10 @@ impl Gate {
                     issuer: name.clone(),
                     cause: error.to_string(),
                 })?
+            }
+            (Document::Published(_), Publisher::Ours(name)) => {
+                let ours = self.authorization_servers.iter().find(|server| server.name() == name);
+                ours.ok_or(Refusal::Defect("an authorization server that only routes know"))?.metadata()
             }
             (Document::Published(_), Publisher::Nobody) => return Err(unknown(suffix).into()),
         };

@@ -47,6 +47,7 @@ use crate::forwarded::host_of;
 use crate::headers::Texts;
 use crate::outbound::OutboundCredential;
 use crate::stack::Gate;
+use crate::trace::{call, called};
 use crate::{Body, Refusal, headers};
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -135,7 +136,9 @@ impl Gate {
         frame(&mut request, upstream);
 
         let life = decided.decision.life.clone();
+        let span = call(&mut request);
         let answer = self.send(upstream, client, request, progress.as_deref(), &decided.decision, arrival).await;
+        called(span, answer.as_ref().map_err(|refusal| refusal.reason().name));
         let answer = answer.inspect_err(|refusal| {
             self.shared.metrics().upstream_error(&route.name, refusal.reason().name);
         })?;
@@ -248,7 +251,7 @@ impl Gate {
         }
     }
 
-    fn port_of<'a>(&self, authority: &'a str) -> &'a str {
+    pub(crate) fn port_of<'a>(&self, authority: &'a str) -> &'a str {
         let named = authority.strip_prefix(host_of(authority)).and_then(|rest| rest.strip_prefix(':'));
         named.unwrap_or(if self.hosts.is_https() { "443" } else { "80" })
     }

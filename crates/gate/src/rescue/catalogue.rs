@@ -70,6 +70,15 @@ const SIGN_IN: &str = "
 
 ";
 
+const AUTHORIZATION_SERVER: &str = "
+## Clients of an authorization server
+
+For programs that register, ask for authorization and redeem codes (`[authorization_servers]`). What is wrong with the client or its
+redirect URI is told on a page (400); later it goes back to the client as an OAuth `error`, with 303 by the browser or as a JSON document (400, 401
+for an unknown client, 429 for too many requests, 500 and 503). Which `error`, is in the [reference](configuration.md#authorization_serversname).
+
+";
+
 const CREDENTIAL: &str = "
 ## Tokens and sealed sessions
 
@@ -131,6 +140,8 @@ fn the_page_of_refusals_is_what_the_catalogue_says() {
     with_answers(&mut page, ToolRefusal::REASONS);
     page.push_str(SIGN_IN);
     with_answers(&mut page, SignInRefusal::REASONS);
+    page.push_str(AUTHORIZATION_SERVER);
+    plain(&mut page, AuthorizationServerRefusal::REASONS.iter());
     page.push_str(CREDENTIAL);
     let own = gangplank_authn::Refusal::REASONS.iter().chain(gangplank_authn::IssuerRefusal::REASONS);
     plain(&mut page, TokenRefusal::REASONS.iter().chain(own));

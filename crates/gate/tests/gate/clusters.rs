@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use gangplank_gate::config::Config;
 use gangplank_gate::{Deps, Gate};
-use gangplank_idp::{API_ID, DEMO_GROUP_ID, InProcess};
+use gangplank_idp::{API_ID, DEMO_GROUP_ID, InProcess, WEB_APP_ID};
 use gangplank_net::{Peer, ReloadingTls, ServerLimits, Shutdown, serve};
 use gangplank_oauth::{BoxFuture, Budget, Transport, TransportError};
 use http::{HeaderMap, Request, Response, StatusCode};
@@ -268,6 +268,40 @@ async fn a_token_for_two_clusters_goes_to_neither() {
     let world = world.started_anew(&both_lists);
     let answer = world.get("https://app.example.com/clusters/dev/api", &[("authorization", &both)]).await;
     assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
+}
+
+#[tokio::test]
+async fn a_cluster_gets_the_token_that_the_callers_was_exchanged_for_and_never_the_callers() {
+    let server = ApiServer::start().await;
+    let exchange =
+        "\n[exchanges.v1]\nclient = \"corp\"\nstrategy = \"on-behalf-of\"\nscopes = [\"api://podinfo-v1/.default\"]\n";
+    let config = exchange.to_owned()
+        + &cluster("prod", &server.kubeconfig("k", "", BOTH), "exchange = \"v1\"")
+        + &route("clusters = [\"prod\"]");
+    let head = head("").replace("audiences = [", &format!("audiences = [\"{WEB_APP_ID}\", "));
+    let world = World::new(&(head + &config));
+    let now = gangplank_oauth::Clock::now(&*world.clock);
+    let scope = format!("api://{WEB_APP_ID}/access_as_user");
+    let alice = world.tenant.mint_access_token("alice", WEB_APP_ID, &scope, now).unwrap();
+    let ask = async |token: &str| {
+        let bearer = format!("Bearer {token}");
+        world.get("https://app.example.com/clusters/prod/api", &[("authorization", &bearer)]).await
+    };
+    let answer = ask(&alice).await;
+    assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
+    let seen = server.one();
+    assert_eq!((seen.who().len(), seen.certificates), (1, 0));
+    let shown = seen.all("authorization")[0].strip_prefix("Bearer ").unwrap();
+    let payload = shown.split('.').nth(1).unwrap();
+    let claims = base64::Engine::decode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, payload).unwrap();
+    let claims: Value = serde_json::from_slice(&claims).unwrap();
+    assert_eq!(claims["aud"], "api://podinfo-v1");
+    assert!(claims["oid"].is_string() && shown != alice);
+
+    // The provider exchanges no token that was for somebody else: then there is no call.
+    let of_another = ask(&world.token("alice")).await;
+    assert!(!of_another.status.is_success(), "{of_another:?}");
+    assert!(server.nothing());
 }
 
 #[tokio::test]

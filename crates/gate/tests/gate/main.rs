@@ -4,6 +4,7 @@
 mod advisories;
 mod attacks;
 mod audit;
+mod authorization_server;
 mod chain;
 mod chaos;
 mod clusters;

@@ -271,6 +271,36 @@ async fn who_lacks_a_scope_is_told_which_as_clients_ask_for_it() {
     assert!(server.seen().is_empty());
 }
 
+#[tokio::test]
+async fn our_own_authorization_server_is_the_one_that_clients_are_sent_to() {
+    let server = McpServer::start().await;
+    let ours =
+        "\n[authorization_servers.entra]\nclient = \"corp\"\nscopes = { \"mcp:tools\" = \"api://podinfo/write\" }\n";
+    let route = protected("/mcp", &server, "scopes = [\"mcp:tools\"]");
+    let route = route.replace("allow.signed_in = true", "allow.scopes = [\"write\"]");
+    let world = World::new(&format!("{}{route}{ours}", head("")));
+    let issuer = "https://app.example.com/oauth2/as/entra";
+    let metadata = world.get(METADATA, &[]).await;
+    assert_eq!(metadata.json()["authorization_servers"], serde_json::json!([issuer]));
+    // By the issuer's own place, and for clients that look here.
+    for place in
+        ["oauth-authorization-server/oauth2/as/entra", "oauth-authorization-server", "openid-configuration/mcp"]
+    {
+        let found = world.get(&format!("https://app.example.com/.well-known/{place}"), &[]).await;
+        assert_eq!((found.status, &found.json()["issuer"]), (StatusCode::OK, &issuer.into()), "{place}");
+    }
+    // What the token lacks is named as our clients ask for it.
+    let token = format!("Bearer {}", world.token("alice"));
+    let refused = world.send(STRANGER, post(URL, &[("authorization", &token)], PING)).await;
+    assert_eq!(parameter(&refused, "scope").as_deref(), Some("mcp:tools"));
+
+    // A route may send its clients to the provider all the same.
+    let route = protected("/mcp", &server, "scopes = [\"mcp:tools\"]\nauthorization_servers = [\"corp\", \"entra\"]");
+    let world = World::new(&format!("{}{route}{ours}", head("")));
+    let metadata = world.get(METADATA, &[]).await;
+    assert_eq!(metadata.json()["authorization_servers"], serde_json::json!([self::issuer(), issuer]));
+}
+
 #[test]
 fn what_contradicts_itself_is_refused_at_once() {
     let route = |more: &str, mcp: &str| {

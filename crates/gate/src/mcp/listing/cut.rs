@@ -21,13 +21,16 @@ use super::super::message::folded;
 use crate::mcp::ToolRefusal;
 
 /// Which tools are shown, by name.
-pub(crate) trait Shows {
+pub trait Shows {
     /// Whether this one is.
     fn shows(&self, tool: &str) -> bool;
 }
 
 /// The answer without what is not shown; `None` if it stays as it is.
-pub(crate) fn cut(answer: &[u8], shown: &impl Shows) -> Result<Option<Vec<u8>>, ToolRefusal> {
+///
+/// # Errors
+/// It seems to list tools, and cannot be read in one way only.
+pub fn cut(answer: &[u8], shown: &impl Shows) -> Result<Option<Vec<u8>>, ToolRefusal> {
     let first = answer.iter().find(|octet| !matches!(octet, b' ' | b'\t' | b'\r' | b'\n'));
     if !matches!(first, Some(b'{' | b'[')) || !may_list(answer) {
         return Ok(None);

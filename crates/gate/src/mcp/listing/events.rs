@@ -19,7 +19,7 @@ pub(crate) const LARGEST: usize = 16 << 20;
 const KEPT: usize = 16 << 10;
 
 /// A stream.
-pub(crate) struct Events<S> {
+pub struct Events<S> {
     shown: S,
     /// The line that is not over yet.
     line: Vec<u8>,
@@ -35,7 +35,7 @@ pub(crate) struct Events<S> {
 
 impl<S: Shows> Events<S> {
     /// None yet.
-    pub(crate) fn new(shown: S) -> Self {
+    pub fn new(shown: S) -> Self {
         Events {
             shown,
             line: Vec::new(),
@@ -54,7 +54,10 @@ impl<S: Shows> Events<S> {
     }
 
     /// The next part of the stream; what may go on is added to `out`.
-    pub(crate) fn feed(&mut self, mut part: &[u8], out: &mut Vec<u8>) -> Result<(), ToolRefusal> {
+    ///
+    /// # Errors
+    /// The stream cannot be read any further.
+    pub fn feed(&mut self, mut part: &[u8], out: &mut Vec<u8>) -> Result<(), ToolRefusal> {
         if self.after_return && !part.is_empty() {
             self.after_return = false;
             if let Some(rest) = part.strip_prefix(b"\n") {
@@ -77,7 +80,10 @@ impl<S: Shows> Events<S> {
     }
 
     /// The stream is over.
-    pub(crate) fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), ToolRefusal> {
+    ///
+    /// # Errors
+    /// Its last event cannot be read.
+    pub fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), ToolRefusal> {
         if !self.line.is_empty() {
             self.whole_line(b"", out)?;
         }
