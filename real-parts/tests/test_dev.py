@@ -5,6 +5,7 @@ import subprocess
 
 import pytest
 
+from mcp_parts import McpClient, Person
 from parts import BINARY, Process
 
 
@@ -25,3 +26,15 @@ def test_the_commands_for_the_api_work_as_they_are_printed(dev, curl):
     token = json.loads(shell.stdout)["token"]
     assert (token["aud"], token["upn"]) == ("api://podinfo-v1", "dana@dev.test")
     assert "eyJ" not in shell.stdout
+
+
+@pytest.mark.parametrize("sdk", McpClient.SDKS)
+def test_an_mcp_client_signs_in_and_calls_on_as_the_person(dev, sdk):
+    with McpClient(sdk, Person("dana")) as client:
+        client.done(connect=f"{dev.url}/mcp")
+        assert sorted(client.done(tools=True)) == ["call-api", "whoami"]
+        assert json.loads(client.call("whoami")["text"])["caller"]["name"] == "dana@dev.test"
+        api = client.call("call-api")
+        told = json.loads(api["text"])
+        assert not api["error"] and told["body"]["token"]["upn"] == "dana@dev.test", told
+        assert told["body"]["token"]["aud"] == "api://podinfo-v1"

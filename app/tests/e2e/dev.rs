@@ -164,6 +164,10 @@ async fn token_of(dev: &Dev, user: &str) -> String {
     body["access_token"].as_str().expect("a token").to_owned()
 }
 
+async fn json_at(url: &str) -> serde_json::Value {
+    serde_json::from_str(&call(url, &[]).await.text).expect("JSON")
+}
+
 /// Asks the MCP server, through the gate.
 async fn mcp(dev: &Dev, token: &str, method: &str, params: serde_json::Value) -> Page {
     let url = url::Url::parse(&dev.url).expect("a URL").join("mcp").expect("a URL");
@@ -204,7 +208,14 @@ async fn the_mcp_server_knows_who_calls_and_calls_on_as_them() {
     let dev = dev("dev-mcp");
     let challenge = mcp(&dev, "", "tools/list", serde_json::json!({})).await;
     assert_eq!(challenge.status, StatusCode::UNAUTHORIZED);
-    assert!(challenge.headers["www-authenticate"].to_str().expect("text").starts_with("Bearer"));
+    let challenged = challenge.headers["www-authenticate"].to_str().expect("text");
+    let metadata = challenged.split("resource_metadata=\"").nth(1).and_then(|rest| rest.split('"').next());
+    let resource = json_at(metadata.expect("metadata")).await;
+    assert_eq!(resource["resource"], format!("{}mcp", dev.url));
+    assert_eq!(resource["authorization_servers"], serde_json::json!([format!("{}oauth2/as/dev", dev.url)]));
+    let server = json_at(&format!("{}.well-known/oauth-authorization-server/oauth2/as/dev", dev.url)).await;
+    assert_eq!(server["issuer"], resource["authorization_servers"][0]);
+    assert!(server["registration_endpoint"].is_string(), "{server}");
     let token = token_of(&dev, "dana").await;
     let who = mcp(&dev, &token, "tools/call", serde_json::json!({ "name": "whoami" })).await;
     assert_eq!(said_by_tool(&who)["caller"]["name"], "dana@dev.test", "{who:#?}");

@@ -83,6 +83,7 @@ fn etc(name: &str) -> Scratch {
         ("cookie-key", "YGFsbCBvZiB0aGlzIGlzIHJhbmRvbSB0ZXh0IQ=="),
         ("cookie-key-old", "cXdlcnR5dWlvcGFzZGZnaGprbHp4Y3Zibm0xMjM0"),
         ("client-secret", "of-the-registration"),
+        ("collector-key", "of-the-collector"),
         ("partner-secret", "of-the-registration"),
         ("tls.crt", &made.chain_pem),
         ("tls.key", &made.key_pem),
@@ -245,7 +246,7 @@ fn header(table: &str) -> String {
 }
 
 /// Tables of tables that the configuration names.
-const NAMED: [&str; 3] = ["issuers", "authenticators", "clients"];
+const NAMED: [&str; 6] = ["issuers", "authenticators", "clients", "exchanges", "clusters", "authorization_servers"];
 
 /// Every key that the loader knows, found by asking it.
 fn known(path: &str, keys: &mut BTreeSet<String>) {
@@ -276,7 +277,8 @@ fn the_reference_has_every_key_and_no_other() {
 }
 
 /// Tables whose keys the configuration names, and whose values are no tables: each is a key of its own.
-const NAMING: [&str; 2] = ["issuers.NAME.required_claims", "issuers.NAME.claims.extra"];
+const NAMING: [&str; 4] =
+    ["issuers.NAME.required_claims", "issuers.NAME.claims.extra", "telemetry.headers", "telemetry.attributes"];
 
 /// Whether a table is a reference to a secret or to keys: it says where, and nothing else.
 fn is_reference(table: &toml::Table) -> bool {

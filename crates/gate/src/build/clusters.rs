@@ -77,7 +77,7 @@ pub(super) fn cluster(
         remember,
         allow_reserved: config.allow_reserved.unwrap_or(true),
     };
-    Some(Arc::new(Cluster::new(settings, access.credential, observed(transport))))
+    Some(Arc::new(Cluster::new(settings, access.credential, transport)))
 }
 
 /// Which cluster, as the configuration says it.
@@ -144,7 +144,7 @@ pub(super) fn transport(access: &ClusterAccess, deps: &Deps<'_>) -> Result<Arc<d
     let (roots, own) = identity(access)?;
     let client = HttpClient::known_as(&roots, own, access.server_name.as_deref());
     let client = client.map_err(|e| ("", format!("the cluster can't be asked: {e}")))?;
-    Ok(deps.transport.clone().unwrap_or_else(|| Arc::new(client)))
+    Ok(observed(deps.transport.clone().unwrap_or_else(|| Arc::new(client))))
 }
 
 pub(super) fn under(at: &str, (key, message): (&'static str, String)) -> ConfigError {

@@ -85,6 +85,7 @@ impl Reader<'_> {
     fn read(&self, errors: &mut Errors) -> Option<Read> {
         let before = errors.len();
         self.fits(errors);
+        self.one_credential(errors);
         let identifier = self.identifier(errors);
         let scopes = self.scopes(errors);
         let origins = self.origins(errors);
@@ -130,6 +131,23 @@ impl Reader<'_> {
         }
     }
 
+    /// What the upstream is shown comes from one place.
+    fn one_credential(&self, errors: &mut Errors) {
+        if self.mcp.target.is_none() {
+            return;
+        }
+        for (key, set) in
+            [("exchange", self.route.exchange.is_some()), ("pass.authorization", self.route.pass.authorization)]
+        {
+            if set {
+                let message =
+                    format!("is set beside {key} of the route, so the server would get now one token, now another");
+                self.say("target", message, "with a target each cluster's own exchange makes the token", errors);
+            }
+        }
+    }
+
+    /// What is configured, or the URL of the route.
     fn identifier(&self, errors: &mut Errors) -> Option<Url> {
         let url = identifier(self.route, self.mcp, self.parts.hosts);
         if url.is_none() {

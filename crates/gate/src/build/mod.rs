@@ -33,6 +33,7 @@ use gangplank_oauth::{Clock, Transport};
 pub(crate) use self::groups::Resolvers;
 pub(crate) use self::issuers::KnownIssuers;
 pub(crate) use self::routes::Route;
+pub(crate) use self::upstream_clusters::is_passthrough;
 use crate::authorization_server::{BrowserCookie, Common};
 use crate::config::{Config, SessionConfig};
 use crate::decision::Decisions;

@@ -67,6 +67,11 @@ pub(super) fn may_impersonate(cluster: &UpstreamClusterConfig) -> bool {
     matches!(wanted(cluster).0, None | Some(AuthMode::Impersonate))
 }
 
+/// Whether callers' tokens are what it is shown, as far as that is known without its files.
+pub(crate) fn is_passthrough(cluster: &UpstreamClusterConfig) -> bool {
+    wanted(cluster).0 == Some(AuthMode::Passthrough)
+}
+
 /// What is allowed and yet probably not meant.
 pub(super) fn warnings(config: &Config) -> Vec<String> {
     let mut warnings = Vec::new();

@@ -35,6 +35,7 @@ pub(crate) use self::subject::Subject;
 pub(crate) use self::tokens::ExchangedTokens;
 use self::tokens::Key;
 use crate::sign_in::SignInClient;
+use crate::trace;
 
 /// One of `[exchanges]`, ready to exchange.
 pub(crate) struct Exchange {
@@ -61,12 +62,15 @@ impl Exchange {
         let subject = subject
             .ok_or_else(|| ExchangeRefusal::NoSubject { exchange: self.name.clone(), by: caller.method().name() })?;
         let key = Key { exchange: self.fingerprint, subject: *subject.digest() };
+        let span = trace::exchange(&self.name, self.request.strategy());
         if let Some(known) = self.tokens.get(&key, now) {
             self.metrics.count(Outcome::Hit);
+            trace::exchanged(span, Ok(true));
             return Ok(known);
         }
-        let result = self.fresh(key, subject.clone(), now).await;
+        let result = self.fresh(key, subject.clone(), now, span.place()).await;
         self.metrics.count(result.as_ref().map_or_else(ExchangeRefusal::outcome, |_| Outcome::Given));
+        trace::exchanged(span, result.as_ref().map(|_| false).map_err(|refusal| refusal.reason().name));
         result
     }
 
@@ -75,19 +79,21 @@ impl Exchange {
         key: Key,
         subject: Arc<Subject>,
         now: UnixTime,
+        place: trace::Place,
     ) -> Result<Arc<Exchanged>, ExchangeRefusal> {
         self.request.fits(&self.name, &subject)?;
         if let Some(after) = self.rest.until_over(now) {
             return Err(ExchangeRefusal::Resting { exchange: self.name.clone(), after });
         }
         let this = self.clone();
-        let asked = self.tokens.flights().run_detached(key, move || async move {
+        let flight = move || async move {
             // Somebody may have come back with it between our look and our flight.
             if let Some(known) = this.tokens.get(&key, now) {
                 return Ok(known);
             }
             this.ask(key, &subject).await
-        });
+        };
+        let asked = self.tokens.flights().run_detached(key, move || place.within(flight()));
         asked.await.unwrap_or_else(|_| Err(ExchangeRefusal::Lost { exchange: self.name.clone() }))
     }
 

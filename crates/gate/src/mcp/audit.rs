@@ -18,6 +18,7 @@ use super::message::{Message, Messages};
 use crate::RequestContext;
 use crate::audit::cut;
 use crate::metrics::CallCounts;
+use crate::trace;
 
 /// How many tools of a route are counted by name.
 const MOST: usize = 100;
@@ -53,6 +54,7 @@ impl Book {
         cluster: Option<&str>,
     ) {
         for message in &messages.all {
+            note(message, cluster);
             match message {
                 Message::Call(call) => {
                     self.count(&call.tool, "allowed");
@@ -74,6 +76,7 @@ impl Book {
         message: &Message,
         refusal: &McpRefusal,
     ) {
+        note(message, None);
         let Message::Call(call) = message else { return };
         self.count(&call.tool, "denied");
         self.line(context, caller, &About { tool: &call.tool, ..About::CALL }, Some(refusal));
@@ -106,6 +109,15 @@ impl Book {
             application = identity.client.as_deref().unwrap_or_default(),
             client = %context.client,
         );
+    }
+}
+
+/// For the trace.
+fn note(message: &Message, cluster: Option<&str>) {
+    match message {
+        Message::Call(call) => trace::message(About::CALL.message, Some(&call.tool), cluster),
+        Message::Other { method, .. } => trace::message(method, None, cluster),
+        Message::Response => {}
     }
 }
 

@@ -16,7 +16,7 @@ use super::McpRefusal;
 use super::message::{Call, folded};
 use super::tools::ToolRefusal;
 use crate::Refusal;
-use crate::build::Errors;
+use crate::build::{Errors, is_passthrough};
 use crate::config::{TargetConfig, UpstreamClusterConfig};
 use crate::policy::Policy;
 
@@ -55,6 +55,11 @@ impl Targets {
                 say(&format!("clusters[{i}]"), message, format!("one of [clusters]: {all}"));
                 continue;
             };
+            if !is_passthrough(cluster) {
+                let message = format!("clusters.{name} is shown our own credential, which no MCP server may have");
+                let help = "clusters.NAME with auth_mode = \"passthrough\", and exchange or token_audiences";
+                say(&format!("clusters[{i}]"), message, help.to_owned());
+            }
             let policy = cluster.allow.as_ref().map(|allow| Policy::new(&format!("the cluster {name}"), allow));
             if clusters.insert(name.clone(), policy).is_some() {
                 say(&format!("clusters[{i}]"), format!("{name:?} is there already"), "once is enough".to_owned());

@@ -7,7 +7,6 @@ use super::record::SpanKind;
 use super::span::Span;
 
 /// Begins an exchange: its name in the configuration, and how it is done.
-#[allow(dead_code, reason = "for the room of exchanges")]
 pub(crate) fn exchange(name: &str, strategy: &'static str) -> Span {
     let mut span = Span::begin(|| Cow::Owned(format!("exchange {name}")), SpanKind::Internal);
     if span.is_recorded() {
@@ -18,7 +17,6 @@ pub(crate) fn exchange(name: &str, strategy: &'static str) -> Span {
 }
 
 /// What came of it: whether the token was there already, or the name of the refusal.
-#[allow(dead_code, reason = "for the room of exchanges")]
 pub(crate) fn exchanged(mut span: Span, outcome: Result<bool, &'static str>) {
     match outcome {
         Ok(hit) => {

@@ -36,12 +36,11 @@ use http::Method;
 
 pub(crate) use self::call::{call, called};
 pub use self::context::{SpanContext, SpanId, TraceId};
-#[allow(unused_imports, reason = "for the room of exchanges")]
 pub(crate) use self::exchange::{exchange, exchanged};
 pub(crate) use self::propagation::observed;
 pub use self::record::{SpanKind, SpanRecord, SpanSink, Value};
 use self::sampler::Sampler;
-pub(crate) use self::span::{Span, within};
+pub(crate) use self::span::{Place, Span, within};
 use crate::Refusal;
 use crate::decision::Decided;
 
@@ -99,7 +98,6 @@ pub(crate) fn authenticated(mut span: Span, decided: &Result<Decided, Refusal>) 
 }
 
 /// The JSON-RPC message at hand: its method, the tool that it calls, and the cluster that was chosen.
-#[expect(dead_code, reason = "for the room of MCP")]
 pub(crate) fn message(method: &str, tool: Option<&str>, target: Option<&str>) {
     span::say(names::MCP_METHOD, || Some(known_mcp_method(method).into()));
     span::say(names::TOOL, || tool.and_then(shown::name).map(Value::from));

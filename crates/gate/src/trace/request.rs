@@ -56,7 +56,7 @@ impl Gate {
         span.set(names::PROTOCOL_VERSION, version(head.version));
         span.set(names::CLIENT_ADDRESS, context.client.to_string());
         span.set(names::PEER_ADDRESS, arrival.peer.to_string());
-        span.set(names::REQUEST_ID, shown::text(&context.id));
+        span.set(names::REQUEST_ID, shown::id(&context.id));
         let host = host_of(&context.authority);
         if self.table.knows(host) {
             span.set(names::SERVER_ADDRESS, shown::text(host));

@@ -17,6 +17,8 @@ use percent_encoding::percent_decode_str;
 
 const MAX_TEXT: usize = 256;
 const LONGEST_WORD: usize = 64;
+/// A UUID's length, and longer than 32 hex digits.
+const LONGEST_ID: usize = 36;
 const SHORTEST: usize = 12;
 const RANDOM: usize = 20;
 const HEX: usize = 32;
@@ -41,6 +43,12 @@ pub(super) fn text(text: &str) -> String {
     }
     shown.truncate(shown.floor_char_boundary(MAX_TEXT));
     shown
+}
+
+/// A request id, ours or a proxy's: the usual ones are of hex digits, and are no more than they look like.
+pub(super) fn id(id: &str) -> String {
+    let usual = id.len() <= LONGEST_ID && id.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
+    if usual { id.to_owned() } else { text(id) }
 }
 
 /// A name that a caller chose, if it is like one.
@@ -140,6 +148,15 @@ mod tests {
             assert!(text(&long).len() <= MAX_TEXT, "{}", text(&long).len());
         }
         assert_eq!(text("/a\n\u{1b}[31m"), "/a\u{fffd}\u{fffd}[31m");
+    }
+
+    #[test]
+    fn request_ids_are_shown_unless_they_are_something_else() {
+        for usual in ["d4689b0653bf0c3c0000000000000000", "3f2504e0-4f89-41d3-9a0c-0305e82c3301", "abc-1"] {
+            assert_eq!(id(usual), usual);
+        }
+        assert_eq!(id("aB3dE5gH7jK9mN1pQ3sT5vX7"), HIDDEN);
+        assert_eq!(id(&"0123456789abcdef".repeat(4)), HIDDEN);
     }
 
     #[test]

@@ -138,6 +138,11 @@ impl Span {
         Some((SpanContext { trace, span: open.id, sampled }, continued))
     }
 
+    /// Where it is, for work of it that another task does.
+    pub(crate) fn place(&self) -> Place {
+        Place(self.current())
+    }
+
     fn current(&self) -> Option<Current> {
         self.0.as_ref().map(|open| Current { shared: open.shared.clone(), span: open.id })
     }
@@ -170,14 +175,14 @@ impl Drop for Open {
     }
 }
 
-/// Says something of the request as a whole, if it is recorded.
+/// Says something of the request as a whole, if it is recorded; or takes back what was said.
 pub(super) fn say(name: &'static str, value: impl FnOnce() -> Option<Value>) {
     let Some(current) = current().filter(|current| current.shared.sampled) else { return };
-    let Some(value) = value() else { return };
+    let value = value();
     let mut said = current.shared.said.lock().unwrap_or_else(PoisonError::into_inner);
     // The last word counts: a batch of messages has no other.
     said.retain(|(said, _)| *said != name);
-    said.push((name, value));
+    said.extend(value.map(|value| (name, value)));
 }
 
 fn current() -> Option<Current> {
@@ -186,6 +191,16 @@ fn current() -> Option<Current> {
         cell.set(Some(current.clone()));
         Some(current)
     })
+}
+
+/// The place of a span in its trace. It may outlast the span.
+pub(crate) struct Place(Option<Current>);
+
+impl Place {
+    /// `future`, as a part of that span.
+    pub(crate) fn within<F: Future>(self, future: F) -> Within<F> {
+        Within { future, current: self.0 }
+    }
 }
 
 /// `future`, with this span as the current one while it is polled.

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use gangplank_gate::Gate;
+use gangplank_idp::API_ID;
 use gangplank_net::{ServerLimits, Shutdown, serve};
 use http::{HeaderMap, Method, Request, Response};
 use http_body_util::{BodyExt, Full, combinators::BoxBody};
@@ -397,18 +398,75 @@ fn rules_without_effect_are_warned_of() {
     );
 }
 
+const KUBECONFIG: &str = "
+apiVersion: v1
+kind: Config
+clusters: [{ name: c, cluster: { server: 'https://cluster.example.com:6443' } }]
+users: [{ name: u, user: {} }]
+contexts: [{ name: c, context: { cluster: c, user: u } }]
+current-context: c
+";
+
+/// The token of the cluster that the argument names goes along, and for no other cluster any token.
+#[tokio::test]
+async fn the_argument_chooses_whose_token_goes_along() {
+    let (server, address) = Server::start().await;
+    server.answers(&[("content-type", "application/json")], &["{}"]);
+    let dir = Dir::new();
+    let file = dir.write("kubeconfig", KUBECONFIG);
+    let cluster = |name: &str, more: &str| {
+        format!("[clusters.{name}]\nkubeconfig = {file:?}\nauth_mode = \"passthrough\"\n{more}\n")
+    };
+    let config = head("")
+        + &cluster("dev", &format!("token_audiences = [{API_ID:?}]"))
+        + &cluster("prod", &format!("token_audiences = [{API_ID:?}]\nallow.users = [\"bob@dev.test\"]"))
+        + &cluster("other", "token_audiences = [\"api://other\"]")
+        + "[[routes]]\npath = \"/mcp\"\naccept = [\"corp\"]\nallow.signed_in = true\n"
+        + &format!("upstream = \"http://{address}\"\n")
+        + "[routes.mcp]\ntarget = { argument = \"context\", clusters = [\"dev\", \"prod\", \"other\"] }\n";
+    let world = World::new(&config);
+    let alice = format!("Bearer {}", world.token("alice"));
+    let json = ("content-type", "application/json");
+    for (arguments, status) in [
+        (json!({"context": "dev"}), 200),
+        (json!({"context": "prod"}), 403),
+        (json!({"context": "nowhere"}), 403),
+        (json!({"context": "dev", "Context": "prod"}), 400),
+        (json!({}), 400),
+        // Her token is not for that cluster.
+        (json!({"context": "other"}), 403),
+    ] {
+        let (head, _) = request("POST", MCP, &[json, ("authorization", &alice)]).into_parts();
+        let body = call("pods_list", arguments.clone());
+        let answer = world.send(STRANGER, Request::from_parts(head, Full::from(body))).await;
+        assert_eq!(answer.status, status, "{arguments}: {}", answer.body);
+        let got = server.taken();
+        assert_eq!(got.len(), usize::from(status == 200), "{arguments}");
+        assert!(got.iter().all(|(_, headers, _)| headers["authorization"] == alice));
+    }
+    // What is for no cluster goes without a token.
+    let (head, _) = request("POST", MCP, &[json, ("authorization", &alice)]).into_parts();
+    let list = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#;
+    assert_eq!(world.send(STRANGER, Request::from_parts(head, Full::from(list))).await.status, 200);
+    assert!(server.taken()[0].1.get("authorization").is_none());
+}
+
 #[test]
 fn targets_are_clusters_that_there_are() {
     let found = errors(
         &(head("")
+            + "[clusters.own]\nin_cluster = true\nauth_mode = \"impersonate\"\n"
             + "[[routes]]\npath = \"/mcp\"\naccept = [\"corp\"]\nallow.signed_in = true\nupstream = \"http://127.0.0.1:1\"\n"
-            + "[routes.mcp]\ntarget = { argument = \"\", default = \"x\", clusters = [\"prod\"] }\n"
+            + "pass.authorization = true\n"
+            + "[routes.mcp]\ntarget = { argument = \"\", default = \"x\", clusters = [\"prod\", \"own\"] }\n"
             + "[[routes.mcp.tools]]\nnames = [\"a*\"]\nallow = {}\n"),
     );
     for wanted in [
         "routes[0].mcp.tools[0].allow: admits nobody",
         "routes[0].mcp.target.argument: \"\" is not the name of an argument",
         "routes[0].mcp.target.clusters[0]: there is no cluster \"prod\"",
+        "routes[0].mcp.target.clusters[1]: clusters.own is shown our own credential",
+        "routes[0].mcp.target: is set beside pass.authorization of the route",
         "routes[0].mcp.target.default: \"x\" is none of target.clusters",
     ] {
         assert!(found.iter().any(|error| error.starts_with(wanted)), "{wanted} in {found:#?}");

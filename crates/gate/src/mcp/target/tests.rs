@@ -26,12 +26,15 @@ fn targets(config: &str) -> Targets {
     let clusters = r#"
         [prod]
         in_cluster = true
+        auth_mode = "passthrough"
         allow.groups = ["ops"]
         [stage]
         in_cluster = true
+        auth_mode = "passthrough"
         allow = { groups = ["dev", "ops"], scopes = ["stage"] }
         [dev]
         in_cluster = true
+        auth_mode = "passthrough"
     "#;
     let mut errors = Errors::new();
     let read =
