@@ -178,7 +178,14 @@ impl Gate {
         if let Some(mcp) = &route.mcp {
             return Box::pin(self.serve_mcp(route, mcp, upstream, arrival, head, body, decided)).await;
         }
-        let credential = self.outbound(route, None, &decided.decision, context.now).await?;
+        let credential = match self.outbound(route, None, &decided.decision, context.now).await {
+            Ok(credential) => credential,
+            Err(refusal) => {
+                // The provider may want to see the person again.
+                trace.offer = Some(offer(route, &context.authority, &context.path, context.query.as_deref(), true));
+                return Err(refusal);
+            }
+        };
         Box::pin(self.forward(route, upstream, arrival, head, body, decided, credential)).await
     }
 

@@ -7,6 +7,7 @@ mod audit;
 mod chain;
 mod chaos;
 mod configuration;
+mod exchange;
 mod flood;
 mod forward_auth;
 mod groups;
