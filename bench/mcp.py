@@ -227,6 +227,7 @@ client_secret = "{SECRETS['WEB_SECRET']}"
 client = "server"
 strategy = "on-behalf-of"
 scopes = ["api://one/user"]
+token_audiences = ["{CLUSTER_ONE}"]
 
 [[routes]]
 path = "/mcp"

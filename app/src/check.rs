@@ -16,8 +16,8 @@ use crate::{console, document, environment};
 pub async fn run(arguments: &CheckArguments) -> Exit {
     let environment: SharedEnvironment = Arc::new(environment::variable);
     let wired = document::load(&arguments.config).and_then(|loaded| Parts::new(environment).wire(loaded));
-    let (config, gate) = match wired {
-        Ok(wired) => (wired.loaded.value, wired.gate),
+    let (config, gate, traces) = match wired {
+        Ok(wired) => (wired.loaded.value, wired.gate, wired.traces),
         Err(report) => {
             console::complain(&report.render(console::colour()));
             console::complain(&format!("{} in {}\n", report.summary(), arguments.config.display()));
@@ -31,7 +31,7 @@ pub async fn run(arguments: &CheckArguments) -> Exit {
     if !arguments.reach {
         return Exit::Done;
     }
-    let found = reach::all(&config, &gate).await;
+    let found = reach::all(&config, &gate, traces.as_ref()).await;
     console::say(&found.text);
     if found.all_reached { Exit::Done } else { Exit::Failed }
 }

@@ -2,7 +2,7 @@
 //
 // usage: node client.mjs v1|v2       v1: @modelcontextprotocol/sdk   v2: @modelcontextprotocol/client
 //
-// One JSON object a line: {"connect": URL, "metadata_url"?: URL} · {"tools": true} · {"call": NAME, "arguments"?: {}} ·
+// One JSON object a line: {"connect": URL, "metadata_url"?: URL, "bearer"?: TOKEN} · {"tools": true} · {"call": NAME, "arguments"?: {}} ·
 // {"spoil": true} (the access token becomes one that nobody issued, so the refresh token is needed) · {"forget": true} (there is
 // no refresh token any more) · {"tokens": true} · {"close": true}. Each is answered by {"ok": …} or {"error": TEXT}. Where a person has to sign in, {"open": URL} comes first,
 // and {"opened": URL} is expected: where the browser was sent in the end.
@@ -70,10 +70,11 @@ async function asked(what) {
 }
 
 const verbs = {
-  connect: async (url, { metadata_url: metadata }) => {
+  connect: async (url, { metadata_url: metadata, bearer }) => {
     if (metadata) person.clientMetadataUrl = metadata;
+    const how = bearer ? { requestInit: { headers: { Authorization: `Bearer ${bearer}` } } } : { authProvider: person };
     await asked(async () => {
-      transport = new StreamableHTTPClientTransport(new URL(url), { authProvider: person });
+      transport = new StreamableHTTPClientTransport(new URL(url), how);
       client = new Client({ name: 'real-parts', version: '1.0.0' }, modern ? { versionNegotiation: { mode: 'auto' } } : undefined);
       await client.connect(transport);
     });

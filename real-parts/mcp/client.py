@@ -1,4 +1,7 @@
-"""An MCP client on the Python SDK; what it is told, and how it answers, is said in client.mjs."""
+"""An MCP client on the Python SDK; what it is told, and how it answers, is said in client.mjs.
+
+With {"connect": URL, "transport": "sse"} it speaks the older transport.
+"""
 
 import asyncio
 import json
@@ -7,6 +10,7 @@ import urllib.parse
 
 from mcp import Client
 from mcp.client.auth import OAuthClientProvider
+from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared._httpx_utils import create_mcp_http_client
 from mcp.shared.auth import AuthorizationCodeResult, OAuthClientMetadata
@@ -67,8 +71,13 @@ async def session(command):
         grant_types=["authorization_code", "refresh_token"], response_types=["code"])
     provider = OAuthClientProvider(
         command["connect"], metadata, storage, person.redirect, person.callback, client_metadata_url=command.get("metadata_url"))
-    async with create_mcp_http_client(auth=provider) as http:
-        async with Client(streamable_http_client(command["connect"], http_client=http), cache=None) as client:
+    headers = {"Authorization": f"Bearer {command['bearer']}"} if "bearer" in command else None
+    async with create_mcp_http_client(headers, auth=None if headers else provider) as http:
+        if command.get("transport") == "sse":
+            transport = sse_client(command["connect"], headers)
+        else:
+            transport = streamable_http_client(command["connect"], http_client=http)
+        async with Client(transport, cache=None) as client:
             say({"ok": client.server_info.name if client.server_info else ""})
             while True:
                 command = await read()

@@ -57,12 +57,13 @@ def mcp_tenant(directory, **more):
     return tenant(directory, more=APPLICATIONS, **more)
 
 
-def issuer(base):
+def issuer(base, leeway="60s"):
     """Whose tokens the gate takes: those that the tenant made for the MCP server."""
     return f"""
 [issuers.corp]
 entra = {{ tenant = "{TENANT_ID}", authority = "{base}" }}
 audiences = ["{SERVER}"]
+leeway = "{leeway}"
 
 [clients.shared]
 issuer = "corp"

@@ -47,6 +47,26 @@ def server_everything():
 
 
 @contextlib.contextmanager
+def conformance_server():
+    """The server that the conformance suite's scenarios are written for. Yields the process with `.url`."""
+    package("@modelcontextprotocol/sdk")
+    with Process(modern_node(), MCP / "fixture.mjs") as process:
+        process.url = process.wait_for(r"http://127\.0\.0\.1:\d+").group(0)
+        yield process
+
+
+@contextlib.contextmanager
+def python_server(transport="streamable-http"):
+    """A server on the Python SDK, which has the newest revision of the protocol. Yields the process with `.url`."""
+    pytest.importorskip("mcp", reason="the PyPI package mcp is not installed")
+    port = free_port()
+    with Process(sys.executable, MCP / "server.py", transport, port) as process:
+        process.wait_for(r"Uvicorn running on")
+        process.url = f"http://127.0.0.1:{port}"
+        yield process
+
+
+@contextlib.contextmanager
 def kubernetes_mcp_server(config, *arguments):
     """npm's kubernetes-mcp-server (a Go program) with this configuration file. Yields the process with `.url`."""
     port = free_port()

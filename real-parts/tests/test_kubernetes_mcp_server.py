@@ -3,12 +3,12 @@
 import contextlib
 import types
 
-import pytest
 import requests
 
 from deployments import gate, standalone
+from machines import claims_of
 from mcp_cluster import RecordingCluster, kubeconfig
-from mcp_deployments import issuer, machine_token, mcp_tenant
+from mcp_deployments import CLUSTER_ONE, CLUSTER_TWO, SERVER, issuer, machine_token, mcp_tenant, user_token
 from mcp_parts import Caller, kubernetes_mcp_server
 from parts import free_port
 
@@ -48,3 +48,48 @@ def test_its_own_identity_for_callers_whom_the_gate_knows(tmp_path):
         assert "namespaces_list" in caller.tools()
         assert "name: one" in caller.call("namespaces_list")
         assert cluster.asked and set(cluster.authorizations()) == {f"Bearer {OWN}"}, cluster.authorizations()
+
+
+def exchange(name):
+    """How a caller's token becomes one for this cluster."""
+    return f"""
+[exchanges.{name}]
+client = "server"
+strategy = "on-behalf-of"
+scopes = ["api://{name}/user"]
+token_audiences = ["{ {'one': CLUSTER_ONE, 'two': CLUSTER_TWO}[name] }"]
+"""
+
+
+def bearers(cluster):
+    """The claims of every token that came to a cluster after what the server asks by itself, which has none."""
+    return [claims_of(sent.removeprefix("Bearer ")) for sent in cluster.authorizations() if sent is not None]
+
+
+def test_the_token_of_each_caller_exchanged_for_the_cluster(tmp_path):
+    with deployed(tmp_path, 'allow.signed_in = true\nexchange = "one"\n[routes.mcp]', more=exchange("one")) as d:
+        cluster, = d.clusters
+        people = {user: user_token(d.tenant.base, user) for user in ("alice", "carol")}
+        before = d.tenant.counts()["on_behalf_of_grants"]
+        for user, token in people.items():
+            caller = Caller(d.url, token)
+            cluster.asked.clear()
+            for _ in range(5):
+                assert "name: one" in caller.call("namespaces_list")
+            assert None not in cluster.authorizations(), cluster.asked
+            came = bearers(cluster)
+            assert {(c["aud"], c["preferred_username"], c["azp"]) for c in came} == {(CLUSTER_ONE, f"{user}@dev.test", SERVER)}
+            assert token not in str(cluster.asked), "the token that the gate was shown went on"
+        assert d.tenant.counts()["on_behalf_of_grants"] - before == len(people), "one for each caller"
+
+
+def test_an_exchange_that_is_refused_reaches_no_cluster(tmp_path):
+    with deployed(tmp_path, 'allow.signed_in = true\nexchange = "one"\n[routes.mcp]', more=exchange("one")) as d:
+        cluster, = d.clusters
+        cluster.asked.clear()
+        # An application's own token can't be exchanged on behalf of anybody.
+        answer = requests.post(d.url, timeout=20, json={"jsonrpc": "2.0", "id": 1, "method": "ping"}, headers={
+            "Authorization": f"Bearer {machine_token(d.tenant.base)}", "Accept": "application/json, text/event-stream"})
+        assert answer.status_code in (401, 403, 502, 503), answer.text
+        assert "AADSTS" not in answer.text
+        assert not bearers(cluster)

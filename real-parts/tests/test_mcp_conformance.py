@@ -8,17 +8,25 @@ import pytest
 
 from deployments import gate, nginx_in_front, standalone
 from mcp_deployments import issuer, machine_token, mcp_tenant
-from mcp_parts import MCP, modern_node, package, server_everything
-from parts import Process, free_port
+from mcp_parts import conformance_server, modern_node, package, python_server, server_everything
+from parts import free_port
 
-SUITES = {"0.1.16": "@modelcontextprotocol/conformance", "0.2.0-alpha.12": "conformance-next"}
+RELEASED, NEXT = "@modelcontextprotocol/conformance", "conformance-next"
+# The server, the package (0.1.16, or the alpha of 0.2.0), and what it is asked to run.
+CASES = {
+    "the suite's own server": ("fixture", RELEASED, []),
+    "the suite's own server, the next suite": ("fixture", NEXT, []),
+    "no sessions, 2026-07-28": ("python", NEXT, ["--requirements", "2026-07-28"]),
+    # Most scenarios don't fit this one: its failures stay the same, too.
+    "server-everything": ("server-everything", RELEASED, []),
+}
 # What a server that looks at no Origin fails, and the gate makes good.
 MADE_GOOD = {("dns-rebinding-protection", "localhost-host-rebinding-rejected")}
 
 
-def results(suite, url, directory):
+def results(suite, arguments, url, directory):
     """Every check of every scenario, with what came of it."""
-    command = [modern_node(), package(SUITES[suite], "dist", "index.js"), "server", "--url", url, "--output-dir", directory]
+    command = [modern_node(), package(suite, "dist", "index.js"), "server", "--url", url, "--output-dir", directory, *arguments]
     told = subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=120)
     found = {}
     for path in sorted(directory.glob("server-*/checks.json")):
@@ -33,17 +41,15 @@ def statuses(found):
     return {check: status for check, (status, _) in found.items()}
 
 
-@pytest.fixture(params=["fixture", "server-everything"])
-def server(request):
-    """The server that the scenarios are written for, and one that most of them do not fit: its failures stay the same, too."""
-    if request.param == "fixture":
-        package("@modelcontextprotocol/sdk")
-        with Process(modern_node(), MCP / "fixture.mjs") as process:
-            process.url = process.wait_for(r"http://127\.0\.0\.1:\d+").group(0)
-            yield process
-    else:
-        with server_everything() as process:
-            yield process
+@pytest.fixture(params=CASES)
+def case(request):
+    return CASES[request.param]
+
+
+@pytest.fixture
+def server(case):
+    with {"fixture": conformance_server, "python": python_server, "server-everything": server_everything}[case[0]]() as process:
+        yield process
 
 
 @pytest.fixture
@@ -78,14 +84,14 @@ server {{
         yield f"http://127.0.0.1:{front}/mcp"
 
 
-@pytest.mark.parametrize("suite", SUITES)
-def test_the_same_through_the_gate(suite, server, behind, tmp_path):
-    direct = results(suite, f"{server.url}/mcp", tmp_path / "direct")
-    through = results(suite, behind, tmp_path / "through")
+def test_the_same_through_the_gate(case, server, behind, tmp_path):
+    name, suite, arguments = case
+    direct = results(suite, arguments, f"{server.url}/mcp", tmp_path / "direct")
+    through = results(suite, arguments, behind, tmp_path / "through")
     assert direct.keys() == through.keys()
     different = {check: (direct[check], through[check]) for check in direct if statuses(direct)[check] != statuses(through)[check]}
     assert not {check: found for check, found in different.items() if check not in MADE_GOOD}, different
     assert all(after[0] == "SUCCESS" for _, after in different.values()), different
-    if "fixture" in str(server.command):
-        failed = {check for check, status in statuses(through).items() if status == "FAILURE"} - MADE_GOOD
+    if name == "fixture":
+        failed = {check for check, status in statuses(through).items() if status == "FAILURE"}
         assert not failed, {check: through[check] for check in failed}

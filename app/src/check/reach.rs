@@ -1,4 +1,4 @@
-//! Whether what a configuration names is there: each provider's metadata and keys, each upstream's port.
+//! Whether what a configuration names is there: each provider's metadata and keys, each upstream's port, the collector.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -7,6 +7,8 @@ use gangplank_gate::Gate;
 use gangplank_gate::config::Config;
 use tokio::net::TcpStream;
 use url::Url;
+
+use crate::telemetry::otlp::Prepared;
 
 /// How long an upstream may take to accept a connection.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -21,7 +23,7 @@ pub(super) struct Found {
 }
 
 /// Tries all of them.
-pub(super) async fn all(config: &Config, gate: &Gate) -> Found {
+pub(super) async fn all(config: &Config, gate: &Gate, traces: Option<&Prepared>) -> Found {
     let mut found = Found { text: "\n".into(), all_reached: true };
     for (name, reached) in gate.reach_issuers().await {
         found.add(&format!("issuer {name}"), reached);
@@ -29,6 +31,9 @@ pub(super) async fn all(config: &Config, gate: &Gate) -> Found {
     let upstreams: BTreeSet<&str> = config.routes.iter().filter_map(|r| r.upstream.as_deref()).collect();
     for upstream in upstreams {
         found.add(&format!("upstream {upstream}"), connect(upstream).await);
+    }
+    if let Some(traces) = traces {
+        found.add("collector", traces.reach().await);
     }
     found
 }

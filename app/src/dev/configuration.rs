@@ -53,6 +53,9 @@ client = "api"
 strategy = "on-behalf-of"
 scopes = ["{downstream}/.default"]
 
+[authorization_servers.dev]
+client = "dev"
+
 [[routes]]
 path = "/"
 sign_in = "dev"

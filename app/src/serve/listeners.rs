@@ -55,6 +55,11 @@ impl Listeners {
         self
     }
 
+    /// How long open requests may finish.
+    pub fn drain(&self) -> Duration {
+        self.limits.drain
+    }
+
     /// Says where it listens.
     pub fn announce(&self) {
         let address = |listener: &TcpListener| listener.local_addr().map_or_else(|e| e.to_string(), |a| a.to_string());

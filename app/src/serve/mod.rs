@@ -8,8 +8,10 @@ mod reload;
 mod wire;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use gangplank_net::Shutdown;
+use tokio::time::Instant;
 
 use crate::arguments::ServeArguments;
 use crate::exit::Exit;
@@ -18,6 +20,10 @@ use crate::telemetry::{LogConfig, Telemetry};
 use crate::{console, document, environment};
 pub use listeners::Listeners;
 pub use wire::{Current, Live, Parts, SharedEnvironment, Wired, wait_ready};
+
+/// How long the last traces may take however long requests took to finish, and however short.
+const LAST_TRACES: Duration = Duration::from_secs(1);
+const LONGEST_TRACES: Duration = Duration::from_secs(5);
 
 /// Runs until it is told to stop.
 pub async fn run(arguments: &ServeArguments) -> Exit {
@@ -75,7 +81,17 @@ async fn serve(
         .run(hangup, watch),
     );
     listeners.announce();
-    let drained = listeners.serve(current, shutdown).await;
+    let limit = listeners.drain();
+    let stopped = tokio::spawn({
+        let stop = shutdown.wait();
+        async move {
+            stop.await;
+            Instant::now()
+        }
+    });
+    let drained = listeners.serve(current.clone(), shutdown).await;
+    let since = stopped.await.map(|stopped| stopped.elapsed()).unwrap_or_default();
+    current.finish_traces(limit.saturating_sub(since).clamp(LAST_TRACES, LONGEST_TRACES)).await;
     reloading.abort();
     stopping.abort();
     tracing::info!(finished = drained.finished, cut = drained.cut, "stopped");

@@ -12,6 +12,7 @@ use gangplank_net::{ReloadingTls, SystemClock, TlsError};
 use gangplank_oauth::config::ConfigError;
 
 use crate::document::{Loaded, Report};
+use crate::telemetry::otlp;
 
 /// Looks up environment variables.
 pub type SharedEnvironment = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
@@ -45,7 +46,10 @@ impl Parts {
             shared: self.shared.clone(),
             transport: None,
         };
-        let built = Gate::build(&loaded.value, deps);
+        let traces = otlp::prepare(loaded.value.telemetry.as_ref(), &*self.environment, &self.shared);
+        let traces = traces.map_err(|errors| loaded.add(errors));
+        let tracer = traces.as_ref().ok().and_then(|traces| Some(traces.as_ref()?.tracer()));
+        let built = Gate::build_traced(&loaded.value, deps, tracer);
         let gate = built.map_err(|errors| loaded.add(errors)).ok();
         // The gate's builder has tried it and told what is wrong with it; this one is kept.
         let pair = loaded.value.gate.tls.as_ref().filter(|_| gate.is_some());
@@ -61,9 +65,9 @@ impl Parts {
         let review_tls =
             review_tls.map_err(|e| loaded.add(vec![ConfigError::new("token_review.tls", e.to_string(), "")]));
         let report = loaded.report();
-        match (gate, tls, review_tls) {
-            (Some(gate), Ok(tls), Ok(review_tls)) if report.is_empty() => {
-                Ok(Wired { loaded, gate, tls: tls.map(Arc::new), review_tls: review_tls.map(Arc::new) })
+        match (gate, tls, review_tls, traces) {
+            (Some(gate), Ok(tls), Ok(review_tls), Ok(traces)) if report.is_empty() => {
+                Ok(Wired { loaded, gate, tls: tls.map(Arc::new), review_tls: review_tls.map(Arc::new), traces })
             }
             _ => Err(report),
         }
@@ -94,6 +98,8 @@ pub struct Wired {
     pub tls: Option<Arc<ReloadingTls>>,
     /// The certificate that the webhook's listener shows, and whom it shakes hands with.
     pub review_tls: Option<Arc<ReloadingTls>>,
+    /// Where its traces go.
+    pub traces: Option<otlp::Prepared>,
 }
 
 impl Wired {
@@ -119,6 +125,7 @@ pub struct Live {
     pub loaded: Loaded<Config>,
     /// The gate.
     pub gate: Arc<Gate>,
+    traces: Option<otlp::Exporter>,
     _work: Box<dyn Any + Send + Sync>,
 }
 
@@ -131,6 +138,14 @@ impl Current {
     /// The gate in force now.
     pub fn gate(&self) -> Arc<Gate> {
         self.0.load().gate.clone()
+    }
+
+    /// Hands over the traces that are left, within a bound.
+    pub async fn finish_traces(&self, within: Duration) {
+        let live = self.get();
+        if let Some(traces) = &live.traces {
+            traces.finish(within).await;
+        }
     }
 
     /// Puts another in force, after giving it time to reach its providers: a provider that the one before had
@@ -154,7 +169,8 @@ impl Current {
 impl Live {
     fn start(wired: Wired) -> Self {
         let work = Box::new(wired.gate.start());
-        Live { loaded: wired.loaded, gate: wired.gate, _work: work }
+        let traces = wired.traces.map(otlp::Prepared::start);
+        Live { loaded: wired.loaded, gate: wired.gate, traces, _work: work }
     }
 }
 

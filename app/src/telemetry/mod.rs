@@ -12,6 +12,7 @@
 
 mod line;
 mod mask;
+pub mod otlp;
 mod writer;
 
 use std::sync::Arc;

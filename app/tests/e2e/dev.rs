@@ -136,6 +136,103 @@ fn it_is_ready_within_a_second_and_says_what_to_do() {
     assert!(best < Duration::from_secs(1), "{best:?}");
 }
 
+/// The command that gets a token, as it is printed: its address, and the form that it sends.
+fn token_command(dev: &Dev) -> (url::Url, Vec<String>) {
+    let from = dev.process.said.iter().position(|line| line.contains("TOKEN=$(curl")).expect("a command");
+    let words = dev.process.said[from..]
+        .iter()
+        .take_while(|line| !line.contains("| sed"))
+        .flat_map(|line| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>());
+    let words: Vec<String> = words.collect();
+    let url = words.iter().find(|word| word.starts_with("http")).expect("a URL");
+    let fields = words.windows(2).filter(|pair| pair[0] == "-d").map(|pair| pair[1].clone());
+    (url::Url::parse(url).expect("a URL"), fields.collect())
+}
+
+/// What that command gets, for another user as well.
+async fn token_of(dev: &Dev, user: &str) -> String {
+    let (url, fields) = token_command(dev);
+    assert!(fields.contains(&"password=dana".to_owned()), "{fields:?}");
+    let form: Vec<(String, String)> = fields
+        .iter()
+        .map(|field| field.replace("dana", user))
+        .map(|field| field.split_once('=').map(|(n, v)| (n.to_owned(), v.to_owned())).expect("a pair"))
+        .collect();
+    let form = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
+    let answer = send(Method::POST, &url, &[("content-type", "application/x-www-form-urlencoded")], &form).await;
+    let body: serde_json::Value = serde_json::from_str(&answer.text).expect("JSON");
+    body["access_token"].as_str().expect("a token").to_owned()
+}
+
+async fn json_at(url: &str) -> serde_json::Value {
+    serde_json::from_str(&call(url, &[]).await.text).expect("JSON")
+}
+
+/// Asks the MCP server, through the gate.
+async fn mcp(dev: &Dev, token: &str, method: &str, params: serde_json::Value) -> Page {
+    let url = url::Url::parse(&dev.url).expect("a URL").join("mcp").expect("a URL");
+    let message = serde_json::json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
+    let bearer = format!("Bearer {token}");
+    let mut headers = vec![("accept", "application/json, text/event-stream"), ("content-type", "application/json")];
+    if !token.is_empty() {
+        headers.push(("authorization", &bearer));
+    }
+    send(Method::POST, &url, &headers, &message.to_string()).await
+}
+
+/// The text of a tool's result, which is JSON here.
+fn said_by_tool(page: &Page) -> serde_json::Value {
+    let answer: serde_json::Value = serde_json::from_str(&page.text).unwrap_or_else(|_| panic!("{page:#?}"));
+    let text = answer["result"]["content"][0]["text"].as_str().unwrap_or_else(|| panic!("{page:#?}"));
+    serde_json::from_str(text).expect("JSON")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_api_gets_a_token_of_the_callers_that_is_for_it() {
+    let dev = dev("dev-api");
+    let token = token_of(&dev, "dana").await;
+    let api = format!("{}api", dev.url);
+    let answer = call(&api, &[("authorization", &format!("Bearer {token}"))]).await;
+    assert_eq!(answer.status, StatusCode::OK, "{answer:#?}");
+    let told: serde_json::Value = serde_json::from_str(&answer.text).expect("JSON");
+    assert_eq!((&told["token"]["aud"], &told["token"]["upn"]), (&"api://podinfo-v1".into(), &"dana@dev.test".into()));
+    assert_eq!(told["token"]["appid"], "a0000000-0000-4000-8000-000000000002", "podinfo asked for it");
+    assert!(!answer.text.contains("eyJ"), "{}", answer.text);
+    let out = token_of(&dev, "mallory").await;
+    assert_eq!(call(&api, &[("authorization", &format!("Bearer {out}"))]).await.status, StatusCode::FORBIDDEN);
+    assert_eq!(call(&api, &[]).await.status, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_mcp_server_knows_who_calls_and_calls_on_as_them() {
+    let dev = dev("dev-mcp");
+    let challenge = mcp(&dev, "", "tools/list", serde_json::json!({})).await;
+    assert_eq!(challenge.status, StatusCode::UNAUTHORIZED);
+    let challenged = challenge.headers["www-authenticate"].to_str().expect("text");
+    let metadata = challenged.split("resource_metadata=\"").nth(1).and_then(|rest| rest.split('"').next());
+    let resource = json_at(metadata.expect("metadata")).await;
+    assert_eq!(resource["resource"], format!("{}mcp", dev.url));
+    assert_eq!(resource["authorization_servers"], serde_json::json!([format!("{}oauth2/as/dev", dev.url)]));
+    let server = json_at(&format!("{}.well-known/oauth-authorization-server/oauth2/as/dev", dev.url)).await;
+    assert_eq!(server["issuer"], resource["authorization_servers"][0]);
+    assert!(server["registration_endpoint"].is_string(), "{server}");
+    let token = token_of(&dev, "dana").await;
+    let who = mcp(&dev, &token, "tools/call", serde_json::json!({ "name": "whoami" })).await;
+    assert_eq!(said_by_tool(&who)["caller"]["name"], "dana@dev.test", "{who:#?}");
+    let api = mcp(&dev, &token, "tools/call", serde_json::json!({ "name": "call-api" })).await;
+    let told = said_by_tool(&api);
+    assert_eq!((&told["status"], &told["body"]["token"]["aud"]), (&200.into(), &"api://podinfo-v1".into()));
+    assert_eq!(told["body"]["token"]["upn"], "dana@dev.test");
+    assert!(!api.text.contains("eyJ") && !who.text.contains("eyJ"));
+    let tools = async |user: &str| {
+        let token = token_of(&dev, user).await;
+        mcp(&dev, &token, "tools/list", serde_json::json!({})).await.text
+    };
+    assert!(tools("dana").await.contains("call-api"));
+    let few = tools("carol").await;
+    assert!(few.contains("whoami") && !few.contains("call-api"), "she is in no group: {few}");
+}
+
 /// Opens the stream of events as a program, and waits for the first.
 async fn events(dev: &Dev) -> tokio::net::TcpStream {
     let url = url::Url::parse(&dev.url).expect("a URL");

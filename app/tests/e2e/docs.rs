@@ -83,6 +83,7 @@ fn etc(name: &str) -> Scratch {
         ("cookie-key", "YGFsbCBvZiB0aGlzIGlzIHJhbmRvbSB0ZXh0IQ=="),
         ("cookie-key-old", "cXdlcnR5dWlvcGFzZGZnaGprbHp4Y3Zibm0xMjM0"),
         ("client-secret", "of-the-registration"),
+        ("collector-key", "of-the-collector"),
         ("partner-secret", "of-the-registration"),
         ("tls.crt", &made.chain_pem),
         ("tls.key", &made.key_pem),
@@ -220,15 +221,10 @@ fn documented(page: &str) -> BTreeSet<String> {
 /// What the loader would have accepted in place of an unknown key inside `path`; `None` if `path` is no table.
 fn accepted(path: &str) -> Option<Vec<String>> {
     let (parent, key) = path.rsplit_once('.').unwrap_or(("", path));
-    let header = match parent {
-        "" => String::new(),
-        "routes" => "[[routes]]\n".to_owned(),
-        parent => format!("[{parent}]\n"),
-    };
-    let document = match path {
-        "" => "no-such-key = 1\n".to_owned(),
-        "routes" => "[[routes]]\nno-such-key = 1\n".to_owned(),
-        _ => format!("{header}{key} = {{ no-such-key = 1 }}\n"),
+    let document = if path.is_empty() || LISTS.contains(&path) {
+        format!("{}no-such-key = 1\n", header(path))
+    } else {
+        format!("{}{key} = {{ no-such-key = 1 }}\n", header(parent))
     };
     let report = match document::load_bytes::<Config>("probe.toml", document.into_bytes()) {
         Ok(loaded) => loaded.report(),
@@ -239,8 +235,18 @@ fn accepted(path: &str) -> Option<Vec<String>> {
     Some(names.split(", ").map(str::to_owned).collect())
 }
 
+/// Lists of tables.
+const LISTS: [&str; 2] = ["routes", "routes.mcp.tools"];
+
+/// The header of a table, and of the lists that it is in.
+fn header(table: &str) -> String {
+    let inside = |list: &&&str| table.strip_prefix(**list).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+    let lists: String = LISTS.iter().filter(inside).map(|list| format!("[[{list}]]\n")).collect();
+    if table.is_empty() || LISTS.contains(&table) { lists } else { format!("{lists}[{table}]\n") }
+}
+
 /// Tables of tables that the configuration names.
-const NAMED: [&str; 3] = ["issuers", "authenticators", "clients"];
+const NAMED: [&str; 6] = ["issuers", "authenticators", "clients", "exchanges", "clusters", "authorization_servers"];
 
 /// Every key that the loader knows, found by asking it.
 fn known(path: &str, keys: &mut BTreeSet<String>) {
@@ -271,7 +277,8 @@ fn the_reference_has_every_key_and_no_other() {
 }
 
 /// Tables whose keys the configuration names, and whose values are no tables: each is a key of its own.
-const NAMING: [&str; 2] = ["issuers.NAME.required_claims", "issuers.NAME.claims.extra"];
+const NAMING: [&str; 4] =
+    ["issuers.NAME.required_claims", "issuers.NAME.claims.extra", "telemetry.headers", "telemetry.attributes"];
 
 /// Whether a table is a reference to a secret or to keys: it says where, and nothing else.
 fn is_reference(table: &toml::Table) -> bool {
@@ -288,7 +295,7 @@ fn used(value: &toml::Value, path: &str, keys: &mut BTreeSet<String>) {
                 used(value, &join(if named { "NAME" } else { key }), keys);
             }
         }
-        toml::Value::Array(list) if path == "routes" => list.iter().for_each(|route| used(route, path, keys)),
+        toml::Value::Array(list) if LISTS.contains(&path) => list.iter().for_each(|route| used(route, path, keys)),
         _ => {
             keys.insert(path.to_owned());
         }

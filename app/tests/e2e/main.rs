@@ -19,6 +19,7 @@ mod process;
 mod reload;
 mod serve;
 mod session;
+mod telemetry;
 mod tenant_guide;
 mod token_review;
 mod why;

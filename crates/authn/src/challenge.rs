@@ -6,6 +6,8 @@
 //! 2. `error` is there only where a bearer token was (RFC 6750 §3.1).
 //! 3. A scope is named as a client has to ask for it, which may not be how a token has it: at Entra ID one asks for
 //!    `api://app/read` and holds `read`.
+//! 4. What was lacking is named together with what the resource names by itself: many a client asks for what a 403 names and for
+//!    no more, and would come back with less than it had.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -46,7 +48,7 @@ impl Challenge {
     /// The token was good, and lacks these scopes (RFC 6750 §3.1). `None` of a scheme that has none.
     pub fn insufficient_scope(&self, needed: &[Scope]) -> Option<HeaderValue> {
         let scope = match self {
-            Challenge::Resource(resource) => joined(needed.iter().map(|scope| resource.asked_for(scope))),
+            Challenge::Resource(resource) => resource.with_own(needed),
             Challenge::Bearer | Challenge::Basic(_) => joined(needed),
         };
         self.bearer(r#"error="insufficient_scope""#, Some(&scope))
@@ -73,7 +75,9 @@ impl Challenge {
 pub struct ResourceChallenge {
     /// Where the metadata are; empty for none.
     metadata: String,
-    /// What clients should ask for, joined.
+    /// What clients should ask for.
+    own: Vec<Scope>,
+    /// The same, joined.
     scope: String,
     /// What to ask for, by what one then holds.
     names: BTreeMap<String, Scope>,
@@ -94,12 +98,17 @@ impl ResourceChallenge {
                 names.entry(held.to_owned()).or_insert_with(|| asked.clone());
             }
         }
-        ResourceChallenge { metadata: metadata.as_str().to_owned(), scope: joined(scopes), names }
+        ResourceChallenge { metadata: metadata.as_str().to_owned(), own: scopes.to_vec(), scope: joined(scopes), names }
     }
 
     /// Rule 3.
     fn asked_for<'s>(&'s self, held: &'s Scope) -> &'s Scope {
         self.names.get(held.as_str()).unwrap_or(held)
+    }
+
+    /// Rule 4.
+    fn with_own(&self, needed: &[Scope]) -> String {
+        joined(self.own.iter().chain(needed.iter().map(|scope| self.asked_for(scope))))
     }
 
     fn with(&self, error: &str, scope: &str) -> HeaderValue {
@@ -194,7 +203,8 @@ mod tests {
         assert_eq!(challenge.value(true), invalid);
 
         let needed = [Scope::new("write").unwrap()];
-        let lacking = format!(r#"Bearer realm="gangplank", error="insufficient_scope", scope="write", {metadata}"#);
+        let both = r#"scope="api://podinfo/read offline_access write""#;
+        let lacking = format!(r#"Bearer realm="gangplank", error="insufficient_scope", {both}, {metadata}"#);
         assert_eq!(challenge.insufficient_scope(&needed).unwrap(), lacking);
         let plain = r#"Bearer realm="gangplank", error="insufficient_scope", scope="write""#;
         assert_eq!(Challenge::Bearer.insufficient_scope(&needed).unwrap(), plain);
@@ -218,15 +228,15 @@ mod tests {
         let resource = ResourceChallenge::new(&url, &scopes, [("api://podinfo/write", &tools)]);
         let challenge = Challenge::Resource(Arc::new(resource));
         for (held, asked) in [
-            (&["read"][..], "api://podinfo/read"),
-            (&["api://podinfo/read", "read"], "api://podinfo/read"),
-            (&["openid", "write"], "openid mcp:tools"),
-            (&["api://podinfo/write"], "mcp:tools"),
-            (&["other", "ad"], "other ad"),
+            (&["read"][..], ""),
+            (&["api://podinfo/read", "read"], ""),
+            (&["openid", "write"], " mcp:tools"),
+            (&["api://podinfo/write"], " mcp:tools"),
+            (&["other", "ad"], " other ad"),
         ] {
             let needed: Vec<Scope> = held.iter().map(|s| scope(s)).collect();
             let value = challenge.insufficient_scope(&needed).unwrap();
-            let said = value.to_str().unwrap().contains(&format!(r#", scope="{asked}""#));
+            let said = value.to_str().unwrap().contains(&format!(r#", scope="api://podinfo/read openid{asked}""#));
             assert!(said, "{held:?}: {value:?}");
         }
     }

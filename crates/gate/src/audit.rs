@@ -20,7 +20,7 @@ fn listening() -> bool {
 }
 
 /// A caller was let pass.
-pub(crate) fn allowed(context: &RequestContext, asked: Asked<'_>, route: &str, caller: &Authenticated) {
+pub(crate) fn allowed(context: &RequestContext, asked: Asked<'_>, route: &str, caller: &Authenticated, at: At<'_>) {
     if !listening() {
         return;
     }
@@ -32,6 +32,9 @@ pub(crate) fn allowed(context: &RequestContext, asked: Asked<'_>, route: &str, c
         user = caller.identity().username,
         issuer = caller.identity().issuer,
         by = caller.method().name(),
+        cluster = at.cluster,
+        mode = at.mode,
+        acting_for = at.acting_for,
         client = %context.client,
         method = asked.method,
         host = cut(asked.host),
@@ -96,6 +99,43 @@ pub(crate) fn session(context: &RequestContext, what: &'static str, client: &str
     );
 }
 
+/// What an authorization server of ours gave to a client, or asked about it.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Granted<'a> {
+    /// The name in the configuration.
+    pub(crate) server: &'a str,
+    /// What the client calls itself.
+    pub(crate) client: &'a str,
+    /// Where its codes go.
+    pub(crate) redirect_uri: &'a str,
+    /// What for.
+    pub(crate) resources: &'a [String],
+    /// In the client's words.
+    pub(crate) scopes: &'a [String],
+    /// For whom, once that is known.
+    pub(crate) user: &'a str,
+}
+
+/// Something that an authorization server of ours did: `what` is `client-registered`, `consent`, `consent-declined`, `code`,
+/// `token` or `refresh`.
+pub(crate) fn granted(context: &RequestContext, what: &'static str, granted: &Granted<'_>) {
+    if !listening() {
+        return;
+    }
+    tracing::info!(
+        target: "audit",
+        request_id = context.id,
+        decision = what,
+        server = granted.server,
+        application = cut(granted.client),
+        redirect_uri = cut(granted.redirect_uri),
+        resource = cut(&granted.resources.join(" ")),
+        scope = cut(&granted.scopes.join(" ")),
+        user = granted.user,
+        client = %context.client,
+    );
+}
+
 /// An API server was told whose a token is.
 pub(crate) fn reviewed(request_id: &str, asking: IpAddr, caller: &Authenticated, audiences: &[String]) {
     if !listening() {
@@ -130,6 +170,17 @@ pub(crate) fn review_refused(request_id: &str, asking: IpAddr, refusal: &TokenRe
         detail = %refusal,
         client = %asking,
     );
+}
+
+/// Where the request goes, if that is a cluster, and as whom.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct At<'a> {
+    /// The configuration's name of the cluster.
+    pub(crate) cluster: Option<&'a str>,
+    /// As whom it is spoken to.
+    pub(crate) mode: Option<&'static str>,
+    /// For whom, if it is told.
+    pub(crate) acting_for: Option<&'a str>,
 }
 
 /// What was asked for: with forward-auth, of the proxy in front.

@@ -1,9 +1,11 @@
 //! The gate's part of the configuration document, as it is written. Meaning is given to it in `build`.
 
+mod authorization_server;
 mod cluster;
 mod exchange;
 mod issuer;
 mod mcp;
+mod telemetry;
 mod tools;
 
 use std::collections::BTreeMap;
@@ -14,12 +16,14 @@ use gangplank_oauth::config::{ByteLimit, SecretSource, Span};
 use ipnet::IpNet;
 use serde::Deserialize;
 
+pub use self::authorization_server::{AuthorizationServerConfig, ClientIdMetadataConfig, ClientIdMetadataHosts};
 pub use self::cluster::{AuthMode, ImpersonateConfig, ReviewConfig, UpstreamClusterConfig};
 pub use self::exchange::{ActorConfig, ExchangeConfig, Strategy};
 pub use self::issuer::{
     ClaimsConfig, EntraConfig, GroupsFrom, GroupsFromConfig, IssuerConfig, KeysConfig, SpiffeConfig,
 };
 pub use self::mcp::{McpConfig, OtherTools, TargetConfig};
+pub use self::telemetry::TelemetryConfig;
 pub use self::tools::{ToolAllowConfig, ToolRuleConfig};
 use crate::authentication_file::AuthenticationFile;
 use crate::token_review::TokenReviewConfig;
@@ -419,6 +423,9 @@ pub struct Config {
     /// `[clients.NAME]`.
     #[serde(default)]
     pub clients: BTreeMap<String, ClientConfig>,
+    /// `[authorization_servers.NAME]`.
+    #[serde(default)]
+    pub authorization_servers: BTreeMap<String, AuthorizationServerConfig>,
     /// `[exchanges.NAME]`.
     #[serde(default)]
     pub exchanges: BTreeMap<String, ExchangeConfig>,
@@ -433,4 +440,6 @@ pub struct Config {
     pub pages: PagesConfig,
     /// `[token_review]`.
     pub token_review: Option<TokenReviewConfig>,
+    /// `[telemetry]`.
+    pub telemetry: Option<TelemetryConfig>,
 }

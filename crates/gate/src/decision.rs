@@ -29,6 +29,7 @@ use crate::policy::Permit;
 use crate::route::RouteId;
 use crate::session::{Life, Presented, SessionOutcome};
 use crate::stack::Gate;
+use crate::trace::{self, within};
 use crate::{Refusal, headers};
 
 /// What decisions may take in memory, and how many are expected.
@@ -132,6 +133,18 @@ impl Decisions {
 impl Gate {
     /// Who calls, and may they pass on this route.
     pub(crate) async fn decide(
+        &self,
+        route: &Route,
+        credentials: Credentials<'_>,
+        now: UnixTime,
+    ) -> Result<Decided, Refusal> {
+        let span = trace::authenticate();
+        let decided = within(&span, self.decide_at_once(route, credentials, now)).await;
+        trace::authenticated(span, &decided);
+        decided
+    }
+
+    async fn decide_at_once(
         &self,
         route: &Route,
         credentials: Credentials<'_>,

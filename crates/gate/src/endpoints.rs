@@ -10,6 +10,7 @@
 //! | `signed_out` | GET | the end |
 //! | `userinfo` | GET | who one is |
 //! | `static/…` | GET | what the pages need |
+//! | `as/NAME/…` | | an [authorization server](crate::authorization_server), on the host of `public_url` |
 //!
 //! All but `auth`, which proxies ask under names of their own, answer only on hosts that the configuration knows.
 
@@ -21,7 +22,7 @@ use http::request::Parts;
 use http::{Method, Response};
 use http_body_util::{BodyExt, Limited};
 
-use crate::audit::{self, Asked};
+use crate::audit::{self, Asked, At};
 use crate::body::BodyError;
 use crate::context::Arrival;
 use crate::forwarded::{absolute_form, host_of, origin_form};
@@ -92,6 +93,9 @@ impl Gate {
             "callback" => Ok(self.sign_in.callback(context, headers).await?),
             "signed_out" => Ok(self.sign_in.signed_out(context)),
             "userinfo" => self.userinfo(arrival, head).await,
+            _ if let Some(below) = name.strip_prefix("as/") => {
+                self.authorization_server(below, context, headers, body).await
+            }
             _ if name.starts_with("static/") && get => self.pages.asset(&context.path).ok_or(Refusal::EndpointUnknown),
             _ => Err(Refusal::EndpointUnknown),
         }
@@ -117,13 +121,16 @@ impl Gate {
             }
         };
         trace.by = decided.decision.caller().method().into();
+        if let Some(behind) = &route.cluster {
+            behind.cluster.policy.permit(decided.decision.caller().clone())?;
+        }
         trace.answer = Answer::Allowed;
         let asked = trace.original.as_ref().map_or(Asked::directly(context), |o| Asked {
             method: o.method.as_ref().map_or("", Method::as_str),
             host: &o.authority,
             path: &o.path,
         });
-        audit::allowed(context, asked, &route.name, decided.decision.caller());
+        audit::allowed(context, asked, &route.name, decided.decision.caller(), At::default());
         Ok(self.allow(decided, &context.id))
     }
 
@@ -206,7 +213,7 @@ impl Gate {
     }
 }
 
-async fn form<B>(body: B) -> Result<Bytes, Refusal>
+pub(crate) async fn form<B>(body: B) -> Result<Bytes, Refusal>
 where
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BodyError>,
@@ -218,6 +225,6 @@ where
     }
 }
 
-fn wrong_method(method: &Method, allow: &'static str) -> Refusal {
+pub(crate) fn wrong_method(method: &Method, allow: &'static str) -> Refusal {
     Refusal::EndpointMethod { method: shown(method), allow }
 }

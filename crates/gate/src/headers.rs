@@ -22,6 +22,7 @@ use http::header::{
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::Refusal;
+use crate::mcp::is_session_id;
 
 pub(crate) const USER: HeaderName = HeaderName::from_static("x-auth-request-user");
 pub(crate) const EMAIL: HeaderName = HeaderName::from_static("x-auth-request-email");
@@ -64,8 +65,7 @@ pub(crate) fn is_ours(name: &str) -> bool {
         return false;
     }
     let folded = |text: &str, pattern: &str| text.bytes().map(fold).eq(pattern.bytes());
-    SINGLE.iter().any(|single| folded(name, single))
-        || FAMILIES.iter().any(|f| name.get(..f.len()).is_some_and(|beginning| folded(beginning, f)))
+    SINGLE.iter().any(|single| folded(name, single)) || FAMILIES.iter().any(|family| begins(name, family))
 }
 
 /// Frameworks let these stand for the method; on a route that tells methods apart they would be a way around it.
@@ -76,10 +76,29 @@ pub(crate) fn is_method_override(name: &str) -> bool {
     METHOD_OVERRIDES.iter().any(|over| name.bytes().map(fold).eq(over.bytes()))
 }
 
+/// Whether an API server may take it for the name of somebody else to act as (`Impersonate-User` and what there may be more).
+pub(crate) fn is_impersonation(name: &str) -> bool {
+    begins(name, "impersonate")
+}
+
+/// Whether an API server may take it for the word of a proxy in front (`X-Remote-User` and what there may be more).
+pub(crate) fn is_remote(name: &str) -> bool {
+    begins(name, "x-remote")
+}
+
+/// In whatever spelling.
+fn begins(name: &str, family: &str) -> bool {
+    name.get(..family.len()).is_some_and(|beginning| beginning.bytes().map(fold).eq(family.bytes()))
+}
+
 /// Takes out of a client's trailers what has no place there.
 pub(crate) fn clean_trailers(trailers: &mut HeaderMap) {
     const NEVER: [HeaderName; 5] = [AUTHORIZATION, COOKIE, HOST, CONTENT_LENGTH, TRANSFER_ENCODING];
-    let bad = |name: &HeaderName| is_ours(name.as_str()) || is_method_override(name.as_str()) || NEVER.contains(name);
+    let bad = |name: &HeaderName| {
+        let text = name.as_str();
+        let by_name = [is_ours, is_method_override, is_session_id, is_impersonation];
+        by_name.iter().any(|is| is(text)) || NEVER.contains(name)
+    };
     let bad: Vec<HeaderName> = trailers.keys().filter(|name| bad(name)).cloned().collect();
     for name in bad {
         trailers.remove(name);
@@ -194,13 +213,21 @@ pub(crate) fn pairs(value: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 /// The names under which a cookie of ours may have been set, now or with an earlier configuration.
 #[derive(Clone, Debug)]
-pub(crate) struct OwnCookies([String; 3]);
+pub(crate) struct OwnCookies([String; 6]);
 
 impl OwnCookies {
     /// From the cookie's whole name.
     pub(crate) fn new(name: &str) -> Self {
         let plain = name.strip_prefix("__Host-").or_else(|| name.strip_prefix("__Secure-")).unwrap_or(name);
-        OwnCookies([format!("__Host-{plain}"), format!("__Secure-{plain}"), plain.to_owned()])
+        let consent = format!("{plain}-consent");
+        OwnCookies([
+            format!("__Host-{plain}"),
+            format!("__Secure-{plain}"),
+            plain.to_owned(),
+            format!("__Host-{consent}"),
+            format!("__Secure-{consent}"),
+            consent,
+        ])
     }
 
     /// Whether a pair of `Cookie`, or a `Set-Cookie`, is for one of them. Browsers send a cookie without a name

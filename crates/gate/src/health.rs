@@ -24,9 +24,14 @@ pub struct NotReady {
     pub issuer: String,
 }
 
+/// Whether a path is one of health.
+pub(crate) fn is_health(path: &str) -> bool {
+    path == "/healthz" || path == "/readyz"
+}
+
 /// Answers a health path; `None` if it is none.
 pub(crate) fn answer(method: &Method, path: &str, not_ready: impl FnOnce() -> bool) -> Option<Response<Body>> {
-    if path != "/healthz" && path != "/readyz" {
+    if !is_health(path) {
         return None;
     }
     if !matches!(*method, Method::GET | Method::HEAD) {

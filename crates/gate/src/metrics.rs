@@ -156,6 +156,18 @@ impl ReviewMetrics {
     }
 }
 
+/// The counters of calls of tools: by route, tool and `allowed` or `denied`.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct CallCounts(Family<[Label; 3], Counter>);
+
+impl CallCounts {
+    /// Counts a call. Whoever calls this sees to it that there are not many names of tools.
+    pub(crate) fn count(&self, route: &str, tool: &str, decision: &'static str) {
+        let labels = [("route", route.to_owned()), ("tool", tool.to_owned()), ("decision", decision.to_owned())];
+        self.0.get_or_create(&labels).inc();
+    }
+}
+
 /// All metrics. They survive a reload.
 #[derive(Debug)]
 pub struct Metrics {
@@ -164,6 +176,7 @@ pub struct Metrics {
     durations: Family<[Label; 1], Durations>,
     refusals: Family<[StaticLabel; 2], Counter>,
     upstream_errors: Family<[Label; 2], Counter>,
+    cluster_requests: Family<[Label; 2], Counter>,
     decisions: Family<[StaticLabel; 1], Counter>,
     exchanges: Family<[Label; 2], Counter>,
     exchange_durations: Family<[Label; 1], Durations>,
@@ -179,8 +192,11 @@ pub struct Metrics {
     reviews: Family<[StaticLabel; 1], Counter>,
     review_durations: Family<[StaticLabel; 1], Durations>,
     sessions: Family<[StaticLabel; 1], Counter>,
+    spans: Family<[StaticLabel; 1], Counter>,
     sessions_remembered: Gauge,
     return_targets_refused: Gauge,
+    authorization_servers: Family<[Label; 2], Counter>,
+    calls: CallCounts,
 }
 
 impl Metrics {
@@ -192,6 +208,7 @@ impl Metrics {
             durations: Family::default(),
             refusals: Family::default(),
             upstream_errors: Family::default(),
+            cluster_requests: Family::default(),
             decisions: Family::default(),
             exchanges: Family::default(),
             exchange_durations: Family::default(),
@@ -207,8 +224,11 @@ impl Metrics {
             reviews: Family::default(),
             review_durations: Family::default(),
             sessions: Family::default(),
+            spans: Family::default(),
             sessions_remembered: Gauge::default(),
             return_targets_refused: Gauge::default(),
+            authorization_servers: Family::default(),
+            calls: CallCounts::default(),
         };
         let version = [("version", env!("CARGO_PKG_VERSION"))];
         let m = &metrics;
@@ -218,6 +238,11 @@ impl Metrics {
         r.register("request_duration_seconds", "Time to the head of the answer", m.durations.clone());
         r.register("refusals", "Refusals by reason and whose fault it is", m.refusals.clone());
         r.register("upstream_errors", "Failed exchanges with upstreams", m.upstream_errors.clone());
+        r.register(
+            "cluster_requests",
+            "Requests passed on to clusters, by as whom they are spoken to",
+            m.cluster_requests.clone(),
+        );
         r.register("decisions", "Decisions by where they came from", m.decisions.clone());
         r.register("exchanges", "Wishes for an exchanged token by what became of them", m.exchanges.clone());
         r.register("exchange_duration_seconds", "Time that providers took to exchange", m.exchange_durations.clone());
@@ -241,6 +266,7 @@ impl Metrics {
         r.register("token_reviews", "TokenReviews by what came of them", m.reviews.clone());
         r.register("token_review_duration_seconds", "Time to the answer of a TokenReview", m.review_durations.clone());
         r.register("sessions", "What happened to sessions", m.sessions.clone());
+        r.register("spans", "Spans by what became of them", m.spans.clone());
         r.register(
             "sessions_remembered",
             "Sessions of which this process remembers something",
@@ -251,6 +277,12 @@ impl Metrics {
             "Return targets not followed since the start",
             m.return_targets_refused.clone(),
         );
+        r.register(
+            "authorization_server_events",
+            "What authorization servers of this gate did for clients",
+            m.authorization_servers.clone(),
+        );
+        r.register("mcp_calls", "Calls of tools by route, tool and what came of them", m.calls.0.clone());
         metrics.registry = r;
         metrics
     }
@@ -280,6 +312,11 @@ impl Metrics {
         self.credential_ends.get_or_create(&[("client", client.to_owned())]).set(at);
     }
 
+    /// The counters of calls of tools.
+    pub(crate) fn calls(&self) -> CallCounts {
+        self.calls.clone()
+    }
+
     /// Counts a refusal.
     pub(crate) fn refused(&self, reason: &'static Reason) {
         self.refusals.get_or_create(&[("reason", reason.name), ("fault", Fault::name(reason.fault))]).inc();
@@ -288,6 +325,11 @@ impl Metrics {
     /// Counts a failed exchange with a route's upstream.
     pub(crate) fn upstream_error(&self, route: &str, kind: &'static str) {
         self.upstream_errors.get_or_create(&[("route", route.to_owned()), ("kind", kind.to_owned())]).inc();
+    }
+
+    /// The counter of a cluster's requests.
+    pub(crate) fn cluster(&self, name: &str, mode: &'static str) -> Counter {
+        self.cluster_requests.get_or_create_owned(&[("cluster", name.to_owned()), ("mode", mode.to_owned())])
     }
 
     /// The counters of decisions that were remembered, and that had to be made.
@@ -312,6 +354,16 @@ impl Metrics {
     /// Counts something that happened to a session: a word of ours (`refreshed`, `refresh-failed`, `signed-out`).
     pub fn session(&self, what: &'static str) {
         self.sessions.get_or_create(&[("event", what)]).inc();
+    }
+
+    /// Counts what an authorization server (by its name in the configuration) did: a word of ours.
+    pub(crate) fn authorization_server(&self, server: &str, event: &'static str) {
+        self.authorization_servers.get_or_create(&[("server", server.to_owned()), ("event", event.to_owned())]).inc();
+    }
+
+    /// Counts spans: `exported`, `failed` (the collector did not take them) or `dropped` (the queue was full).
+    pub fn spans(&self, outcome: &'static str, count: u64) {
+        self.spans.get_or_create(&[("outcome", outcome)]).inc_by(count);
     }
 
     /// Counts a reload: `applied` or `refused`.

@@ -5,6 +5,8 @@
 use gangplank_authn::Scope;
 use gangplank_jose::{Fault, Reason};
 
+use crate::authorization_server::Refused;
+use crate::cluster::ClusterRefusal;
 use crate::exchange::ExchangeRefusal;
 use crate::mcp::McpRefusal;
 use crate::sign_in::SignInRefusal;
@@ -101,6 +103,9 @@ pub enum Refusal {
     /// The browser's session or its sign-in.
     #[error(transparent)]
     SignIn(#[from] SignInRefusal),
+    /// A client of an authorization server of ours.
+    #[error(transparent)]
+    AuthorizationServer(Box<Refused>),
 
     // May they?
     /// The route's rules do not admit this caller.
@@ -147,6 +152,9 @@ pub enum Refusal {
     /// What is judged of one besides.
     #[error(transparent)]
     Mcp(#[from] McpRefusal),
+    /// What a cluster would have to be told of the caller, or the way to it.
+    #[error(transparent)]
+    Cluster(#[from] ClusterRefusal),
 
     // A form of ours.
     /// A form larger than any that we hand out.
@@ -258,6 +266,12 @@ catalogue! {
     DEFECT = "defect", Us, "The gate came into a state that it should not have.", "Report it, with the log line.";
 }
 
+impl From<Refused> for Refusal {
+    fn from(refused: Refused) -> Self {
+        Refusal::AuthorizationServer(Box::new(refused))
+    }
+}
+
 impl Refusal {
     /// The catalogue entry.
     pub fn reason(&self) -> &'static Reason {
@@ -280,6 +294,7 @@ impl Refusal {
             Refusal::SessionOfOtherClient { .. } => &SESSION_OTHER,
             Refusal::Authentication(refusal) | Refusal::Undecided(refusal) => refusal.reason(),
             Refusal::SignIn(refusal) => refusal.reason(),
+            Refusal::AuthorizationServer(refused) => refused.refusal.reason(),
             Refusal::Forbidden { .. } => &FORBIDDEN,
             Refusal::ForbiddenGroupsUnknown { .. } => &FORBIDDEN_GROUPS,
             Refusal::ForbiddenScopes { .. } => &FORBIDDEN_SCOPES,
@@ -287,6 +302,7 @@ impl Refusal {
             Refusal::CrossOriginUpgrade(_) => &CROSS_ORIGIN,
             Refusal::Exchange(refusal) => refusal.reason(),
             Refusal::Mcp(refusal) => refusal.reason(),
+            Refusal::Cluster(refusal) => refusal.reason(),
             Refusal::FormTooLarge(_) => &FORM_TOO_LARGE,
             Refusal::BodyBroken => &BODY_BROKEN,
             Refusal::UpstreamConnect { .. } => &UPSTREAM_CONNECT,

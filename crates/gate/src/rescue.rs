@@ -15,6 +15,8 @@ use http::header::{
 use http::{HeaderValue, Method, Response, StatusCode};
 use serde::Serialize;
 
+use crate::authorization_server::{AuthorizationServerRefusal, Refused, Said, Way, error_document, redirect};
+use crate::cluster::ClusterRefusal;
 use crate::context::X_REQUEST_ID;
 use crate::exchange::ExchangeRefusal;
 use crate::mcp::{McpRefusal, ToolRefusal, answer_to_message};
@@ -52,6 +54,12 @@ enum Verdict {
     GatewayTimeout,
     /// The sign-in has its own words.
     SignIn(Outward),
+    /// So has an authorization server: for the person,
+    AuthorizationPage(StatusCode, &'static str, &'static str),
+    /// for the client by way of the browser,
+    AuthorizationBack(String),
+    /// and for the client.
+    AuthorizationError(Said, Option<u64>),
 }
 
 fn verdict(refusal: &Refusal) -> Verdict {
@@ -81,14 +89,31 @@ fn verdict(refusal: &Refusal) -> Verdict {
         Refusal::ForbiddenScopes { needed, .. } => Verdict::InsufficientScope(needed.clone()),
         Refusal::Exchange(refusal) => of_exchange(refusal),
         Refusal::Mcp(refusal) => of_mcp(refusal),
+        Refusal::Cluster(refusal) => of_cluster(refusal),
         Refusal::FormTooLarge(_) => Verdict::TooLarge,
         Refusal::UpstreamConnect { .. } | Refusal::UpstreamProtocol { .. } => Verdict::BadGateway,
         Refusal::UpstreamTimeout { .. } => Verdict::GatewayTimeout,
         Refusal::Defect(_) => Verdict::Internal,
+        Refusal::AuthorizationServer(refused) => of_authorization_server(refused),
         Refusal::SignIn(refusal) => {
             let outward = refusal.outward();
             if outward.status == StatusCode::UNAUTHORIZED { Verdict::Unauthorized } else { Verdict::SignIn(outward) }
         }
+    }
+}
+
+fn of_authorization_server(refused: &Refused) -> Verdict {
+    let after = match &refused.refusal {
+        AuthorizationServerRefusal::TooMany { after, .. } => Some(*after),
+        _ => None,
+    };
+    match &refused.way {
+        Way::Page => {
+            let (status, heading, text) = refused.refusal.words();
+            Verdict::AuthorizationPage(status, heading, text)
+        }
+        Way::Back(location) => Verdict::AuthorizationBack(location.clone()),
+        Way::Document => Verdict::AuthorizationError(refused.refusal.said(), after),
     }
 }
 
@@ -109,6 +134,21 @@ fn of_exchange(refusal: &ExchangeRefusal) -> Verdict {
     }
 }
 
+fn of_cluster(refusal: &ClusterRefusal) -> Verdict {
+    match refusal {
+        ClusterRefusal::ImpersonationAsked { .. }
+        | ClusterRefusal::Nobody { .. }
+        | ClusterRefusal::NameReserved { .. }
+        | ClusterRefusal::NameUnfit { .. }
+        | ClusterRefusal::TooMany { .. }
+        | ClusterRefusal::GroupsUnknown { .. }
+        | ClusterRefusal::NoToken { .. }
+        | ClusterRefusal::AudienceElsewhere { .. }
+        | ClusterRefusal::AudienceOfAnother { .. } => Verdict::Forbidden,
+        ClusterRefusal::OwnCredential { .. } => Verdict::Unavailable,
+    }
+}
+
 fn of_mcp(refusal: &McpRefusal) -> Verdict {
     match refusal {
         McpRefusal::SessionMalformed(_) => Verdict::BadRequest,
@@ -120,9 +160,10 @@ fn of_mcp(refusal: &McpRefusal) -> Verdict {
         McpRefusal::BodyEncoded => Verdict::UnsupportedMediaType,
         McpRefusal::InMessage { why, .. } => of_mcp(why),
         McpRefusal::Tool(refusal) => of_tool(refusal),
-        McpRefusal::MetadataUnavailable { .. } | McpRefusal::SessionUnfit { .. } | McpRefusal::LegacyTransport(_) => {
-            Verdict::BadGateway
-        }
+        McpRefusal::EventsEncoded(_)
+        | McpRefusal::MetadataUnavailable { .. }
+        | McpRefusal::SessionUnfit { .. }
+        | McpRefusal::LegacyTransport(_) => Verdict::BadGateway,
     }
 }
 
@@ -163,6 +204,9 @@ impl Verdict {
             Verdict::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Verdict::GatewayTimeout => StatusCode::GATEWAY_TIMEOUT,
             Verdict::SignIn(outward) => outward.status,
+            Verdict::AuthorizationPage(status, ..) => *status,
+            Verdict::AuthorizationBack(_) => StatusCode::SEE_OTHER,
+            Verdict::AuthorizationError(said, _) => said.status,
         }
     }
 
@@ -194,6 +238,10 @@ impl Verdict {
                 ("The application takes too long", "It did not answer in time. Try again in a moment.")
             }
             Verdict::SignIn(outward) => (outward.heading, &outward.text),
+            Verdict::AuthorizationPage(_, heading, text) => (heading, text),
+            // Neither is a page.
+            Verdict::AuthorizationBack(_) => ("", ""),
+            Verdict::AuthorizationError(said, _) => ("", said.description),
         }
     }
 
@@ -242,14 +290,18 @@ impl Gate {
                 return (redirect, Answer::SignIn);
             }
         }
-        let mut response = if context.navigation {
-            self.page(refusal, &verdict, context, offer)
-        } else {
-            let to_message = match refusal {
-                Refusal::Mcp(refusal) => answer_to_message(refusal, &context.id),
-                _ => None,
-            };
-            program(&verdict, to_message.unwrap_or_else(|| json(&verdict, &context.id)))
+        let mut response = match &verdict {
+            Verdict::AuthorizationBack(location) => redirect(location)
+                .unwrap_or_else(|_| program(&Verdict::Internal, json(&Verdict::Internal, &context.id))),
+            Verdict::AuthorizationError(said, after) => error_document(said, *after),
+            _ if context.navigation => self.page(refusal, &verdict, context, offer),
+            _ => {
+                let to_message = match refusal {
+                    Refusal::Mcp(refusal) => answer_to_message(refusal, &context.id),
+                    _ => None,
+                };
+                program(&verdict, to_message.unwrap_or_else(|| json(&verdict, &context.id)))
+            }
         };
         let headers = response.headers_mut();
         match &verdict {
@@ -275,8 +327,13 @@ impl Gate {
             }
             _ => {}
         }
-        if verdict.status() == StatusCode::SERVICE_UNAVAILABLE {
-            headers.insert(RETRY_AFTER, HeaderValue::from_static("5"));
+        let later = match verdict.status() {
+            StatusCode::SERVICE_UNAVAILABLE => Some("5"),
+            StatusCode::TOO_MANY_REQUESTS => Some("60"),
+            _ => None,
+        };
+        if let Some(later) = later.filter(|_| !headers.contains_key(RETRY_AFTER)) {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static(later));
         }
         if let Ok(id) = HeaderValue::from_str(&context.id) {
             headers.insert(X_REQUEST_ID, id);
@@ -358,6 +415,7 @@ fn word(status: StatusCode) -> &'static str {
         StatusCode::METHOD_NOT_ALLOWED => "method_not_allowed",
         StatusCode::PAYLOAD_TOO_LARGE => "too_large",
         StatusCode::UNSUPPORTED_MEDIA_TYPE => "unsupported_media_type",
+        StatusCode::TOO_MANY_REQUESTS => "too_many_requests",
         StatusCode::BAD_GATEWAY => "bad_gateway",
         StatusCode::SERVICE_UNAVAILABLE => "unavailable",
         StatusCode::GATEWAY_TIMEOUT => "gateway_timeout",

@@ -4,8 +4,9 @@
 //! 1. Its head is read: who hands it over, who asked, for what. A trusted proxy is seen through.
 //! 2. Health, by exact path.
 //! 3. A request without one host, or with a path that can be read in two ways, goes no further.
-//! 4. The gate's own endpoints, below the prefix.
-//! 5. A host that the configuration knows, and a route.
+//! 4. The gate's own endpoints, below the prefix; and the metadata of its authorization servers.
+//! 5. A host that the configuration knows, and a route; before it, what clients of MCP servers look for
+//!    ([`well_known`](crate::mcp)).
 //! 6. Of an MCP server: a preflight, and pages of other origins ([`mcp`](crate::mcp)).
 //! 7. Who calls, and may they: a [`Permit`](crate::policy).
 //! 8. Of an MCP server: the session, the messages and the target.
@@ -29,15 +30,18 @@ use http::request::Parts;
 use http::{Request, Response, StatusCode};
 use tokio::task::JoinSet;
 
-use crate::audit::{self, Asked};
+use crate::audit::{self, Asked, At};
+use crate::authorization_server::AuthorizationServer;
 use crate::body::BodyError;
 use crate::build::Route;
+use crate::cluster::{UpstreamCluster, status};
 use crate::context::Arrival;
 use crate::decision::Decisions;
 use crate::forwarded::{Believed, Original, host_of};
 use crate::headers::OwnCookies;
 use crate::health::{self, NotReady};
 use crate::hosts::Hosts;
+use crate::mcp::{Cors, Place, is_well_known};
 use crate::metrics::{Answer, By, RouteMetrics};
 use crate::pages::Pages;
 use crate::request_path::{RequestPath, lenient};
@@ -47,6 +51,7 @@ use crate::route::{RouteId, Routes};
 use crate::shared::Shared;
 use crate::sign_in::SignIn;
 use crate::token_review::TokenReviewServer;
+use crate::trace::{Tracer, within};
 use crate::{Body, Refusal};
 
 /// One configuration, ready to answer. A reload builds another and swaps it in whole.
@@ -62,7 +67,11 @@ pub struct Gate {
     pub(crate) decisions: Decisions,
     pub(crate) believed: Believed,
     pub(crate) routes: Vec<Route>,
+    /// Those of `[clusters]`, for requests that choose one themselves.
+    pub(crate) clusters: HashMap<String, Arc<UpstreamCluster>>,
     pub(crate) table: Routes,
+    /// The MCP servers among the routes.
+    pub(crate) places: Vec<Place>,
     pub(crate) by_name: HashMap<String, RouteId>,
     /// The names of all clients, for a sign-in that no route asked for.
     pub(crate) clients: Vec<String>,
@@ -82,6 +91,10 @@ pub struct Gate {
     pub(crate) chain: Option<Arc<Chain>>,
     /// What that chain would understand.
     pub(crate) challenges: Vec<Challenge>,
+    /// `[authorization_servers]`.
+    pub(crate) authorization_servers: Vec<AuthorizationServer>,
+    /// Who makes traces, if anybody does.
+    pub(crate) tracer: Option<Tracer>,
     /// What is counted for no route.
     pub(crate) elsewhere: RouteMetrics,
 }
@@ -107,6 +120,8 @@ pub(crate) struct Trace {
     pub(crate) offer: Option<Offer>,
     /// Whether a bearer token was presented.
     pub(crate) bearer: bool,
+    /// What the answer says about the pages that may read it.
+    pub(crate) cors: Option<Cors>,
 }
 
 impl Gate {
@@ -120,12 +135,16 @@ impl Gate {
         let (head, body) = request.into_parts();
         let arrival = Arrival::read(&head, &peer, self.clock.now(), &self.believed);
         let mut trace = Trace { bearer: presents_bearer(&head.headers), ..Trace::default() };
-        let response = match self.answer(&arrival, head, body, &mut trace).await {
-            Ok(response) => response,
-            Err(refusal) => self.refuse(&refusal, &arrival, &mut trace),
-        };
+        let span = self.begin_trace(&head, &arrival);
+        let answered = within(&span, self.answer(&arrival, head, body, &mut trace)).await;
+        let refused = answered.as_ref().err().map(Refusal::reason);
+        let mut response = answered.unwrap_or_else(|refusal| self.refuse(&refusal, &arrival, &mut trace));
+        self.end_trace(span, &arrival, &trace, response.status(), refused);
         let metrics = trace.route.and_then(|id| self.routes.get(id)).map_or(&self.elsewhere, |route| &route.metrics);
         metrics.count(trace.answer, trace.by, started.elapsed());
+        if let Some(cors) = &trace.cors {
+            cors.write(response.headers_mut());
+        }
         response
     }
 
@@ -151,16 +170,25 @@ impl Gate {
         if let Some(endpoint) = self.own_path(&path)? {
             return self.endpoint(endpoint, arrival, &head, body, trace).await;
         }
+        if let Some(metadata) = self.authorization_server_metadata(path.as_str(), context)? {
+            return Ok(metadata);
+        }
         let host = host_of(&context.authority);
         if !self.table.knows(host) {
             return Err(Refusal::HostUnknown(host.to_owned()));
+        }
+        // In a box: most requests are for something else.
+        if is_well_known(&path)
+            && let Some(metadata) = Box::pin(self.well_known(&path, context, trace)).await?
+        {
+            return Ok(metadata);
         }
         let route = self.routes.get(self.table.find(host, &path, Some(&context.method))?);
         let route = route.ok_or(Refusal::Defect("a route that is in the table only"))?;
         trace.route = Some(route.id);
         let upstream = route.upstream.as_ref().ok_or_else(|| Refusal::RouteWithoutUpstream(route.name.clone()))?;
         if let Some(mcp) = &route.mcp
-            && let Some(answer) = mcp.before(arrival, &head)?
+            && let Some(answer) = mcp.before(&head, trace)?
         {
             return Ok(answer);
         }
@@ -172,13 +200,17 @@ impl Gate {
             }
         };
         trace.by = decided.decision.caller().method().into();
-        trace.answer = Answer::Allowed;
-        audit::allowed(context, Asked::directly(context), &route.name, decided.decision.caller());
         // In boxes, as they are large: a check's future would else have the size of a proxied request's.
+        if let Some(behind) = &route.cluster {
+            return Box::pin(self.serve_cluster(route, behind, upstream, arrival, head, body, decided, trace)).await;
+        }
+        trace.answer = Answer::Allowed;
+        audit::allowed(context, Asked::directly(context), &route.name, decided.decision.caller(), At::default());
         if let Some(mcp) = &route.mcp {
             return Box::pin(self.serve_mcp(route, mcp, upstream, arrival, head, body, decided)).await;
         }
-        let credential = match self.outbound(route, None, &decided.decision, context.now).await {
+        let credentials = arrival.credentials(&head.headers);
+        let credential = match self.outbound(route, None, &decided.decision, credentials, context.now).await {
             Ok(credential) => credential,
             Err(refusal) => {
                 // The provider may want to see the person again.
@@ -226,7 +258,8 @@ impl Gate {
         let challenges = trace.route.and_then(|id| self.routes.get(id)).map_or(&self.challenges, |r| &r.challenges);
         let (response, answer) = self.rescue(refusal, context, trace.bearer, challenges, trace.offer.as_ref());
         trace.answer = answer;
-        response
+        let to_cluster = trace.route.and_then(|id| self.routes.get(id)).is_some_and(|route| route.cluster.is_some());
+        if to_cluster && !context.navigation { status::say(response, refusal, &context.id) } else { response }
     }
 
     /// What of the path is below the prefix: `auth`, `static/…`, or empty for the prefix itself.

@@ -7,6 +7,7 @@ use gangplank_jose::{Reason, TokenRefusal, UnixTime};
 use gangplank_oauth::{CallbackError, ExchangeError};
 use http::HeaderMap;
 
+use crate::cluster::ClusterRefusal;
 use crate::exchange::ExchangeRefusal;
 use crate::mcp::{McpRefusal, ToolRefusal};
 use crate::sign_in::SignInRefusal;
@@ -69,6 +70,8 @@ pub fn reasons() -> impl Iterator<Item = &'static Reason> {
         SignInRefusal::REASONS,
         ExchangeRefusal::REASONS,
         McpRefusal::REASONS,
+        ClusterRefusal::REASONS,
+        crate::AuthorizationServerRefusal::REASONS,
         ToolRefusal::REASONS,
         TokenRefusal::REASONS,
         crate::TokenReviewRefusal::REASONS,

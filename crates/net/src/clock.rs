@@ -14,4 +14,10 @@ impl Clock for SystemClock {
     fn now(&self) -> UnixTime {
         UnixTime::from_secs(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs()))
     }
+
+    #[expect(clippy::disallowed_methods, reason = "this is the edge where the clock is read")]
+    fn nanos(&self) -> u64 {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH);
+        since.ok().and_then(|since| u64::try_from(since.as_nanos()).ok()).unwrap_or(0)
+    }
 }

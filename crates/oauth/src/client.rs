@@ -100,6 +100,20 @@ impl Client {
         self.ask(form, &Wanted::AccessToken, now).await
     }
 
+    /// The same, for these scopes of those that it was given for.
+    pub async fn refresh_for(
+        &self,
+        refresh_token: &SecretString,
+        scopes: &[String],
+        now: UnixTime,
+    ) -> Result<TokenResponse, ExchangeError> {
+        let form = Form::default()
+            .plain("grant_type", "refresh_token")
+            .plain("scope", scopes.join(" "))
+            .secret("refresh_token", refresh_token.clone());
+        self.ask(form, &Wanted::AccessToken, now).await
+    }
+
     /// Sends a form with our credential, and reads the answer.
     pub(crate) async fn ask(&self, form: Form, wanted: &Wanted, now: UnixTime) -> Result<TokenResponse, ExchangeError> {
         let metadata = self.settings.provider.known(now).await?;

@@ -73,6 +73,14 @@ impl IssuerUrl {
         self.secure
     }
 
+    /// What clients find its metadata below: the name, but of many tenants' issuers the place of their one document.
+    pub fn metadata_base(&self) -> &str {
+        match &self.metadata {
+            Some(url) => url.strip_suffix("/.well-known/openid-configuration").unwrap_or(url),
+            None => &self.text,
+        }
+    }
+
     /// Where its metadata is: a slash at the end is taken off, any path stays in front.
     pub fn discovery_url(&self) -> String {
         if let Some(url) = &self.metadata {
@@ -125,6 +133,8 @@ mod tests {
         assert_eq!(url.as_str(), "https://login.example.com/{tenantid}/v2.0");
         let expected = "https://login.example.com/organizations/v2.0/.well-known/openid-configuration";
         assert_eq!(url.discovery_url(), expected);
+        assert_eq!(url.metadata_base(), place.as_str());
+        assert_eq!(place.metadata_base(), place.as_str());
         assert!(url.is_https());
     }
 

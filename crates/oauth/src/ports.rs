@@ -80,4 +80,9 @@ pub enum TransportError {
 pub trait Clock: Send + Sync + 'static {
     /// The present.
     fn now(&self) -> UnixTime;
+
+    /// The present in nanoseconds since 1970, as finely as it is known: for traces, which decide nothing.
+    fn nanos(&self) -> u64 {
+        self.now().as_secs().saturating_mul(1_000_000_000)
+    }
 }

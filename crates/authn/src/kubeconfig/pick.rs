@@ -171,10 +171,10 @@ impl<'t> Pick<'t> {
             (None, None) => None,
             _ => self.wrong(&user.at, "has one of client-certificate and client-key: both are needed"),
         };
+        self.refuse_the_rest(user, &USER);
         if own == Own::Required && certificate.is_none() && token.is_none() && self.is_good() {
             self.wrong::<()>(&user.at, "has no token, tokenFile or client-certificate");
         }
-        self.refuse_the_rest(user, &USER);
         (certificate, token)
     }
 

@@ -19,6 +19,7 @@ use super::routes::keeps_token;
 use super::{Deps, Errors};
 use crate::config::{ClientAssertionConfig, ClientConfig, Config, SecretMethod, TlsConfig};
 use crate::sign_in::SignInClient;
+use crate::trace::observed;
 
 /// Reads all clients.
 pub(super) fn read(
@@ -60,12 +61,12 @@ pub(super) fn read(
             name: name.clone(),
             display_name: client.display_name.clone().unwrap_or_else(|| name.clone()),
             issuer: issuer.clone(),
-            client: Client::new(settings, transport),
+            client: Client::new(settings, observed(transport)),
             keep_access_token: config
                 .routes
                 .iter()
                 .filter(signs_in)
-                .any(|route| route.pass.access_token || keeps_token(route)),
+                .any(|route| route.pass.access_token || keeps_token(config, route)),
         };
         clients.insert(name.clone(), Arc::new(client));
     }

@@ -16,6 +16,7 @@ use super::groups::Resolvers;
 use super::{Deps, Errors};
 use crate::authentication_file::AuthenticationFile;
 use crate::config::ClusterConfig;
+use crate::trace::observed;
 
 /// `authentication_config`. Issuers that stay where they were keep their keys. Groups that a token of Entra ID has no room
 /// for are asked for by the issuer of the same tenant that has `groups_from`.
@@ -62,7 +63,7 @@ pub(super) fn cluster(
         let help = "1s to 60s: so long a token is good that the cluster has withdrawn";
         errors.push(ConfigError::new(format!("{at}.cache"), format!("{remember:?} is out of range"), help));
     }
-    let found = access(config, deps.environment);
+    let found = access(Where::of(config), Own::Required, deps.environment);
     let access = found.map_err(|wrong| errors.extend(wrong.into_iter().map(|e| under(at, e)))).ok()?;
     let transport = transport(&access, deps).map_err(|e| errors.push(under(at, e))).ok()?;
     if errors.len() > good {
@@ -79,47 +80,74 @@ pub(super) fn cluster(
     Some(Arc::new(Cluster::new(settings, access.credential, transport)))
 }
 
+/// Which cluster, as the configuration says it.
+#[derive(Clone, Copy)]
+pub(super) struct Where<'c> {
+    pub(super) in_cluster: bool,
+    pub(super) kubeconfig: Option<&'c PathBuf>,
+    pub(super) context: Option<&'c str>,
+}
+
+impl<'c> Where<'c> {
+    /// Of one that is asked about tokens.
+    pub(super) fn of(config: &'c ClusterConfig) -> Self {
+        Where {
+            in_cluster: config.in_cluster,
+            kubeconfig: config.kubeconfig.as_ref(),
+            context: config.context.as_deref(),
+        }
+    }
+}
+
 /// The files of a cluster: when one changes, a gate is built again. Those that can't be read are said when it is built.
-pub(super) fn files(config: &ClusterConfig) -> Vec<PathBuf> {
-    match &config.kubeconfig {
+pub(super) fn files(at: Where<'_>, own: Own) -> Vec<PathBuf> {
+    match at.kubeconfig {
         Some(file) => {
-            let read = ClusterAccess::from_kubeconfig(file, config.context.as_deref(), Own::Required);
+            let read = ClusterAccess::from_kubeconfig(file, at.context, own);
             read.map_or_else(|_| vec![file.clone()], |access| access.files)
         }
         None => ClusterAccess::files_in_cluster(),
     }
 }
 
-/// The way there. An error has the key that it is about, and what is wrong.
-fn access(config: &ClusterConfig, environment: Environment<'_>) -> Result<ClusterAccess, Vec<(&'static str, String)>> {
+/// What is wrong, each with the key that it is about.
+type Wrong = Vec<(&'static str, String)>;
+
+/// The way there.
+pub(super) fn access(at: Where<'_>, own: Own, environment: Environment<'_>) -> Result<ClusterAccess, Wrong> {
     let about = |key: &'static str| move |wrong: Vec<String>| wrong.into_iter().map(|w| (key, w)).collect::<Vec<_>>();
-    match (config.in_cluster, &config.kubeconfig) {
+    match (at.in_cluster, at.kubeconfig) {
         (true, Some(_)) => Err(vec![("", "has both in_cluster and kubeconfig".to_owned())]),
         (false, None) => Err(vec![("", "does not say which cluster: in_cluster = true, or kubeconfig".to_owned())]),
-        (true, None) if config.context.is_some() => {
+        (true, None) if at.context.is_some() => {
             Err(vec![("context", "is of a kubeconfig, and there is none".to_owned())])
         }
-        (true, None) => ClusterAccess::in_cluster(environment, Own::Required).map_err(about("in_cluster")),
+        (true, None) => ClusterAccess::in_cluster(environment, own).map_err(about("in_cluster")),
         (false, Some(file)) => {
             let named = |file: &Path, wrong: Vec<String>| {
                 wrong.into_iter().map(|w| ("kubeconfig", format!("{}: {w}", file.display()))).collect::<Vec<_>>()
             };
-            ClusterAccess::from_kubeconfig(file, config.context.as_deref(), Own::Required)
-                .map_err(|wrong| named(file, wrong))
+            ClusterAccess::from_kubeconfig(file, at.context, own).map_err(|wrong| named(file, wrong))
         }
     }
 }
 
-fn transport(access: &ClusterAccess, deps: &Deps<'_>) -> Result<Arc<dyn Transport>, (&'static str, String)> {
+/// The certificate that we show there, and whom we trust.
+pub(super) fn identity(access: &ClusterAccess) -> Result<(Roots, Option<ClientCertificate>), (&'static str, String)> {
     let own = access.certificate.as_ref().map(|own| ClientCertificate::from_pem(&own.certificate, &own.key));
     let own = own.transpose().map_err(|e| ("kubeconfig", format!("its client certificate: {e}")))?;
-    let roots = access.authorities.clone().map_or(Roots::System, Roots::Pem);
-    let client = HttpClient::known_as(&roots, own, access.server_name.as_deref());
-    let client = client.map_err(|e| ("", format!("the cluster can't be asked: {e}")))?;
-    Ok(deps.transport.clone().unwrap_or_else(|| Arc::new(client)))
+    Ok((access.authorities.clone().map_or(Roots::System, Roots::Pem), own))
 }
 
-fn under(at: &str, (key, message): (&'static str, String)) -> ConfigError {
+/// Carries questions there.
+pub(super) fn transport(access: &ClusterAccess, deps: &Deps<'_>) -> Result<Arc<dyn Transport>, (&'static str, String)> {
+    let (roots, own) = identity(access)?;
+    let client = HttpClient::known_as(&roots, own, access.server_name.as_deref());
+    let client = client.map_err(|e| ("", format!("the cluster can't be asked: {e}")))?;
+    Ok(observed(deps.transport.clone().unwrap_or_else(|| Arc::new(client))))
+}
+
+pub(super) fn under(at: &str, (key, message): (&'static str, String)) -> ConfigError {
     let dot = if key.is_empty() { "" } else { "." };
     ConfigError::new(format!("{at}{dot}{key}"), message, "")
 }

@@ -14,6 +14,7 @@ use gangplank_oauth::config::ConfigError;
 use super::issuer::{self, files};
 use super::{Deps, Errors};
 use crate::config::{Config, IssuerConfig};
+use crate::trace::observed;
 
 /// The issuers of the gate that was built last, for the next one.
 #[derive(Debug, Default)]
@@ -76,7 +77,7 @@ pub(super) fn read(config: &Config, deps: &Deps<'_>, errors: &mut Errors) -> Rea
             continue;
         }
         let (Some(settings), Some(transport)) = (settings, transport) else { continue };
-        match Issuer::new(settings, transport, deps.clock.clone()) {
+        match Issuer::new(settings, observed(transport), deps.clock.clone()) {
             Ok(issuer) => {
                 read.issuers.insert(name.clone(), issuer);
             }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use gangplank_authn::basic::Basic;
+use gangplank_authn::kubeconfig::Own;
 use gangplank_authn::static_keys::StaticKeys;
 use gangplank_authn::x509::{CertificateSettings, CertificateSource, ClientCertificates};
 use gangplank_authn::{Authenticator, FileError, Realm};
@@ -19,7 +20,12 @@ pub(super) fn files(authenticator: &AuthenticatorConfig) -> impl Iterator<Item =
     let authorities = authenticator.client_certificates.as_ref().map(|certificates| &certificates.ca_file);
     let kubernetes = authenticator.authentication_config.as_ref().map(|kubernetes| &kubernetes.file);
     let named = authenticator.keys_file.iter().chain(htpasswd).chain(authorities).chain(kubernetes).cloned();
-    named.chain(authenticator.token_review.iter().flat_map(super::clusters::files))
+    named.chain(
+        authenticator
+            .token_review
+            .iter()
+            .flat_map(|asked| super::clusters::files(super::clusters::Where::of(asked), Own::Required)),
+    )
 }
 
 /// `keys_file`.

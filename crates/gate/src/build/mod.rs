@@ -1,17 +1,22 @@
 //! From the document to a gate: everything is read, everything is checked, and everything that is wrong is said at
 //! once. What contradicts itself is refused here, so that nothing is decided by accident later.
 
+mod allow;
 mod authenticators;
+mod authorization_servers;
 mod claims;
 mod clients;
+mod cluster_routes;
 mod clusters;
 mod exchanges;
 mod groups;
 mod issuer;
 mod issuers;
 mod local;
+mod mcp;
 mod routes;
 mod server;
+mod upstream_clusters;
 mod upstreams;
 mod webhook;
 
@@ -28,14 +33,18 @@ use gangplank_oauth::{Clock, Transport};
 pub(crate) use self::groups::Resolvers;
 pub(crate) use self::issuers::KnownIssuers;
 pub(crate) use self::routes::Route;
+pub(crate) use self::upstream_clusters::is_passthrough;
+use crate::authorization_server::{BrowserCookie, Common};
 use crate::config::{Config, SessionConfig};
 use crate::decision::Decisions;
 use crate::headers::OwnCookies;
+use crate::mcp::{contradictions, group_words};
 use crate::pages::Pages;
 use crate::session::{SessionCookie, SessionTimes};
 use crate::shared::Shared;
 use crate::sign_in::{SignIn, SignInSettings};
 use crate::stack::Gate;
+use crate::trace::Tracer;
 
 /// What a gate needs from the world.
 pub struct Deps<'a> {
@@ -49,6 +58,14 @@ pub struct Deps<'a> {
     pub transport: Option<Arc<dyn Transport>>,
 }
 
+/// The groups that some rule names: of a route, a cluster, or tools.
+fn rule_groups(config: &Config) -> RuleGroups {
+    let routes = config.routes.iter().filter_map(|route| route.allow.as_ref());
+    let clusters = config.clusters.values().filter_map(|cluster| cluster.allow.as_ref());
+    let of_tools = config.routes.iter().filter_map(|route| route.mcp.as_ref()).flat_map(group_words);
+    RuleGroups::new(routes.chain(clusters).flat_map(|allow| allow.groups.clone()).chain(of_tools))
+}
+
 /// Everything that was found wrong so far.
 pub(crate) type Errors = Vec<ConfigError>;
 
@@ -58,6 +75,18 @@ impl Gate {
     /// # Errors
     /// All that is wrong with the configuration and the files it names, in the order of the document.
     pub fn build(config: &Config, deps: Deps<'_>) -> Result<Arc<Gate>, Vec<ConfigError>> {
+        Gate::build_traced(config, deps, None)
+    }
+
+    /// As [`build`](Self::build), with somebody who makes traces.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn build_traced(
+        config: &Config,
+        deps: Deps<'_>,
+        tracer: Option<Tracer>,
+    ) -> Result<Arc<Gate>, Vec<ConfigError>> {
         let mut errors = Errors::new();
         let server = server::read(&config.gate, &mut errors);
         let hosts = keep(&mut errors, routes::hosts(config).map(Arc::new));
@@ -68,18 +97,31 @@ impl Gate {
         let read_issuers = issuers::read(config, &deps, &mut errors);
         let issuers = &read_issuers.issuers;
         let clients = clients::read(config, issuers, &deps, &mut errors);
-        let rule_groups =
-            || RuleGroups::new(config.routes.iter().flat_map(|r| r.allow.iter().flat_map(|a| a.groups.clone())));
+        let rule_groups = || rule_groups(config);
         let metrics = deps.shared.metrics();
         let groups = groups::read(config, issuers, &clients, &mut errors);
         let authenticators = authenticators::read(config, &groups, &deps, &mut errors);
         // Nobody is kept waiting or out for groups that nobody asks for; a cluster always does.
-        let groups_matter = !rule_groups().is_empty() || config.token_review.is_some();
+        let told = config.clusters.values().any(upstream_clusters::may_impersonate);
+        let groups_matter = !rule_groups().is_empty() || config.token_review.is_some() || told;
         let groups = if groups_matter { groups } else { Resolvers::new() };
         let mut chains = authenticators::Chains::new(issuers, &authenticators, &groups);
         let exchanges = exchanges::read(config, &clients, &deps, &mut errors);
-        let routes = routes::read(config, &server.prefix, &mut chains, &exchanges, metrics, &mut errors);
+        let clusters = upstream_clusters::read(config, &exchanges, &deps, &mut errors);
+        let known = routes::Known { exchanges: &exchanges, clusters: &clusters };
+        let routes = routes::read(config, &server.prefix, &mut chains, known, metrics, &mut errors);
+        let authorization_servers =
+            authorization_servers::read(config, hosts.as_deref(), issuers, &clients, &deps, &mut errors);
         let token_review = webhook::read(config, &mut chains, &deps, &mut errors);
+
+        let mut routes = routes;
+        let places = match (&hosts, &ring) {
+            (Some(hosts), Some(ring)) => {
+                let parts = mcp::Parts { config, prefix: &server.prefix, hosts, ring, issuers, metrics };
+                mcp::read(&parts, &mut routes.list, &mut errors)
+            }
+            _ => Vec::new(),
+        };
 
         let (true, Some(hosts), Some(pages), Some(cookie), Some(ring)) =
             (errors.is_empty(), hosts, pages, cookie, ring)
@@ -92,7 +134,11 @@ impl Gate {
         let mut table = routes.table;
         table.know(hosts.public_host());
         let by_name: HashMap<_, _> = routes.list.iter().map(|r| (r.name.clone(), r.id)).collect();
+        let origin = hosts.origin(&hosts.authority(hosts.public_host()).unwrap_or_default());
+        let browser = BrowserCookie::new(cookie.name(), hosts.is_https());
+        let common = Common::new(ring.clone(), deps.shared.clone(), pages.clone(), browser, origin);
         let gate = Gate {
+            authorization_servers: authorization_servers::make(authorization_servers, &server.prefix, &common),
             own_cookies: OwnCookies::new(cookie.name()),
             decisions: Decisions::new(metrics),
             elsewhere: metrics.route(""),
@@ -124,8 +170,11 @@ impl Gate {
             client_authorities: authenticators::client_authorities(&authenticators),
             issuers: issuers.values().cloned().collect(),
             token_review,
+            tracer,
             routes: routes.list,
+            clusters: clusters.into_iter().map(|(name, known)| (name, known.cluster)).collect(),
             table,
+            places,
             by_name,
             clock: deps.clock,
             shared: deps.shared,
@@ -137,6 +186,12 @@ impl Gate {
     pub fn warnings(config: &Config) -> Vec<String> {
         let mut warnings = Vec::new();
         let sign_in = config.routes.iter().any(|route| !route.sign_in.0.is_empty());
+        if !config.authorization_servers.is_empty() && config.cookies.keys.is_empty() {
+            warnings.push(
+                "cookies.keys is not set: programs that registered at an authorization server are unknown after the next start"
+                    .to_owned(),
+            );
+        }
         if sign_in && config.cookies.keys.is_empty() {
             warnings.push(
                 "cookies.keys is not set: sessions end with this process, and other replicas do not know them"
@@ -169,14 +224,20 @@ impl Gate {
         }
         for name in config.clients.keys() {
             let signs_in = config.routes.iter().any(|route| route.sign_in.0.contains(name));
-            if !signs_in && !config.exchanges.values().any(|exchange| &exchange.client == name) {
-                warnings.push(format!("clients.{name} is neither in sign_in of any route nor in an exchange"));
+            let exchanges = config.exchanges.values().any(|exchange| &exchange.client == name);
+            let is_shared = config.authorization_servers.values().any(|server| &server.client == name);
+            if !signs_in && !exchanges && !is_shared {
+                let places = "in sign_in of any route nor in an exchange nor in an authorization server";
+                warnings.push(format!("clients.{name} is neither {places}"));
             }
         }
         for (name, _) in config.exchanges.iter().filter(|(_, exchange)| exchange.replaces_caller) {
             warnings.push(format!("exchanges.{name} REPLACES THE CALLER: upstreams see the gate, whoever calls"));
         }
         warnings.extend(exchanges::unused(config));
+        let servers = config.routes.iter().enumerate().filter_map(|(i, route)| Some((i, route.mcp.as_ref()?)));
+        warnings.extend(servers.flat_map(|(i, mcp)| contradictions(mcp, &format!("routes[{i}].mcp"))));
+        warnings.extend(upstream_clusters::warnings(config));
         warnings
     }
 
@@ -189,6 +250,7 @@ impl Gate {
         };
         config.cookies.keys.iter().for_each(&mut secret);
         config.clients.values().filter_map(|c| c.secret.as_ref()).for_each(&mut secret);
+        config.telemetry.iter().flat_map(|telemetry| telemetry.headers.values()).for_each(&mut secret);
         let assertions = config.clients.values().filter_map(|c| c.certificate.as_ref());
         files.extend(assertions.flat_map(|pair| [pair.cert.clone(), pair.key.clone()]));
         let shown = config.clients.values().filter_map(|c| c.tls_certificate.as_ref());
@@ -196,8 +258,10 @@ impl Gate {
         files.extend(config.issuers.values().flat_map(issuer::files));
         files.extend(config.routes.iter().filter_map(|r| r.upstream_ca_file.clone()));
         files.extend(config.authenticators.values().flat_map(local::files));
+        files.extend(config.clusters.values().flat_map(upstream_clusters::files));
         files.extend(config.pages.logo.clone());
         files.extend(webhook::files(config));
+        files.extend(config.telemetry.iter().filter_map(|telemetry| telemetry.ca_file.clone()));
         files.sort();
         files.dedup();
         files

@@ -1,6 +1,6 @@
 //! `[[routes]]`: what is where, and who may go there.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use gangplank_authn::{Authenticator as _, Chain, Challenge};
@@ -9,8 +9,11 @@ use http::Method;
 
 use super::Errors;
 use super::authenticators::Chains;
+use super::cluster_routes;
 use super::exchanges::{self, Exchanges};
-use super::upstreams::Upstreams;
+use super::upstream_clusters;
+use super::upstreams::{self, Upstreams};
+use crate::cluster::Behind;
 use crate::config::{AllowConfig, AuthenticatorConfig, Config, RouteConfig};
 use crate::decision::Decision;
 use crate::exchange::Exchange;
@@ -26,6 +29,8 @@ use crate::route::{HostMatch, MAX_DEPTH, RouteId, RouteMatch, Routes};
 pub(crate) struct Route {
     pub(crate) id: RouteId,
     pub(crate) name: String,
+    /// The path that the configuration has.
+    pub(crate) path: String,
     pub(crate) policy: Policy,
     /// The one decision for callers who present nothing, where they may pass.
     pub(crate) anonymous: Option<Arc<Decision>>,
@@ -42,6 +47,8 @@ pub(crate) struct Route {
     pub(crate) exchange: Option<Arc<Exchange>>,
     /// Whether a decision holds on to the caller's token.
     pub(crate) keeps_token: bool,
+    /// The cluster, if it leads to one.
+    pub(crate) cluster: Option<Behind>,
     /// What is judged besides, if that is an MCP server.
     pub(crate) mcp: Option<Mcp>,
     pub(crate) pass_access_token: bool,
@@ -67,24 +74,34 @@ pub(super) fn hosts(config: &Config) -> Result<Hosts, Errors> {
     Hosts::new(&config.gate.public_url, routes, &config.gate.return_hosts, config.cookies.domain.is_some())
 }
 
+/// Whom routes name.
+#[derive(Clone, Copy)]
+pub(super) struct Known<'k> {
+    pub(super) exchanges: &'k Exchanges,
+    pub(super) clusters: &'k BTreeMap<String, upstream_clusters::Known>,
+}
+
 /// Reads all routes.
 pub(super) fn read(
     config: &Config,
     prefix: &str,
     chains: &mut Chains<'_>,
-    exchanges: &Exchanges,
+    known: Known<'_>,
     metrics: &Metrics,
     errors: &mut Errors,
 ) -> Read {
-    let mut reader = Reader { config, prefix, chains, exchanges, names: BTreeSet::new(), errors };
+    let mut reader = Reader { config, prefix, chains, known, names: BTreeSet::new(), errors };
     if config.routes.is_empty() {
         reader.say("routes", "there is no route, so nobody would get anywhere", "at least one [[routes]] with a path");
     }
     let (mut list, mut table, mut upstreams) = (Vec::new(), Routes::default(), Upstreams::default());
     for (i, route) in config.routes.iter().enumerate() {
-        if let Some(route) = reader.route(i, route, &mut table, &mut upstreams, metrics) {
-            list.push(route);
+        cluster_routes::list(route, &format!("routes[{i}]"), reader.errors);
+        let before = reader.errors.len();
+        for route in cluster_routes::expand(route) {
+            list.extend(reader.route(i, &route, &mut table, &mut upstreams, metrics));
         }
+        once_each(reader.errors, before);
     }
     let told_apart = table.told_apart_by_method();
     for route in &mut list {
@@ -112,8 +129,11 @@ pub(super) fn accepted(config: &Config, route: &RouteConfig) -> Vec<String> {
 }
 
 /// Whether the token of whoever calls on a route, or signs in for it, is needed for its upstream.
-pub(super) fn keeps_token(route: &RouteConfig) -> bool {
-    route.exchange.is_some()
+pub(super) fn keeps_token(config: &Config, route: &RouteConfig) -> bool {
+    let targets = route.mcp.iter().filter_map(|mcp| mcp.target.as_ref()).flat_map(|target| &target.clusters);
+    let mut clusters = route.cluster.iter().chain(route.clusters.iter().flatten()).chain(targets);
+    let exchanges = |name: &String| config.clusters.get(name).is_some_and(|cluster| cluster.exchange.is_some());
+    route.exchange.is_some() || clusters.any(exchanges)
 }
 
 /// What a 401 offers. It must offer something, and where nobody reads a header that can be asked for (a certificate is
@@ -124,7 +144,7 @@ pub(super) fn challenges(chain: Option<&Chain>) -> Vec<Challenge> {
 }
 
 /// The names of all whose word a route takes, for a session or otherwise.
-fn vouching(config: &Config, route: &RouteConfig) -> BTreeSet<String> {
+pub(super) fn vouching(config: &Config, route: &RouteConfig) -> BTreeSet<String> {
     let of_clients = route.sign_in.0.iter().filter_map(|c| config.clients.get(c)).map(|c| c.issuer.clone());
     of_clients.chain(accepted(config, route)).collect()
 }
@@ -133,7 +153,7 @@ struct Reader<'r, 'c> {
     config: &'r Config,
     prefix: &'r str,
     chains: &'r mut Chains<'c>,
-    exchanges: &'r Exchanges,
+    known: Known<'r>,
     names: BTreeSet<String>,
     errors: &'r mut Errors,
 }
@@ -158,8 +178,15 @@ impl Reader<'_, '_> {
         let path = self.path(&at, route);
         let methods = self.methods(&at, route);
         self.who(&at, route);
-        let upstream = upstreams.read(route, &at, self.errors);
-        let exchange = exchanges::of_route(self.config, route, &at, self.exchanges, self.errors);
+        cluster_routes::judge(self.config, route, self.known.clusters, &at, self.errors);
+        let (upstream, cluster) = match cluster_routes::behind(route, self.known.clusters) {
+            Some((known, behind)) => {
+                (Some(cluster_routes::upstream(known, upstreams::timeout(route, &at, self.errors))), Some(behind))
+            }
+            None if route.cluster.is_some() => (None, None),
+            None => (upstreams.read(route, &at, self.errors), None),
+        };
+        let exchange = exchanges::of_route(self.config, route, &at, self.known.exchanges, self.errors);
         let any_method = methods.is_empty();
         let id = match table.push(RouteMatch { host, path, methods }) {
             Ok(id) => id,
@@ -176,6 +203,7 @@ impl Reader<'_, '_> {
             id,
             metrics: metrics.route(&name),
             name,
+            path: route.path.clone(),
             policy,
             anonymous,
             sign_in: route.sign_in.0.clone(),
@@ -184,8 +212,10 @@ impl Reader<'_, '_> {
             several_issuers: vouching(self.config, route).len() > 1,
             upstream,
             exchange,
-            keeps_token: keeps_token(route),
-            mcp: route.mcp.as_ref().map(|_| Mcp {}),
+            cluster,
+            keeps_token: keeps_token(self.config, route),
+            // With what all of them share.
+            mcp: None,
             pass_access_token: route.pass.access_token,
             pass_authorization: route.pass.authorization,
             any_method,
@@ -333,30 +363,8 @@ impl Reader<'_, '_> {
     }
 
     fn allow(&mut self, at: &str, route: &RouteConfig, allow: &AllowConfig) {
-        let lists = [
-            ("groups", &allow.groups),
-            ("users", &allow.users),
-            ("email_domains", &allow.email_domains),
-            ("roles", &allow.roles),
-            ("scopes", &allow.scopes),
-        ];
-        let rules: Vec<&str> = lists.iter().filter(|(_, list)| !list.is_empty()).map(|(key, _)| *key).collect();
-        let alone = [("anonymous", allow.anonymous), ("signed_in", allow.signed_in)];
-        match alone.iter().filter(|(_, set)| *set).count() {
-            0 if rules.is_empty() => return self.say(format!("{at}.allow"), "allows nobody", "at least one rule"),
-            1 if rules.is_empty() => {}
-            0 => {}
-            _ => {
-                let message = "anonymous and signed_in stand alone: beside them no other rule has an effect";
-                return self.say(format!("{at}.allow"), message, "keep one of them, or the other rules");
-            }
-        }
-        for (key, list) in lists {
-            for (i, value) in list.iter().enumerate() {
-                if let Some(problem) = unfit(key, value) {
-                    self.say(format!("{at}.allow.{key}[{i}]"), format!("{value:?} {problem}"), "");
-                }
-            }
+        if !super::allow::shape(&format!("{at}.allow"), allow, self.errors) {
+            return;
         }
         let bearer = !accepted(self.config, route).is_empty();
         let sign_in = !route.sign_in.0.is_empty();
@@ -380,17 +388,14 @@ impl Reader<'_, '_> {
     }
 }
 
-fn unfit(key: &str, value: &str) -> Option<&'static str> {
-    if value.is_empty() || value.chars().any(char::is_control) {
-        return Some("is empty or has control characters, so nobody could match");
-    }
-    match key {
-        "groups" if value.contains(',') => Some("has a comma, which tells groups apart in X-Auth-Request-Groups"),
-        "email_domains" if value.contains('@') || value.starts_with('.') || value.contains('*') => {
-            Some("is not a domain; write it as example.com, and every one by itself")
-        }
-        _ => None,
-    }
+/// What is wrong with a route of several clusters is said once and not for each.
+fn once_each(errors: &mut Errors, from: usize) {
+    let mut said = BTreeSet::new();
+    let mut at = 0;
+    errors.retain(|error| {
+        at += 1;
+        at <= from || said.insert((error.path.clone(), error.message.clone()))
+    });
 }
 
 fn host_match(host: &str) -> Option<HostMatch> {

@@ -11,7 +11,7 @@ use http::uri::{Authority, Scheme};
 use super::Errors;
 use crate::Body;
 use crate::config::RouteConfig;
-use crate::proxy::Upstream;
+use crate::proxy::{Upstream, Way};
 
 /// One client per set of authorities.
 #[derive(Default)]
@@ -22,10 +22,7 @@ pub(super) struct Upstreams {
 impl Upstreams {
     /// Reads a route's upstream. `at` is the route's key.
     pub(super) fn read(&mut self, route: &RouteConfig, at: &str, errors: &mut Errors) -> Option<Upstream> {
-        let timeout = route.timeout.map_or(Duration::from_secs(60), |Span(d)| d);
-        if timeout.is_zero() {
-            errors.push(ConfigError::new(format!("{at}.timeout"), "no upstream answers in no time", "such as \"60s\""));
-        }
+        let timeout = timeout(route, at, errors);
         let Some(url) = &route.upstream else {
             let mut useless = |key: &str, set: bool| {
                 if set {
@@ -52,7 +49,13 @@ impl Upstreams {
             errors.push(ConfigError::new(format!("{at}.upstream_ca_file"), message, "use https, or leave it out"));
         }
         let client = self.client(route.upstream_ca_file.as_ref(), at, errors)?;
-        Some(Upstream { scheme, authority, client, timeout, pass_host: route.pass.host.unwrap_or(true) })
+        Some(Upstream {
+            scheme,
+            authority,
+            way: Way::Plain(client),
+            timeout,
+            pass_host: route.pass.host.unwrap_or(true),
+        })
     }
 
     fn client(&mut self, ca: Option<&PathBuf>, at: &str, errors: &mut Errors) -> Option<UpstreamClient<Body>> {
@@ -71,6 +74,15 @@ impl Upstreams {
             }
         }
     }
+}
+
+/// How long the upstream may take to the head of its answer.
+pub(super) fn timeout(route: &RouteConfig, at: &str, errors: &mut Errors) -> Duration {
+    let timeout = route.timeout.map_or(Duration::from_secs(60), |Span(d)| d);
+    if timeout.is_zero() {
+        errors.push(ConfigError::new(format!("{at}.timeout"), "no upstream answers in no time", "such as \"60s\""));
+    }
+    timeout
 }
 
 fn parse(url: &str) -> Option<(Scheme, Authority)> {

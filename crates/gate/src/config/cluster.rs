@@ -21,6 +21,8 @@ pub struct UpstreamClusterConfig {
     pub auth_mode: Option<AuthMode>,
     /// A name of `[exchanges]`: the caller's token becomes one for this cluster.
     pub exchange: Option<String>,
+    /// With passthrough and without exchange: a caller's own token is passed on if its `aud` has one of these.
+    pub token_audiences: Option<Vec<String>>,
     /// Who may choose this cluster, in whichever way.
     pub allow: Option<AllowConfig>,
     /// The token that would be sent is asked about first.

@@ -23,6 +23,9 @@ pub struct McpConfig {
     pub origins: Vec<String>,
     /// The largest body of a request. Default `"4MiB"`.
     pub body_limit: Option<ByteLimit>,
+    /// Whether the HTTP+SSE transport of 2024-11-05 passes, which has session ids in URLs. Default false.
+    #[serde(default)]
+    pub legacy_sse: bool,
     /// Which cluster a call is about.
     pub target: Option<TargetConfig>,
     /// Who may call which tool.

@@ -57,6 +57,16 @@ pub(crate) enum Request {
 }
 
 impl Request {
+    /// The configuration's word for it.
+    pub(super) fn strategy(&self) -> &'static str {
+        match self {
+            Request::OnBehalfOf { .. } => "on-behalf-of",
+            Request::TokenExchange { .. } => "token-exchange",
+            Request::Keycloak { .. } => "keycloak-v1",
+            Request::ClientCredentials { .. } => "client-credentials",
+        }
+    }
+
     /// Whether upstreams see us instead of the caller.
     pub(crate) fn replaces_caller(&self) -> bool {
         matches!(self, Request::ClientCredentials { .. })

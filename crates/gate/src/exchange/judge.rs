@@ -244,6 +244,7 @@ mod tests {
             (plain("https://idp", "bob"), true, true),
             (plain("https://other", "bob"), false, true),
             (json!({"aud": "api://down"}), false, true),
+            (json!({"iss": "https://idp", "aud": "api://down", "oid": "o", "sub": "bob"}), false, false),
         ] {
             let expected = Expected { pairwise, ..expected() };
             assert_eq!(judged(&expected, &claims, Some(60)).is_ok(), good, "{claims} {pairwise}");

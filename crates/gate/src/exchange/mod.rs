@@ -40,6 +40,7 @@ pub(crate) use self::tokens::ExchangedTokens;
 use self::tokens::Key;
 use crate::audit;
 use crate::sign_in::SignInClient;
+use crate::trace;
 
 /// One of `[exchanges]`, ready to exchange.
 pub(crate) struct Exchange {
@@ -65,12 +66,15 @@ impl Exchange {
     ) -> Result<Arc<Exchanged>, ExchangeRefusal> {
         let subject = subject.filter(|_| !self.request.replaces_caller());
         let key = Key { exchange: self.fingerprint, subject: subject.map_or([0; 32], |subject| *subject.digest()) };
+        let span = trace::exchange(&self.name, self.request.strategy());
         if let Some(known) = self.tokens.get(&key, now) {
             self.metrics.count(Outcome::Hit);
+            trace::exchanged(span, Ok(true));
             return Ok(known);
         }
-        let result = self.fresh(key, subject.cloned(), caller, now).await;
+        let result = self.fresh(key, subject.cloned(), caller, now, span.place()).await;
         self.metrics.count(result.as_ref().map_or_else(ExchangeRefusal::outcome, |_| Outcome::Given));
+        trace::exchanged(span, result.as_ref().map(|_| false).map_err(|refusal| refusal.reason().name));
         result
     }
 
@@ -80,6 +84,7 @@ impl Exchange {
         subject: Option<Arc<Subject>>,
         caller: &Authenticated,
         now: UnixTime,
+        place: trace::Place,
     ) -> Result<Arc<Exchanged>, ExchangeRefusal> {
         let subject = match subject {
             Some(subject) => subject,
@@ -96,7 +101,7 @@ impl Exchange {
             return Err(ExchangeRefusal::Resting { exchange: self.name.clone(), after });
         }
         let (this, caller) = (self.clone(), caller.clone());
-        let asked = self.tokens.flights().run_detached(key, move || async move {
+        let flight = move || async move {
             // Somebody may have come back with it between our look and our flight.
             if let Some(known) = this.tokens.get(&key, now) {
                 return Ok(known);
@@ -104,7 +109,8 @@ impl Exchange {
             let given = this.ask(key, &subject).await;
             audit::exchanged(&this.name, &caller, this.request.replaces_caller(), given.as_ref().err());
             given
-        });
+        };
+        let asked = self.tokens.flights().run_detached(key, move || place.within(flight()));
         asked.await.unwrap_or_else(|_| Err(ExchangeRefusal::Lost { exchange: self.name.clone() }))
     }
 

@@ -32,14 +32,14 @@ const PARAMS: [&str; 2] = ["name", "arguments"];
 
 /// What a body carries.
 #[derive(Debug)]
-pub(crate) struct Messages {
+pub struct Messages {
     /// In their order. At least one.
-    pub(crate) all: Vec<Message>,
+    pub all: Vec<Message>,
 }
 
 /// One message.
 #[derive(Debug, PartialEq)]
-pub(crate) enum Message {
+pub enum Message {
     /// A tool is called: a request, or a notification that a server might act upon all the same.
     Call(Call),
     /// Something else is asked for or told.
@@ -55,11 +55,13 @@ pub(crate) enum Message {
 
 /// A call of a tool.
 #[derive(Debug, PartialEq)]
-pub(crate) struct Call {
-    pub(crate) id: Option<Id>,
+pub struct Call {
+    /// None: a notification.
+    pub id: Option<Id>,
     /// The tool's name, as it came.
-    pub(crate) tool: String,
-    pub(crate) arguments: Map<String, Value>,
+    pub tool: String,
+    /// Empty where there are none.
+    pub arguments: Map<String, Value>,
 }
 
 /// The id of a request: a string or a number.
@@ -68,14 +70,14 @@ pub struct Id(Value);
 
 impl Id {
     /// For an answer.
-    pub(crate) fn value(&self) -> &Value {
+    pub fn value(&self) -> &Value {
         &self.0
     }
 }
 
 impl Message {
     /// The id, if it is a request's.
-    pub(crate) fn id(&self) -> Option<&Id> {
+    pub fn id(&self) -> Option<&Id> {
         match self {
             Message::Call(Call { id, .. }) | Message::Other { id, .. } => id.as_ref(),
             Message::Response => None,
@@ -84,7 +86,10 @@ impl Message {
 }
 
 /// Reads the body of a POST.
-pub(crate) fn read(headers: &HeaderMap, body: &[u8]) -> Result<Messages, ToolRefusal> {
+///
+/// # Errors
+/// It is no message, or could be read in two ways.
+pub fn read(headers: &HeaderMap, body: &[u8]) -> Result<Messages, ToolRefusal> {
     media_type(headers)?;
     let all = match json::read(body).map_err(ToolRefusal::NotJson)? {
         Value::Array(messages) => {

@@ -49,6 +49,9 @@ pub enum McpRefusal {
     /// The upstream begins a session of the transport that has it in URLs.
     #[error("{0} began a session of the HTTP+SSE transport of 2024-11-05")]
     LegacyTransport(String),
+    /// A stream that can't be looked at.
+    #[error("{0} encodes its event stream")]
+    EventsEncoded(String),
 
     // What is asked?
     /// A body beyond the limit.
@@ -110,6 +113,8 @@ catalogue! {
         "Let the server give out one id of at most 512 visible ASCII characters.";
     LEGACY = "mcp-legacy-transport", Operator, "The MCP server speaks the HTTP+SSE transport of 2024-11-05, which has session ids in URLs.",
         "Use the server's Streamable HTTP endpoint, or set mcp.legacy_sse = true on the route.";
+    EVENTS_ENCODED = "mcp-events-encoded", Upstream, "The MCP server compresses its event streams though it was asked not to.",
+        "Switch compression off for the MCP server.";
     BODY_TOO_LARGE = "mcp-body-too-large", Caller, "The body of the request is larger than the route's mcp.body_limit.",
         "Send less, or raise mcp.body_limit.";
     BODY_ENCODED = "mcp-body-encoded", Caller, "The body of the request has a Content-Encoding, so its size and meaning cannot be seen.",
@@ -129,6 +134,7 @@ impl McpRefusal {
             McpRefusal::SessionForeign { .. } => &SESSION_FOREIGN,
             McpRefusal::SessionUnfit { .. } => &SESSION_UNFIT,
             McpRefusal::LegacyTransport(_) => &LEGACY,
+            McpRefusal::EventsEncoded(_) => &EVENTS_ENCODED,
             McpRefusal::BodyTooLarge(_) => &BODY_TOO_LARGE,
             McpRefusal::BodyEncoded => &BODY_ENCODED,
             McpRefusal::InsufficientScope { .. } => &INSUFFICIENT_SCOPE,

@@ -15,7 +15,7 @@ mod rule;
 
 use std::sync::Arc;
 
-use gangplank_authn::{Identity, Scope};
+use gangplank_authn::{Authenticated, Identity, Scope};
 use gangplank_jose::Excerpt;
 
 use self::names::{Named, Names};
@@ -23,6 +23,7 @@ pub(crate) use self::read::{contradictions, group_words, read};
 pub use self::refusal::ToolRefusal;
 use self::rule::{Rule, Verdict};
 use super::McpRefusal;
+use super::audit::Book;
 use super::message::Call;
 
 /// A route's rules.
@@ -76,9 +77,9 @@ impl ToolRules {
         }
     }
 
-    /// Whether a rule has exactly this name, for counters.
-    pub(crate) fn knows(&self, tool: &str) -> bool {
-        self.names.has(tool)
+    /// The names that the rules have in full.
+    pub(crate) fn known(&self) -> impl Iterator<Item = &str> {
+        self.names.exact()
     }
 }
 
@@ -93,12 +94,16 @@ fn forbidden(caller: &Identity, tool: &str, unmet: String) -> McpRefusal {
 #[derive(Clone, Debug)]
 pub(crate) struct Shown {
     pub(crate) rules: Arc<ToolRules>,
-    pub(crate) caller: gangplank_authn::Authenticated,
+    pub(crate) caller: Authenticated,
+    pub(crate) book: Arc<Book>,
 }
 
 impl Shown {
     /// Whether a list shows this one.
     pub(crate) fn shows(&self, tool: &str) -> bool {
+        if names::is_plain(tool) {
+            self.book.listed(tool);
+        }
         self.rules.shows(self.caller.identity(), tool)
     }
 }

@@ -29,6 +29,30 @@ pub(crate) struct Pages {
     prefix: String,
 }
 
+/// The question whether a client may act for somebody.
+pub(crate) struct ConsentPage<'a> {
+    /// What it calls itself.
+    pub(crate) client: &'a str,
+    /// The host that vouches for that.
+    pub(crate) client_host: Option<&'a str>,
+    /// Where its codes go.
+    pub(crate) redirect: &'a str,
+    /// Whether that is a program beside the browser.
+    pub(crate) on_this_computer: bool,
+    /// Where the person signs in.
+    pub(crate) provider: &'a str,
+    /// What it gets access to.
+    pub(crate) resources: &'a [String],
+    /// With which permissions.
+    pub(crate) scopes: &'a [String],
+    /// The question, sealed.
+    pub(crate) request: &'a str,
+    /// Where the answer goes.
+    pub(crate) action: &'a str,
+    /// Where the answer to the form leads: origins, or schemes with their colon.
+    pub(crate) leads_to: &'a [String],
+}
+
 /// A link that looks like a button.
 #[derive(Clone, Debug)]
 pub(crate) struct Action {
@@ -126,6 +150,20 @@ impl Pages {
         page(StatusCode::OK, &Page { brand: &self.brand, username, token, action }, provider)
     }
 
+    /// May this client act for you? A provider may send people on to where their organisation signs in, by redirects that
+    /// nobody here knows beforehand: so the form may lead to any https address.
+    pub(crate) fn consent(&self, page: &ConsentPage<'_>) -> Response<Body> {
+        #[derive(Template)]
+        #[template(path = "consent.html")]
+        struct Page<'a> {
+            brand: &'a Brand,
+            page: &'a ConsentPage<'a>,
+        }
+        let mut targets = vec!["https:"];
+        targets.extend(page.leads_to.iter().map(String::as_str).filter(|target| is_source(target)));
+        self::page(StatusCode::OK, &Page { brand: &self.brand, page }, Some(&targets.join(" ")))
+    }
+
     /// Done.
     pub(crate) fn signed_out(&self) -> Response<Body> {
         #[derive(Template)]
@@ -171,11 +209,16 @@ fn content_security_policy(form_target: Option<&str>) -> HeaderValue {
     const STRICT: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; \
                           frame-ancestors 'none'; base-uri 'none'";
     let strict = HeaderValue::from_static(STRICT);
-    let Some(origin) = form_target.filter(|o| o.bytes().all(|b| b.is_ascii_graphic() && b != b';' && b != b',')) else {
+    let Some(origin) = form_target.filter(|o| o.split(' ').all(is_source)) else {
         return strict;
     };
     let widened = STRICT.replace("form-action 'self'", &format!("form-action 'self' {origin}"));
     HeaderValue::from_str(&widened).unwrap_or(strict)
+}
+
+/// Whether it can stand in a policy without being more than one source.
+fn is_source(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic() && b != b';' && b != b',')
 }
 
 #[cfg(test)]
@@ -202,6 +245,18 @@ mod tests {
             pages.chooser([(hostile, hostile)], hostile),
             pages.confirm_sign_out(hostile, hostile, None),
             pages.signed_out(),
+            pages.consent(&ConsentPage {
+                client: hostile,
+                client_host: Some(hostile),
+                redirect: hostile,
+                on_this_computer: true,
+                provider: hostile,
+                resources: &[hostile.to_owned()],
+                scopes: &[hostile.to_owned()],
+                request: hostile,
+                action: hostile,
+                leads_to: &[hostile.to_owned()],
+            }),
         ]
     }
 

@@ -3,7 +3,8 @@
 //! 1. What belongs to the connection is taken off ([`hop_by_hop`]), then what only we may say ([`headers`]), then our
 //!    cookie. Where the configuration tells methods apart, headers that frameworks let stand for the method go too.
 //!    Of `Authorization` the [`OutboundCredential`] decides, without which nothing is sent.
-//! 2. `Host`, `X-Forwarded-{For,Proto,Host,Port}`, `X-Real-IP`, `X-Request-Id` and the identity headers are set.
+//! 2. `Host`, `X-Forwarded-{For,Proto,Host,Port}`, `X-Real-IP`, `X-Request-Id` and the identity headers are set; an API
+//!    server gets `Audit-ID` instead of those.
 //!    `X-Forwarded-For` is continued if the peer is a trusted proxy, and begun anew if not.
 //! 3. Path and query go on as they came: they were judged as they came.
 //! 4. The upstream's time begins anew with every part of a request body that arrives, so that an upload takes as long
@@ -39,12 +40,14 @@ use tokio::time::Instant;
 use self::lifetime::{Mortal, Progress, Upload};
 use crate::body::BodyError;
 use crate::build::Route;
+use crate::cluster::ApiServer;
 use crate::context::{Arrival, X_REQUEST_ID};
 use crate::decision::{Decided, Decision};
 use crate::forwarded::host_of;
 use crate::headers::Texts;
 use crate::outbound::OutboundCredential;
 use crate::stack::Gate;
+use crate::trace::{call, called};
 use crate::{Body, Refusal, headers};
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -52,6 +55,8 @@ const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const X_FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
 const X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
+
+const AUDIT_ID: HeaderName = HeaderName::from_static("audit-id");
 
 /// How many headers are set beside those of the identity, `Host` and an upgrade's included.
 const NAMES_SET: usize = 9;
@@ -61,11 +66,37 @@ const NAMES_SET: usize = 9;
 pub(crate) struct Upstream {
     pub(crate) scheme: Scheme,
     pub(crate) authority: Authority,
-    pub(crate) client: UpstreamClient<Body>,
+    pub(crate) way: Way,
     /// To the head of the answer.
     pub(crate) timeout: Duration,
     /// Whether the upstream gets the client's `Host`.
     pub(crate) pass_host: bool,
+}
+
+/// How it is reached.
+#[derive(Debug)]
+pub(crate) enum Way {
+    /// As any server is.
+    Plain(UpstreamClient<Body>),
+    /// An API server, as [`cluster`](crate::cluster) says.
+    ApiServer(ApiServer),
+}
+
+impl Way {
+    /// Takes off what the caller shows, puts on what the upstream is to see, and gives the way there.
+    fn dress(
+        &self,
+        headers: &mut HeaderMap,
+        credential: &OutboundCredential,
+    ) -> Result<&UpstreamClient<Body>, Refusal> {
+        match self {
+            Way::Plain(client) => {
+                credential.apply(headers);
+                Ok(client)
+            }
+            Way::ApiServer(server) => server.dress(headers, credential.for_cluster()),
+        }
+    }
 }
 
 impl Gate {
@@ -91,7 +122,7 @@ impl Gate {
         }
         let on_client = head.extensions.remove::<OnUpgrade>().filter(|_| wanted.is_some());
         self.rewrite(route, upstream, arrival, &mut head.headers, &decided.decision);
-        credential.apply(&mut head.headers);
+        let client = upstream.way.dress(&mut head.headers, &credential)?;
         if let Some(protocol) = wanted.filter(|_| on_client.is_some()) {
             head.headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
             head.headers.insert(UPGRADE, protocol);
@@ -105,7 +136,9 @@ impl Gate {
         frame(&mut request, upstream);
 
         let life = decided.decision.life.clone();
-        let answer = self.send(upstream, request, progress.as_deref(), &decided.decision, arrival).await;
+        let span = call(&mut request);
+        let answer = self.send(upstream, client, request, progress.as_deref(), &decided.decision, arrival).await;
+        called(span, answer.as_ref().map_err(|refusal| refusal.reason().name));
         let answer = answer.inspect_err(|refusal| {
             self.shared.metrics().upstream_error(&route.name, refusal.reason().name);
         })?;
@@ -190,7 +223,12 @@ impl Gate {
             }
         }
         map.insert(X_FORWARDED_PROTO, HeaderValue::from_static(self.hosts.scheme()));
-        map.extend(decision.identity.iter().map(|(name, value)| (name.clone(), value.clone())));
+        if matches!(upstream.way, Way::Plain(_)) {
+            map.extend(decision.identity.iter().map(|(name, value)| (name.clone(), value.clone())));
+        } else if let Ok(id) = HeaderValue::from_str(&context.id) {
+            // By which an API server's own audit log and ours can be put side by side.
+            map.insert(AUDIT_ID, id);
+        }
     }
 
     /// Takes our cookie out, and joins what HTTP/2 may have split (RFC 9113 §8.2.3).
@@ -213,7 +251,7 @@ impl Gate {
         }
     }
 
-    fn port_of<'a>(&self, authority: &'a str) -> &'a str {
+    pub(crate) fn port_of<'a>(&self, authority: &'a str) -> &'a str {
         let named = authority.strip_prefix(host_of(authority)).and_then(|rest| rest.strip_prefix(':'));
         named.unwrap_or(if self.hosts.is_https() { "443" } else { "80" })
     }
@@ -221,6 +259,7 @@ impl Gate {
     async fn send(
         &self,
         upstream: &Upstream,
+        client: &UpstreamClient<Body>,
         request: Request<Body>,
         progress: Option<&Progress>,
         decision: &Decision,
@@ -229,7 +268,7 @@ impl Gate {
         let start = Instant::now();
         let until = decision.life.as_ref().map(|life| start + life.ends.since(arrival.context.now));
         let deadline = || progress.map_or(start, Progress::last) + upstream.timeout;
-        let mut sending = std::pin::pin!(upstream.client.send(request));
+        let mut sending = std::pin::pin!(client.send(request));
         loop {
             let wake = until.map_or(deadline(), |until| until.min(deadline()));
             match tokio::time::timeout_at(wake, &mut sending).await {

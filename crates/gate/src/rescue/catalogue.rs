@@ -53,6 +53,13 @@ const MCP: &str = "
 
 ";
 
+const API_SERVER: &str = "
+## In front of a cluster
+
+To kubectl the answer has the form of an API server's own. Of a token that the cluster does not know (`review`), the reasons are
+those of [tokens that a cluster vouches for](#tokens-that-a-cluster-vouches-for).
+";
+
 const TOOLS: &str = "
 ## Messages to MCP servers, and calls of tools
 
@@ -60,6 +67,15 @@ const TOOLS: &str = "
 
 const SIGN_IN: &str = "
 ## Sign-in, session, sign-out
+
+";
+
+const AUTHORIZATION_SERVER: &str = "
+## Clients of an authorization server
+
+For programs that register, ask for authorization and redeem codes (`[authorization_servers]`). What is wrong with the client or its
+redirect URI is told on a page (400); later it goes back to the client as an OAuth `error`, with 303 by the browser or as a JSON document (400, 401
+for an unknown client, 429 for too many requests, 500 and 503). Which `error`, is in the [reference](configuration.md#authorization_serversname).
 
 ";
 
@@ -118,10 +134,14 @@ fn the_page_of_refusals_is_what_the_catalogue_says() {
     with_answers(&mut page, ExchangeRefusal::REASONS);
     page.push_str(MCP);
     with_answers(&mut page, McpRefusal::REASONS);
+    page.push_str(API_SERVER);
+    with_answers(&mut page, crate::ClusterRefusal::REASONS);
     page.push_str(TOOLS);
     with_answers(&mut page, ToolRefusal::REASONS);
     page.push_str(SIGN_IN);
     with_answers(&mut page, SignInRefusal::REASONS);
+    page.push_str(AUTHORIZATION_SERVER);
+    plain(&mut page, AuthorizationServerRefusal::REASONS.iter());
     page.push_str(CREDENTIAL);
     let own = gangplank_authn::Refusal::REASONS.iter().chain(gangplank_authn::IssuerRefusal::REASONS);
     plain(&mut page, TokenRefusal::REASONS.iter().chain(own));

@@ -29,13 +29,15 @@ fn the_table_is_the_golden_one() {
 #[test]
 fn every_entry_of_both_catalogues_is_in_the_table() {
     let sampled: BTreeSet<&str> = samples().iter().map(|refusal| refusal.reason().name).collect();
-    for reason in Refusal::REASONS
-        .iter()
-        .chain(SignIn::REASONS)
-        .chain(McpRefusal::REASONS)
-        .chain(ExchangeRefusal::REASONS)
-        .chain(ToolRefusal::REASONS)
-    {
+    let here = [
+        Refusal::REASONS,
+        SignIn::REASONS,
+        ExchangeRefusal::REASONS,
+        McpRefusal::REASONS,
+        ToolRefusal::REASONS,
+        ClusterRefusal::REASONS,
+    ];
+    for reason in here.into_iter().flatten() {
         assert!(sampled.contains(reason.name), "{} is not sampled", reason.name);
     }
 }
@@ -86,6 +88,7 @@ pub(super) fn samples() -> Vec<Refusal> {
     all.extend(mcp().into_iter().map(Refusal::Mcp));
     all.extend(exchange().into_iter().map(Refusal::Exchange));
     all.extend(tools().into_iter().map(|refusal| Refusal::Mcp(refusal.into())));
+    all.extend(cluster().into_iter().map(Refusal::Cluster));
     all
 }
 
@@ -101,6 +104,22 @@ fn exchange() -> Vec<ExchangeRefusal> {
     ]
 }
 
+fn cluster() -> Vec<ClusterRefusal> {
+    let text = || "x".to_owned();
+    vec![
+        ClusterRefusal::ImpersonationAsked { header: text() },
+        ClusterRefusal::Nobody { cluster: text() },
+        ClusterRefusal::NameReserved { cluster: text(), what: "x", name: text(), issuer: text() },
+        ClusterRefusal::NameUnfit { what: "x" },
+        ClusterRefusal::TooMany { found: text(), most: 1 },
+        ClusterRefusal::GroupsUnknown { user: text() },
+        ClusterRefusal::NoToken { cluster: text(), by: "x" },
+        ClusterRefusal::AudienceElsewhere { cluster: text(), found: vec![], wanted: vec![] },
+        ClusterRefusal::AudienceOfAnother { cluster: text(), audience: text() },
+        ClusterRefusal::OwnCredential { cluster: text(), cause: text() },
+    ]
+}
+
 fn mcp() -> Vec<McpRefusal> {
     let text = || "x".to_owned();
     vec![
@@ -111,6 +130,7 @@ fn mcp() -> Vec<McpRefusal> {
         McpRefusal::SessionForeign { user: text(), problem: "x" },
         McpRefusal::SessionUnfit { upstream: text(), problem: "x" },
         McpRefusal::LegacyTransport(text()),
+        McpRefusal::EventsEncoded(text()),
         McpRefusal::BodyTooLarge(1),
         McpRefusal::BodyEncoded,
         McpRefusal::InsufficientScope { user: text(), asked: text(), needed: vec![] },

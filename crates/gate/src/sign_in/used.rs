@@ -26,7 +26,7 @@ struct Generations {
 
 impl UsedStates {
     /// Whether this is the first time that `nonce` comes back. It is not a second time.
-    pub(super) fn first_use(&self, nonce: &str, now: UnixTime) -> bool {
+    pub(crate) fn first_use(&self, nonce: &str, now: UnixTime) -> bool {
         let mut sets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if sets.younger.len() >= MOST || now.since(sets.since) > LIFETIME {
             sets.elder = std::mem::take(&mut sets.younger);

@@ -4,6 +4,7 @@ use gangplank_authn::token_review::TokenReviewStatus;
 use gangplank_authn::{Authenticated, Identity, Method, UserInfo};
 
 use super::refusal::TokenReviewRefusal;
+use crate::reserved::{AUTHENTICATED, is_nobodys_to_give, is_reserved};
 
 /// What every answer of a webhook is made by.
 #[derive(Clone, Debug, Default)]
@@ -11,14 +12,6 @@ pub(super) struct Terms {
     pub(super) audiences: Vec<String>,
     pub(super) allow_reserved: bool,
 }
-
-/// What begins with it is Kubernetes' own, or kubeadm's, which binds a group `kubeadm:cluster-admins` to all power in
-/// every cluster that it makes.
-const RESERVED: [&str; 2] = ["system:", "kubeadm:"];
-/// What the API server itself adds to everybody whom it knows.
-const AUTHENTICATED: &str = "system:authenticated";
-/// What nobody outside may give: all power, and what stands for nobody.
-const NEVER: [&str; 3] = ["system:masters", "system:unauthenticated", "system:anonymous"];
 
 impl Terms {
     /// The answer to a question for `wanted`.
@@ -60,11 +53,8 @@ impl Terms {
         if of_a_cluster {
             user.groups.retain(|group| group != AUTHENTICATED);
         }
-        let refused = |name: &str| {
-            let never = NEVER.contains(&name) || name == AUTHENTICATED;
-            let reserved = RESERVED.iter().any(|reserved| name.starts_with(reserved));
-            never || (reserved && !self.allow_reserved && !of_a_cluster)
-        };
+        let refused =
+            |name: &str| is_nobodys_to_give(name) || (is_reserved(name) && !self.allow_reserved && !of_a_cluster);
         let mut names = [("user name", &user.username)].into_iter().chain(user.groups.iter().map(|g| ("group", g)));
         if let Some((what, name)) = names.find(|(_, name)| refused(name)) {
             return Err(TokenReviewRefusal::NameReserved { what, value: name.chars().take(128).collect() });

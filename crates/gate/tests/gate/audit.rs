@@ -45,9 +45,20 @@ impl Subscriber for Lines {
     fn exit(&self, _: &Id) {}
 }
 
+/// From here on lines are kept.
+pub(crate) fn listen() {
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| tracing::subscriber::set_global_default(Lines).unwrap());
+}
+
+/// The lines of this thread since the last time.
+pub(crate) fn taken() -> Vec<String> {
+    LINES.take()
+}
+
 #[tokio::test]
 async fn every_decision_leaves_one_line_and_no_line_holds_a_secret() {
-    tracing::subscriber::set_global_default(Lines).unwrap();
+    listen();
     assert!(tracing::enabled!(target: "audit", Level::INFO));
     let world = World::new(
         &(head("")
@@ -56,7 +67,6 @@ async fn every_decision_leaves_one_line_and_no_line_holds_a_secret() {
     );
     let alice = world.sign_in(APP, "alice").await;
     let mallory = format!("Bearer {}", world.token("mallory"));
-    let taken = || LINES.take();
     let mut everything = taken();
     assert_eq!(everything.iter().filter(|line| line.contains("decision=\"sign-in\"")).count(), 1, "{everything:?}");
 

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,8 +12,8 @@ use gangplank_gate::{Body, Deps, Gate, Shared};
 use gangplank_idp::{API_ID, BATCH_ID, DEMO_GROUP_ID, InProcess, TENANT_ID, Tenant, TenantConfig, WEB_APP_ID};
 use gangplank_jose::UnixTime;
 use gangplank_net::Peer;
-use gangplank_oauth::Clock;
 use gangplank_oauth::config::ConfigError;
+use gangplank_oauth::{BoxFuture, Budget, Clock, Transport, TransportError};
 use http::header::{LOCATION, SET_COOKIE};
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
@@ -78,6 +78,43 @@ pub(crate) struct World {
     pub(crate) tenant: Arc<Tenant>,
     pub(crate) clock: Arc<Hands>,
     pub(crate) shared: Arc<Shared>,
+    pub(crate) internet: Arc<Internet>,
+}
+
+/// The tenant, and whatever else a test publishes.
+pub(crate) struct Internet {
+    tenant: InProcess,
+    pages: Mutex<BTreeMap<String, Page>>,
+    asked: AtomicU64,
+}
+
+type Page = (u16, &'static str, String);
+
+impl Internet {
+    fn around(tenant: InProcess) -> Self {
+        Internet { tenant, pages: Mutex::default(), asked: AtomicU64::new(0) }
+    }
+
+    /// From now on this is at `url`.
+    pub(crate) fn publish(&self, url: &str, status: u16, kind: &'static str, body: impl Into<String>) {
+        self.pages.lock().unwrap().insert(url.to_owned(), (status, kind, body.into()));
+    }
+
+    /// How often a page of these was asked for.
+    pub(crate) fn asked(&self) -> u64 {
+        self.asked.load(Ordering::SeqCst)
+    }
+}
+
+impl Transport for Internet {
+    fn send(&self, request: Request<Bytes>, budget: Budget) -> BoxFuture<'_, Result<Response<Bytes>, TransportError>> {
+        let Some((status, kind, body)) = self.pages.lock().unwrap().get(&request.uri().to_string()).cloned() else {
+            return self.tenant.send(request, budget);
+        };
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        let answer = Response::builder().status(status).header("content-type", kind).body(Bytes::from(body));
+        Box::pin(std::future::ready(Ok(answer.unwrap())))
+    }
 }
 
 impl World {
@@ -102,6 +139,7 @@ impl World {
         for host in ["app.example.com", "other.example.com", "x.wild.example.com"] {
             tenant.allow_redirect(WEB_APP_ID, format!("https://{host}/oauth2/callback"));
         }
+        tenant.allow_redirect(WEB_APP_ID, "https://app.example.com/oauth2/as/entra/callback");
         let tenant = Arc::new(Tenant::new(tenant, Url::parse("https://login.test").unwrap()).unwrap());
         World::around(tenant, clock, Shared::new(), config)
     }
@@ -115,6 +153,7 @@ impl World {
         let secret_of = |id| tenant.client_secret(id).map(|s| s.expose_secret().to_owned());
         let (secret, batch) = (secret_of(WEB_APP_ID), secret_of(BATCH_ID));
         let config: Config = toml::from_str(config).unwrap_or_else(|e| panic!("{e}"));
+        let internet = Arc::new(Internet::around(InProcess::new(tenant.clone(), clock.clone())));
         let gate = Gate::build(
             &config,
             Deps {
@@ -122,14 +161,16 @@ impl World {
                 environment: &move |name| match name {
                     "SECRET" => secret.clone(),
                     "BATCH" => batch.clone(),
+                    "KEY_A" => Some("a-first-secret-of-sufficient-length-0123456789".to_owned()),
+                    "KEY_B" => Some("another-secret-of-sufficient-length-0123456789".to_owned()),
                     "SHORT" => Some("too short".to_owned()),
                     _ => None,
                 },
                 shared: shared.clone(),
-                transport: Some(Arc::new(InProcess::new(tenant.clone(), clock.clone()))),
+                transport: Some(internet.clone()),
             },
         )?;
-        Ok(World { gate, tenant, clock, shared })
+        Ok(World { gate, tenant, clock, shared, internet })
     }
 
     pub(crate) fn pass(&self, time: Duration) {

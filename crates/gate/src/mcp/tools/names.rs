@@ -51,9 +51,9 @@ impl Names {
         if by.is_empty() { Named::ByNone } else { Named::By(by) }
     }
 
-    /// Whether some rule has exactly this name.
-    pub(super) fn has(&self, tool: &str) -> bool {
-        self.plain.exact.contains_key(tool)
+    /// All that are names and no beginnings.
+    pub(super) fn exact(&self) -> impl Iterator<Item = &str> {
+        self.plain.exact.keys().map(String::as_str)
     }
 }
 
@@ -129,7 +129,7 @@ mod tests {
         ] {
             assert_eq!(names.of(tool), wanted, "{tool}");
         }
-        assert!(names.has("exec") && !names.has("pods_get"));
+        assert_eq!(names.exact().collect::<BTreeSet<_>>(), BTreeSet::from(["exec", "pods_list"]));
     }
 
     #[test]
