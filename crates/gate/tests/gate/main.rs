@@ -9,6 +9,7 @@ mod chain;
 mod chaos;
 mod clusters;
 mod configuration;
+mod exchange;
 mod flood;
 mod forward_auth;
 mod groups;
