@@ -337,7 +337,7 @@ async fn the_tenant_in_the_documentation_starts_and_has_each_fault() {
         let last = said["faults"].as_array().expect("faults").last().cloned();
         assert_eq!(last, serde_json::from_str(fault).ok(), "{fault}");
     }
-    assert_eq!(faults.lines().count(), 14, "each fault that there is");
+    assert_eq!(faults.lines().count(), 21, "each fault that there is");
     for how in ["", "how=unannounced", "how=withdraw"] {
         post("dev/rotate", "application/x-www-form-urlencoded", how).await;
     }
