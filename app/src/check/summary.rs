@@ -55,6 +55,8 @@ fn evidence(client: &ClientConfig) -> &'static str {
         "with a secret"
     } else if client.certificate.is_some() {
         "with a certificate"
+    } else if client.tls_certificate.is_some() {
+        "with a certificate of its connection"
     } else if client.federated_token_file.is_some() {
         "with a federated token"
     } else {

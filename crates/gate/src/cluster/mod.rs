@@ -118,6 +118,7 @@ impl Gate {
         B: http_body::Body<Data = Bytes> + Send + 'static,
         B::Error: Into<BodyError>,
     {
+        crate::trace::target(&behind.cluster.name);
         inbound::refuse_impersonation(&head.headers)?;
         let inside = behind.place.inside(head.uri.path_and_query())?;
         let credentials = arrival.credentials(&head.headers);

@@ -24,18 +24,23 @@ const TELLING: usize = 32;
 
 const PURPOSE: &str = "mcp endpoint";
 
-/// What the first event of a stream may be, and what becomes of it.
-pub(super) trait Endpoints: Send {
-    /// The URL that the client is to learn, or the reason why there is none. `told` is what the upstream says.
+/// What becomes of an endpoint that an upstream tells.
+pub trait Endpoints: Send {
+    /// The URL that the client is to learn. `told` is what the upstream says.
+    ///
+    /// # Errors
+    /// There is none.
     fn of(&self, told: &str) -> Result<String, McpRefusal>;
     /// The reason why none is taken now.
     fn none(&self) -> McpRefusal;
 }
 
 /// A stream that is looked at.
-pub(super) struct Watched<E> {
+pub struct Watched<E> {
     endpoints: E,
     state: State,
+    /// Whether something of it went on: a mark (BOM) is one at the very beginning only.
+    begun: bool,
 }
 
 enum State {
@@ -47,12 +52,15 @@ enum State {
 
 impl<E: Endpoints> Watched<E> {
     /// Nothing has come.
-    pub(super) fn new(endpoints: E) -> Self {
-        Watched { endpoints, state: State::First(Vec::new()) }
+    pub fn new(endpoints: E) -> Self {
+        Watched { endpoints, state: State::First(Vec::new()), begun: false }
     }
 
     /// What of `bytes`, and of what came before, goes on to the client.
-    pub(super) fn pass(&mut self, bytes: Bytes) -> Result<Bytes, McpRefusal> {
+    ///
+    /// # Errors
+    /// The client must not have what comes now: the stream breaks off.
+    pub fn pass(&mut self, bytes: Bytes) -> Result<Bytes, McpRefusal> {
         match &mut self.state {
             State::Later(line) => {
                 if tells_later(line, &bytes) {
@@ -65,7 +73,9 @@ impl<E: Endpoints> Watched<E> {
                 let mut out = Vec::new();
                 while let Some(end) = end_of_block(held).filter(|end| *end <= LONGEST) {
                     let block: Vec<u8> = held.drain(..end).collect();
-                    match Event::read(&block) {
+                    let text = without_mark(&block, self.begun);
+                    self.begun = true;
+                    match Event::read(text) {
                         Event::Nothing => out.extend_from_slice(&block),
                         Event::Endpoint(told) => {
                             let url = self.endpoints.of(&told)?;
@@ -87,7 +97,7 @@ impl<E: Endpoints> Watched<E> {
     }
 
     /// What is left when the stream ends.
-    pub(super) fn rest(&mut self) -> Bytes {
+    pub fn rest(&mut self) -> Bytes {
         match &mut self.state {
             // An event that was not finished is none.
             State::First(held) => std::mem::take(held).into(),
@@ -100,7 +110,7 @@ impl<E: Endpoints> Watched<E> {
             return Ok(out.into());
         };
         let State::Later(line) = &mut self.state else { return Ok(out.into()) };
-        if tells_later(line, &held) {
+        if tells_later(line, without_mark(&held, self.begun)) {
             return Err(self.refused());
         }
         out.extend_from_slice(&held);
@@ -124,7 +134,6 @@ enum Event {
 impl Event {
     fn read(block: &[u8]) -> Event {
         let text = String::from_utf8_lossy(block);
-        let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
         let (mut kind, mut data) = ("", None::<String>);
         for line in text.split(['\r', '\n']) {
             let (field, value) = line.split_once(':').unwrap_or((line, ""));
@@ -141,6 +150,11 @@ impl Event {
             _ => Event::Other,
         }
     }
+}
+
+/// A mark is no part of the stream's first line.
+fn without_mark(bytes: &[u8], begun: bool) -> &[u8] {
+    bytes.strip_prefix(b"\xef\xbb\xbf").filter(|_| !begun).unwrap_or(bytes)
 }
 
 /// Behind the blank line that ends the first block.

@@ -29,8 +29,10 @@ mod well_known;
 
 /// What is read off the wire, before and behind the rules: for whoever tries it with octets of all kinds.
 pub mod wire {
+    pub use super::endpoint_event::{Endpoints, Watched};
     pub use super::listing::{Events, Shows, cut};
     pub use super::message::{Call, Message, Messages, read};
+    pub use super::tools::{ToolRules, read as read_rules};
 }
 
 use std::sync::Arc;
@@ -139,7 +141,7 @@ impl Gate {
     {
         let decision = decided.decision.clone();
         let caller = decision.caller();
-        mcp.judge.head(&head.method, &head.headers, body.is_end_stream()).map_err(McpRefusal::from)?;
+        mcp.judge.head(&head.method, &mut head.headers, body.is_end_stream()).map_err(McpRefusal::from)?;
         mcp.prepare(&mut head, &decision)?;
         let (body, exceeded) = body_limit::limited(&head.headers, body, mcp.body_limit)?;
         let read = head.method == Method::GET;
