@@ -2,7 +2,7 @@
 //! the session is in that URL.
 //!
 //! 1. Unless the route has `legacy_sse`, such a stream breaks off before the client learns of its session: what nobody has,
-//!    nobody can take over.
+//!    nobody can take over. Nor does a POST pass that names a session in its query, which somebody may have begun elsewhere.
 //! 2. With it, the client learns a URL with a tag behind ([`session`](super::session)): over path and query, for this caller
 //!    and this route. Of the upstream's URL the path and the query count, so that clients stay with us.
 //! 3. A POST with a query must bring such a tag, and the upstream sees it without. An upstream with the session elsewhere than in
@@ -190,6 +190,15 @@ fn tells_later(line: &mut Vec<u8>, bytes: &[u8]) -> bool {
     }
 }
 
+/// Rule 1: whether a query names a session, as the SDKs do (`session_id`, `sessionId`) or in another spelling.
+pub(super) fn names_a_session(query: &str) -> bool {
+    let parameters = url::form_urlencoded::parse(query.as_bytes());
+    parameters.into_iter().any(|(name, _)| {
+        let folded: String = name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
+        matches!(folded.as_str(), "sessionid" | "mcpsessionid")
+    })
+}
+
 impl Sessions {
     /// Rule 2: the URL that a client learns. `at` is the path of the stream's own request.
     pub(super) fn endpoint(&self, told: &str, at: &str, caller: &Whose<'_>) -> Option<String> {
@@ -303,6 +312,22 @@ mod tests {
                 let (seen, broke_off) = through(&parts);
                 assert!(broke_off && !seen.contains("/m?s=1"), "{stream:.60}: {seen:.60}");
             }
+        }
+    }
+
+    #[test]
+    fn a_session_in_a_query_is_seen_in_every_spelling() {
+        for (query, names) in [
+            ("session_id=1", true),
+            ("a=b&sessionId=1", true),
+            ("SESSION-ID", true),
+            ("%73ession%5Fid=1", true),
+            ("mcp-session-id=1", true),
+            ("sessions=1", false),
+            ("id=session_id", false),
+            ("", false),
+        ] {
+            assert_eq!(names_a_session(query), names, "{query}");
         }
     }
 

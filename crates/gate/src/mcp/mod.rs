@@ -98,7 +98,11 @@ impl Mcp {
         let whose = Whose::of(caller.identity(), caller.method());
         self.sessions.unbind(&mut head.headers, &whose)?;
         let posts = !matches!(head.method, Method::GET | Method::HEAD | Method::OPTIONS);
-        if self.legacy_sse && posts && head.uri.query().is_some() {
+        if posts && !self.legacy_sse && head.uri.query().is_some_and(endpoint_event::names_a_session) {
+            let user = caller.identity().username.chars().take(128).collect();
+            return Err(McpRefusal::SessionForeign { user, problem: "is in the query" }.into());
+        }
+        if posts && self.legacy_sse && head.uri.query().is_some() {
             let target = head.uri.path_and_query().map_or("", PathAndQuery::as_str);
             let own = self.sessions.posted_to(target, &whose)?;
             head.uri = own.parse().map_err(|_| Refusal::Defect("a target without its tag is none"))?;

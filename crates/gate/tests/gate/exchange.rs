@@ -508,8 +508,11 @@ async fn whatever_a_provider_does_no_upstream_is_called_with_another_identity_or
         assert_eq!(nobody_else(&setting, &what, &answers), 0, "{what}");
         setting.leave_alone();
         setting.pass(61);
-        let answers = everybody(&setting).await;
-        assert_eq!(nobody_else(&setting, &what, &answers), answers.len(), "{what} is over");
+        for (path, audience) in STRATEGIES {
+            let token = setting.token(path, "alice");
+            assert_eq!(setting.call(path, "alice", &token).await.status, StatusCode::OK, "{what} is over");
+            judge(&setting.seen.take()[0], audience, path != "/ours");
+        }
     }
 }
 
@@ -625,6 +628,34 @@ fn demanding_mfa_of(user: &str) -> TenantConfig {
 }
 
 #[tokio::test]
+async fn what_the_provider_refuses_is_the_callers_the_operators_or_passes() {
+    let setting = Setting::new().await;
+    for (error, code, status, reason) in [
+        ("invalid_grant", 65001, 403, "consent-missing"),
+        ("invalid_grant", 50013, 401, "assertion-invalid"),
+        ("invalid_grant", 500_131, 401, "assertion-invalid"),
+        ("invalid_grant", 7_000_114, 403, "assertion-app-only"),
+        ("invalid_grant", 50105, 403, "user-unassigned"),
+        ("interaction_required", 50076, 403, "mfa-required"),
+        ("invalid_client", 700_027, 502, "certificate-unregistered"),
+        ("invalid_client", 7_000_215, 502, "client-secret-wrong"),
+        ("invalid_request", 9_010_010, 502, "scope-resource-conflict"),
+        ("invalid_request", 90009, 502, "scope-own-application"),
+        ("invalid_request", 90033, 503, "provider-overloaded"),
+    ] {
+        let body =
+            format!(r#"{{"error":"{error}","error_description":"AADSTS{code}: s3cret","error_codes":[{code}]}}"#);
+        setting.meddle(move |_| Ok(Response::builder().status(400).body(Bytes::from(body.clone())).unwrap()));
+        let answer = setting.call("/obo", "alice", &setting.token("/obo", "alice")).await;
+        assert_eq!(answer.status.as_u16(), status, "{code}");
+        assert!(!format!("{answer:?}").contains("AADSTS") && !format!("{answer:?}").contains("s3cret"), "{answer:?}");
+        let counted = format!("gangplank_refusals_total{{reason=\"{reason}\"");
+        assert!(setting.refusals().await.iter().any(|line| line.starts_with(&counted)), "{reason}");
+    }
+    assert_eq!(setting.seen.take().len(), 0);
+}
+
+#[tokio::test]
 async fn a_step_up_goes_back_to_the_program_as_a_claims_challenge() {
     let setting = Setting::of(demanding_mfa_of("alice"), "").await;
     let token = setting.token("/obo", "alice");
@@ -646,15 +677,15 @@ async fn a_step_up_goes_back_to_the_program_as_a_claims_challenge() {
 
 #[tokio::test]
 async fn a_step_up_sends_a_browser_to_the_provider_with_the_claims_and_then_it_gets_there() {
-    let setting = Setting::of(demanding_mfa_of("alice"), "").await;
-    let session = setting.sign_in("/oauth2/start?client=web&rd=/session", "alice", None).await;
-    let page = with(BROWSER, &[cookie(&session), ("x-test-user", "alice")]);
+    let setting = Setting::of(demanding_mfa_of("dana"), "").await;
+    let session = setting.sign_in("/oauth2/start?client=web&rd=/session", "dana", None).await;
+    let page = with(BROWSER, &[cookie(&session), ("x-test-user", "dana")]);
     let refused = setting.get("/session?page=2", &page).await;
     assert_eq!((refused.status, setting.seen.take().len()), (StatusCode::FOUND, 0), "{refused:?}");
     let start = refused.location().strip_prefix("https://app.example.com").unwrap().to_owned();
     assert!(start.starts_with("/oauth2/start?") && start.contains("&claims="), "{start}");
-    let session = setting.sign_in(&start, "alice", Some(&session)).await;
-    let page = with(BROWSER, &[cookie(&session), ("x-test-user", "alice")]);
+    let session = setting.sign_in(&start, "dana", Some(&session)).await;
+    let page = with(BROWSER, &[cookie(&session), ("x-test-user", "dana")]);
     assert_eq!(setting.get("/session?page=2", &page).await.status, StatusCode::OK);
     judge(&setting.seen.take()[0], API_ID, true);
     // What is no navigation is told so.
@@ -667,11 +698,11 @@ async fn a_step_up_sends_a_browser_to_the_provider_with_the_claims_and_then_it_g
 #[tokio::test]
 async fn a_sessions_token_is_exchanged_and_renewed_with_the_session() {
     let setting = Setting::new().await;
-    let session = setting.sign_in("/oauth2/start?client=web&rd=/session", "alice", None).await;
+    let session = setting.sign_in("/oauth2/start?client=web&rd=/session", "dana", None).await;
     let mut tokens = Vec::new();
     let mut shown = session;
     for _ in 0..4 {
-        let answer = setting.get("/session", &[cookie(&shown), ("x-test-user", "alice")]).await;
+        let answer = setting.get("/session", &[cookie(&shown), ("x-test-user", "dana")]).await;
         assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
         shown = answer.cookie().unwrap_or(shown);
         tokens.push(judge(&setting.seen.take()[0], API_ID, true));
@@ -688,4 +719,81 @@ async fn forward_auth_judges_and_gives_no_token_away() {
     let answer = setting.get("/oauth2/auth?route=/obo", &[("authorization", &format!("Bearer {token}"))]).await;
     assert_eq!((answer.status, setting.asked()), (StatusCode::ACCEPTED, 0));
     assert!(answer.headers.values().all(|value| !value.to_str().unwrap().contains("eyJ")));
+}
+
+/// What is wrong with these lines beside what is good.
+fn wrong(lines: &str) -> Vec<String> {
+    let tenant = Arc::new(Tenant::new(TenantConfig::built_in(), Url::parse("https://login.test").unwrap()).unwrap());
+    let clock = Arc::new(Hands(AtomicU64::new(1_800_000_000)));
+    let way = Way { tenant: InProcess::new(tenant.clone(), clock.clone()), meddle: Mutex::default() };
+    let dir = Dir::new();
+    let keys = dir.write(KEYS, "");
+    let document = document("127.0.0.1:1".parse().unwrap(), &keys, lines);
+    let built = build(&document, &tenant, &clock, &Shared::new(), &Arc::new(way));
+    built.err().unwrap_or_default().iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn contradictions_of_an_exchange_are_refused() {
+    let public = "[clients.public]\nissuer = \"corp\"\nid = \"p\"\n";
+    for (exchange, expected) in [
+        ("client = \"web\"\nstrategy = \"on-behalf-of\"", "exchanges.x.scopes: is empty"),
+        ("client = \"nobody\"\nstrategy = \"on-behalf-of\"\nscopes = [\"https://a/b\"]", "there is no client"),
+        ("client = \"public\"\nstrategy = \"on-behalf-of\"\nscopes = [\"https://a/b\"]", "has no credential"),
+        (
+            "client = \"public\"\nstrategy = \"client-credentials\"\nscopes = [\"https://a/b\"]",
+            "replaces_caller: is not set",
+        ),
+        (
+            "client = \"web\"\nstrategy = \"token-exchange\"\naudience = \"a\"\nreplaces_caller = true",
+            "keeps the caller",
+        ),
+        ("client = \"web\"\nstrategy = \"keycloak-v1\"\naudience = [\"a\", \"b\"]", "audience: has several"),
+        (
+            "client = \"web\"\nstrategy = \"keycloak-v1\"\naudience = \"a\"\nresource = \"https://b\"",
+            "resource: has no meaning",
+        ),
+        ("client = \"web\"\nstrategy = \"token-exchange\"\naudience = \" \"", "audience[0]: is empty"),
+        (
+            "client = \"web\"\nstrategy = \"token-exchange\"\naudience = \"a\"\nsubject_token_type = \"x\"",
+            "subject_token_type",
+        ),
+        (
+            "client = \"web\"\nstrategy = \"token-exchange\"\naudience = \"a\"\nsubject_issuer = \"x\"",
+            "subject_issuer: has no meaning",
+        ),
+        ("client = \"web\"\nstrategy = \"token-exchange\"", "token_audiences: is not set"),
+        ("client = \"web\"\nstrategy = \"on-behalf-of\"\nscopes = [\"tools\"]", "token_audiences: is not set"),
+    ] {
+        let said = wrong(&format!("{public}[exchanges.x]\n{exchange}\n"));
+        assert!(said.iter().any(|error| error.contains(expected)), "{exchange}: {said:#?}");
+    }
+    let all =
+        wrong("[exchanges.x]\nclient = \"y\"\nstrategy = \"on-behalf-of\"\naudience = \"\"\nreplaces_caller = true\n");
+    assert!(all.len() >= 5, "everything is said at once: {all:#?}");
+    let good = "[exchanges.x]\nclient = \"web\"\nstrategy = \"token-exchange\"\nopaque_tokens = true\n";
+    assert_eq!(wrong(good), Vec::<String>::new());
+}
+
+#[test]
+fn an_exchange_on_a_route_where_it_could_give_nothing_is_refused() {
+    let upstream = "upstream = \"http://127.0.0.1:1\"";
+    for (route, expected) in [
+        (
+            format!("accept = [\"corp\"]\nallow.signed_in = true\nexchange = \"none\"\n{upstream}"),
+            "there is no exchange",
+        ),
+        ("accept = [\"corp\"]\nallow.signed_in = true\nexchange = \"obo\"".to_owned(), "has no upstream"),
+        (format!("allow.anonymous = true\nexchange = \"obo\"\n{upstream}"), "allow.anonymous"),
+        (format!("accept = [\"keys\"]\nallow.signed_in = true\nexchange = \"obo\"\n{upstream}"), "could be exchanged"),
+        (
+            format!(
+                "accept = [\"corp\"]\nallow.signed_in = true\nexchange = \"obo\"\npass.authorization = true\n{upstream}"
+            ),
+            "one token only",
+        ),
+    ] {
+        let said = wrong(&format!("[[routes]]\npath = \"/x\"\n{route}\n"));
+        assert!(said.iter().any(|error| error.contains("exchange") && error.contains(expected)), "{route}: {said:#?}");
+    }
 }

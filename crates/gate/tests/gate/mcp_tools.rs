@@ -293,11 +293,27 @@ async fn what_cannot_be_looked_at_is_not_passed_on() {
         (&[("content-type", "application/json")], twice),
         (&[], twice),
         (&[("content-type", "application/problem+json")], twice),
+        (&[("content-type", "text/plain")], twice),
+        (&[("content-type", "application/x-ndjson")], &format!("{LIST}\n{LIST}\n")),
+        (&[("content-type", "application/json; charset=UTF-16LE")], "x"),
+        (&[("content-type", "text/event-stream; charset=utf-16")], "x"),
+        (&[("content-type", "application/json")], &format!("\u{feff}{LIST}")),
+        (&[("content-type", "application/json")], &LIST.chars().flat_map(|c| [c, '\0']).collect::<String>()),
     ] {
         scene.server.answers(headers, &[body]);
         let answer = scene.post("ada", ask).await;
         assert_eq!(answer.status, 502, "{headers:?} {body}");
         assert!(!answer.body.contains("secrets_get"));
+    }
+    // What is no answer of the protocol is nobody's list.
+    for (headers, body) in [
+        (&[("content-type", "text/html; charset=utf-8")][..], "<p>the tools"),
+        (&[("content-type", "application/octet-stream")], "\0tools"),
+        (&[("content-type", "application/json; charset=\"utf-8\"")], r#"{"result":{"content":["tools"]}}"#),
+        (&[], "Accepted"),
+    ] {
+        scene.server.answers(headers, &[body]);
+        assert_eq!(scene.post("ada", ask).await.body, body);
     }
     // A stream that has begun breaks off.
     scene.server.answers(
