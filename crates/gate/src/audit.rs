@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use gangplank_authn::{Authenticated, Identity};
 use tracing::Level;
 
+use crate::exchange::ExchangeRefusal;
 use crate::token_review::TokenReviewRefusal;
 use crate::{Refusal, RequestContext};
 
@@ -59,6 +60,25 @@ pub(crate) fn refused(context: &RequestContext, asked: Asked<'_>, route: Option<
         method = cut(asked.method),
         host = cut(asked.host),
         path = cut(asked.path),
+    );
+}
+
+/// A provider was asked to exchange a caller's token. `refusal` is why nothing came of it.
+pub(crate) fn exchanged(exchange: &str, caller: &Authenticated, replaced: bool, refusal: Option<&ExchangeRefusal>) {
+    if !listening() {
+        return;
+    }
+    tracing::info!(
+        target: "audit",
+        decision = if refusal.is_some() { "not-exchanged" } else { "exchanged" },
+        exchange,
+        user = caller.identity().username,
+        issuer = caller.identity().issuer,
+        by = caller.method().name(),
+        caller_replaced = replaced,
+        reason = refusal.map_or("", |refusal| refusal.reason().name),
+        // The provider's own words hold the ids by which it finds the request in its log.
+        detail = refusal.map(tracing::field::display),
     );
 }
 

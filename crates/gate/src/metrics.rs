@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use gangplank_authn::{JwksHealth, Method};
-use gangplank_jose::{Fault, Reason};
+use gangplank_jose::{Fault, Reason, UnixTime};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -180,6 +180,7 @@ pub struct Metrics {
     decisions: Family<[StaticLabel; 1], Counter>,
     exchanges: Family<[Label; 2], Counter>,
     exchange_durations: Family<[Label; 1], Durations>,
+    credential_ends: Family<[Label; 1], Gauge>,
     groups_left_out: Counter,
     provider_up: Family<[Label; 1], Gauge>,
     key_age: Family<[Label; 1], Gauge<f64, AtomicU64>>,
@@ -211,6 +212,7 @@ impl Metrics {
             decisions: Family::default(),
             exchanges: Family::default(),
             exchange_durations: Family::default(),
+            credential_ends: Family::default(),
             groups_left_out: Counter::default(),
             provider_up: Family::default(),
             key_age: Family::default(),
@@ -244,6 +246,11 @@ impl Metrics {
         r.register("decisions", "Decisions by where they came from", m.decisions.clone());
         r.register("exchanges", "Wishes for an exchanged token by what became of them", m.exchanges.clone());
         r.register("exchange_duration_seconds", "Time that providers took to exchange", m.exchange_durations.clone());
+        r.register(
+            "client_credential_expiry_timestamp_seconds",
+            "When the certificate of a client of ours ends",
+            m.credential_ends.clone(),
+        );
         r.register("groups_left_out", "Answers whose groups header did not fit", m.groups_left_out.clone());
         r.register("provider_up", "Whether metadata and keys of a provider are there", m.provider_up.clone());
         r.register("keys_age_seconds", "Age of a provider's keys", m.key_age.clone());
@@ -297,6 +304,12 @@ impl Metrics {
             self.exchanges.get_or_create_owned(&[("exchange", name.to_owned()), ("outcome", outcome.to_owned())])
         });
         ExchangeMetrics::new(outcomes, self.exchange_durations.get_or_create_owned(&[("exchange", name.to_owned())]))
+    }
+
+    /// Notes when the credential of a client ends.
+    pub(crate) fn credential_ends(&self, client: &str, at: UnixTime) {
+        let at = i64::try_from(at.as_secs()).unwrap_or(i64::MAX);
+        self.credential_ends.get_or_create(&[("client", client.to_owned())]).set(at);
     }
 
     /// The counters of calls of tools.

@@ -121,6 +121,7 @@ fn of_authorization_server(refused: &Refused) -> Verdict {
 fn of_exchange(refusal: &ExchangeRefusal) -> Verdict {
     match refusal {
         ExchangeRefusal::NoSubject { .. } | ExchangeRefusal::AppOnly { .. } => Verdict::Forbidden,
+        ExchangeRefusal::Ended { .. } => Verdict::Unauthorized,
         ExchangeRefusal::Resting { .. } | ExchangeRefusal::Lost { .. } => Verdict::Unavailable,
         ExchangeRefusal::Unfit { .. } => Verdict::BadGateway,
         ExchangeRefusal::Provider { error, .. } => match (error.challenge(), error.reason().fault) {
@@ -172,7 +173,6 @@ fn of_tool(refusal: &ToolRefusal) -> Verdict {
         | ToolRefusal::NotJsonRpc(_)
         | ToolRefusal::Lookalike(_)
         | ToolRefusal::HeaderMismatch(_)
-        | ToolRefusal::Upgrade
         | ToolRefusal::ToolName(_)
         | ToolRefusal::TargetMissing { .. }
         | ToolRefusal::TargetsDiffer(..) => Verdict::BadRequest,

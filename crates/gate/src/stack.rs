@@ -212,7 +212,14 @@ impl Gate {
             return Box::pin(self.serve_mcp(route, mcp, upstream, arrival, head, body, decided)).await;
         }
         let credentials = arrival.credentials(&head.headers);
-        let credential = self.outbound(route, None, &decided.decision, credentials, context.now).await?;
+        let credential = match self.outbound(route, None, &decided.decision, credentials, context.now).await {
+            Ok(credential) => credential,
+            Err(refusal) => {
+                // The provider may want to see the person again.
+                trace.offer = Some(offer(route, &context.authority, &context.path, context.query.as_deref(), true));
+                return Err(refusal);
+            }
+        };
         Box::pin(self.forward(route, upstream, arrival, head, body, decided, credential)).await
     }
 

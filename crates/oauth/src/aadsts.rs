@@ -10,6 +10,9 @@ use crate::reasons as r;
 pub(crate) const INTERACTION: &[&str] =
     &["interaction_required", "login_required", "consent_required", "account_selection_required"];
 
+/// Codes that pass by themselves: a part of the provider is away, or it was asked for the same too often.
+pub(crate) const TRANSIENT: &[u32] = &[50196, 90033];
+
 /// No answer needs more, and a hostile one shall not make us keep more.
 const MAX_CODES: usize = 8;
 
@@ -39,15 +42,17 @@ fn of_code(code: u32) -> Option<&'static Reason> {
     Some(match code {
         50011 => &r::REDIRECT_URI,
         50013 | 240002 | 500131 | 500133 => &r::ASSERTION,
+        50034 | 500_341 | 50057 => &r::USER_GONE,
         50027 | 700021 | 700023 => &r::CLIENT_ASSERTION,
         50072 | 50074 | 50076 | 50079 | 50158 => &r::MFA,
         50105 => &r::UNASSIGNED,
         50173 | 70008 | 700082 | 700084 => &r::REFRESH_EXPIRED,
-        53000..=53003 | 53011 => &r::ACCESS_BLOCKED,
+        53000..=53003 | 53011 | 530_003 => &r::ACCESS_BLOCKED,
         54005 => &r::CODE_REDEEMED,
         65001 => &r::CONSENT,
         65004 => &r::CONSENT_DECLINED,
         70011 | 1002012 => &r::SCOPE,
+        90009 => &r::SCOPE_OWN,
         70021 | 700211..=700213 => &r::FEDERATION,
         90002 => &r::TENANT,
         500011 => &r::RESOURCE,
@@ -61,7 +66,7 @@ fn of_code(code: u32) -> Option<&'static Reason> {
         7000222 => &r::SECRET_EXPIRED,
         9002313 => &r::BAD_REQUEST,
         9002325..=9002327 => &r::SPA,
-        9010010 => &r::RESOURCE_CONFLICT,
+        901_002 | 9010010 => &r::RESOURCE_CONFLICT,
         _ => return None,
     })
 }
@@ -104,6 +109,12 @@ mod tests {
             (50013, "assertion-invalid"),
             (50076, "mfa-required"),
             (50079, "mfa-required"),
+            (50034, "user-unknown"),
+            (50158, "mfa-required"),
+            (530_003, "conditional-access-blocked"),
+            (90009, "scope-own-application"),
+            (901_002, "scope-resource-conflict"),
+            (700_212, "federated-credential-unmatched"),
             (65001, "consent-missing"),
             (500131, "assertion-invalid"),
             (700_023, "client-assertion-refused"),

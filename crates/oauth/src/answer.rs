@@ -1,6 +1,7 @@
 //! Reading what a provider answered: one JSON object, no member twice, nothing trusted.
 
 use std::fmt;
+use std::time::Duration;
 
 use http::Response;
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
@@ -20,6 +21,13 @@ pub(crate) fn object(body: &[u8]) -> Result<Map<String, Value>, String> {
 /// Whether the answer says that it is JSON, or says nothing: used for explanations only.
 pub(crate) fn content_type<B>(response: &Response<B>) -> &str {
     response.headers().get(http::header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or("no content type")
+}
+
+/// `Retry-After`, if it is a number of seconds (RFC 9110 §10.2.3). A date is not read: clocks differ.
+pub(crate) fn retry_after<B>(response: &Response<B>) -> Option<Duration> {
+    let said = response.headers().get(http::header::RETRY_AFTER)?.to_str().ok()?;
+    let digits = (1..=9).contains(&said.len()) && said.bytes().all(|b| b.is_ascii_digit());
+    digits.then(|| said.parse().ok().map(Duration::from_secs)).flatten()
 }
 
 /// Takes a member that is a string out of `members`; `null` counts as absent.
@@ -84,5 +92,14 @@ mod tests {
         }
         assert!(object("[".repeat(100_000).as_bytes()).is_err());
         assert!(object(format!("{{\"a\":{}", "[".repeat(100_000)).as_bytes()).is_err());
+    }
+
+    #[test]
+    fn only_seconds_say_when_to_come_back() {
+        let read = |said: &str| retry_after(&Response::builder().header("retry-after", said).body(()).unwrap());
+        assert_eq!((read("0"), read("120")), (Some(Duration::ZERO), Some(Duration::from_secs(120))));
+        for bad in ["", "-1", "1.5", " 1", "soon", "Fri, 31 Dec 1999 23:59:59 GMT", "9999999999"] {
+            assert_eq!(read(bad), None, "{bad}");
+        }
     }
 }

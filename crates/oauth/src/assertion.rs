@@ -76,8 +76,8 @@ impl PrivateKeyJwt {
         if key.public_key_der() != parsed.public_key().raw {
             return Err(CredentialError::Mismatch);
         }
-        let expires = u64::try_from(parsed.validity().not_after.timestamp()).unwrap_or(0);
-        Ok(PrivateKeyJwt { key, header: header(&chain, options), lifetime, expires: UnixTime::from_secs(expires) })
+        let expires = ends(&parsed);
+        Ok(PrivateKeyJwt { key, header: header(&chain, options), lifetime, expires })
     }
 
     /// When the certificate ends. It is refused by the provider then, not by us: whoever made this can warn before.
@@ -98,6 +98,21 @@ impl PrivateKeyJwt {
         });
         Ok(SecretString::from(self.key.sign(&self.header, &claims)?))
     }
+}
+
+/// When the first certificate of a PEM text ends.
+///
+/// # Errors
+/// It holds none, or one that is none.
+pub fn certificate_expires(certificate: &str) -> Result<UnixTime, CredentialError> {
+    let chain = chain(certificate)?;
+    let (_, parsed) = X509Certificate::from_der(&chain[0])
+        .map_err(|_| CredentialError::Certificate("it is not an X.509 certificate".to_owned()))?;
+    Ok(ends(&parsed))
+}
+
+fn ends(certificate: &X509Certificate<'_>) -> UnixTime {
+    UnixTime::from_secs(u64::try_from(certificate.validity().not_after.timestamp()).unwrap_or(0))
 }
 
 /// Names the certificate by its thumbprint; nothing here is a secret but the key.
@@ -276,6 +291,8 @@ mod tests {
         let shown = format!("{made:?}");
         assert!(shown.contains("x5t#S256") && !shown.contains(key.lines().nth(1).unwrap()));
         assert!(made.expires() > UnixTime::EPOCH);
+        assert_eq!(certificate_expires(&certificate).unwrap(), made.expires());
+        assert!(certificate_expires(&key).is_err() && certificate_expires("").is_err());
         let by = crate::ClientAuthentication::PrivateKeyJwt(std::sync::Arc::new(made));
         assert!(by.expires().is_some() && crate::ClientAuthentication::None.expires().is_none());
     }

@@ -118,9 +118,10 @@ impl Client {
     pub(crate) async fn ask(&self, form: Form, wanted: &Wanted, now: UnixTime) -> Result<TokenResponse, ExchangeError> {
         let metadata = self.settings.provider.known(now).await?;
         let form = self.settings.authentication.apply(form, &metadata, &self.settings.id, now)?;
-        let (request, secrets) = form.into_request(&metadata.token_endpoint)?;
+        let endpoint = self.settings.authentication.token_endpoint(&metadata);
+        let (request, secrets) = form.into_request(endpoint)?;
         let response = self.transport.send(request, Budget::DEFAULT).await?;
-        token::parse_as(wanted, response, metadata.token_endpoint.authority(), &secrets, Budget::DEFAULT)
+        token::parse_as(wanted, response, endpoint.authority(), &secrets, Budget::DEFAULT)
     }
 }
 
@@ -222,6 +223,25 @@ mod tests {
         let error = client.refresh(&"r".into(), NOW).await.unwrap_err();
         assert_eq!(error.reason().name, "client-credential-unusable");
         assert!(!error.is_unavailable() && !error.is_invalid_grant());
+    }
+
+    #[tokio::test]
+    async fn a_certificate_is_shown_where_the_provider_wants_to_see_it() {
+        for (alias, asked) in [(true, "https://mtls.example.com/token"), (false, "https://idp.example.com/t/token")] {
+            let (transport, mut client) = setting();
+            client.settings.authentication = ClientAuthentication::Tls { expires: NOW };
+            let mut document = crate::testing::metadata_document(ISSUER);
+            if alias {
+                document["mtls_endpoint_aliases"] = json!({"token_endpoint": "https://mtls.example.com/token"});
+            }
+            transport.expect(move |_| answer(200, &document)).expect(move |request| {
+                assert_eq!(request.uri(), asked);
+                assert_eq!(form(&request), owned(&[("grant_type", "client_credentials"), ("client_id", "client")]));
+                assert!(!request.headers().contains_key("authorization"));
+                answer(200, &json!({"access_token": "a", "token_type": "Bearer"}))
+            });
+            client.client_credentials::<&str>(&[], NOW).await.unwrap();
+        }
     }
 
     #[test]

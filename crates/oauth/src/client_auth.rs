@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use gangplank_jose::{SigningError, UnixTime};
 use http::HeaderValue;
 use secrecy::{ExposeSecret as _, SecretString};
-use url::form_urlencoded;
+use url::{Url, form_urlencoded};
 
 use crate::form::Form;
 use crate::{Metadata, PrivateKeyJwt};
@@ -30,6 +30,11 @@ pub enum ClientAuthentication {
     SecretPost(SecretString),
     /// An assertion signed with the key of a registered certificate.
     PrivateKeyJwt(std::sync::Arc<PrivateKeyJwt>),
+    /// The certificate that our transport shows (RFC 8705 §2): only the id is sent.
+    Tls {
+        /// When the certificate ends.
+        expires: UnixTime,
+    },
     /// A file with a JWT of somebody whom the provider trusts (workload identity federation). It is replaced under us
     /// at any time, so it is read for every use.
     FederatedTokenFile(PathBuf),
@@ -69,6 +74,7 @@ impl ClientAuthentication {
             ClientAuthentication::SecretBasic(_) => "client_secret_basic",
             ClientAuthentication::SecretPost(_) => "client_secret_post",
             ClientAuthentication::PrivateKeyJwt(_) | ClientAuthentication::FederatedTokenFile(_) => "private_key_jwt",
+            ClientAuthentication::Tls { .. } => "tls_client_auth",
         }
     }
 
@@ -76,8 +82,18 @@ impl ClientAuthentication {
     pub fn expires(&self) -> Option<UnixTime> {
         match self {
             ClientAuthentication::PrivateKeyJwt(key) => Some(key.expires()),
+            ClientAuthentication::Tls { expires } => Some(*expires),
             _ => None,
         }
+    }
+
+    /// Where a client that proves itself so asks for tokens.
+    pub fn token_endpoint<'m>(&self, metadata: &'m Metadata) -> &'m Url {
+        match self {
+            ClientAuthentication::Tls { .. } => metadata.mtls_token_endpoint.as_ref(),
+            _ => None,
+        }
+        .unwrap_or(&metadata.token_endpoint)
     }
 
     pub(crate) fn apply(
@@ -96,7 +112,7 @@ impl ClientAuthentication {
             form.plain("client_id", client_id).secret("client_secret", secret.clone())
         };
         Ok(match self {
-            ClientAuthentication::None => form.plain("client_id", client_id),
+            ClientAuthentication::None | ClientAuthentication::Tls { .. } => form.plain("client_id", client_id),
             ClientAuthentication::Secret(secret) if only_post(metadata) => post(form, secret),
             ClientAuthentication::Secret(secret) | ClientAuthentication::SecretBasic(secret) => {
                 form.authorization(basic(client_id, secret), secret.clone())

@@ -13,7 +13,7 @@ use http::{Request, Response, StatusCode, header};
 use serde_json::{Map, Value};
 use url::Url;
 
-use crate::answer::{content_type, object, take_string};
+use crate::answer::{content_type, object, retry_after, take_string};
 use crate::escape::escaped;
 use crate::issuer_url::{has_userinfo, is_protected};
 use crate::{Budget, Endpoint, ExchangeError, IssuerUrl, TransportError};
@@ -27,6 +27,8 @@ pub struct Metadata {
     pub authorization_endpoint: Url,
     /// Where codes and refresh tokens are redeemed.
     pub token_endpoint: Url,
+    /// The same for clients that show a certificate (RFC 8705 §5), if it is another place.
+    pub mtls_token_endpoint: Option<Url>,
     /// Where its keys are.
     pub jwks_uri: Url,
     /// Where browsers are sent to sign out.
@@ -71,7 +73,8 @@ pub(crate) fn document(
     budget: Budget,
 ) -> Result<(String, Map<String, Value>), ExchangeError> {
     if response.status() != StatusCode::OK {
-        return Err(ExchangeError::Status { endpoint: Endpoint::Discovery, status: response.status().as_u16() });
+        let (status, retry_after) = (response.status().as_u16(), retry_after(response));
+        return Err(ExchangeError::Status { endpoint: Endpoint::Discovery, status, retry_after });
     }
     if response.body().len() > budget.body {
         let host = Url::parse(issuer.as_str()).map(|url| url.authority().to_owned()).unwrap_or_default();
@@ -99,6 +102,7 @@ fn read(of: &IssuerUrl, issuer: String, members: &Map<String, Value>) -> Result<
     Ok(Metadata {
         authorization_endpoint: required(of, members, "authorization_endpoint")?,
         token_endpoint: required(of, members, "token_endpoint")?,
+        mtls_token_endpoint: mtls_alias(of, members, "token_endpoint")?,
         jwks_uri: required(of, members, "jwks_uri")?,
         end_session_endpoint: endpoint(of, members, "end_session_endpoint")?,
         userinfo_endpoint: endpoint(of, members, "userinfo_endpoint")?,
@@ -137,6 +141,15 @@ fn endpoint(of: &IssuerUrl, members: &Map<String, Value>, name: &str) -> Result<
         return Err(format!("`{name}` cannot be put into a request"));
     }
     Ok(Some(url))
+}
+
+/// Of `mtls_endpoint_aliases`, by rule 5.
+fn mtls_alias(of: &IssuerUrl, members: &Map<String, Value>, name: &str) -> Result<Option<Url>, String> {
+    match members.get("mtls_endpoint_aliases") {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::Object(aliases)) => endpoint(of, aliases, name).map_err(|e| format!("mtls_endpoint_aliases: {e}")),
+        Some(_) => Err("`mtls_endpoint_aliases` is not an object".to_owned()),
+    }
 }
 
 fn strings(members: &Map<String, Value>, name: &str) -> Result<Vec<String>, String> {
@@ -278,7 +291,7 @@ mod tests {
             let body = Bytes::from(metadata_document(ISSUER).to_string());
             let response = Response::builder().status(status).body(body).unwrap();
             let error = parse(&issuer, &response, Budget::DEFAULT).unwrap_err();
-            assert_eq!(error, ExchangeError::Status { endpoint: Endpoint::Discovery, status });
+            assert_eq!(error, ExchangeError::Status { endpoint: Endpoint::Discovery, status, retry_after: None });
         }
         let body = Bytes::from(metadata_document(ISSUER).to_string());
         let small = Budget { body: body.len() - 1, ..Budget::DEFAULT };

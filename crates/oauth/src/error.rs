@@ -4,6 +4,7 @@
 //! is bounded, escaped, and rid of every secret that we had sent, before it gets here.
 
 use std::fmt;
+use std::time::Duration;
 
 use gangplank_jose::Reason;
 
@@ -42,6 +43,8 @@ pub struct ProviderError {
     pub claims: Option<ClaimsChallenge>,
     /// `suberror`.
     pub suberror: Option<String>,
+    /// `Retry-After`, in seconds: how long it wants to be left alone.
+    pub retry_after: Option<Duration>,
 }
 
 /// Why an exchange with a provider did not succeed.
@@ -68,6 +71,8 @@ pub enum ExchangeError {
         endpoint: Endpoint,
         /// Its answer's status.
         status: u16,
+        /// As in [`ProviderError`].
+        retry_after: Option<Duration>,
     },
     /// A success that is none: not what the protocol says a good answer holds.
     #[error("{endpoint} gave an unusable answer: {problem}")]
@@ -118,6 +123,14 @@ impl ExchangeError {
         }
     }
 
+    /// How long the provider wants to be left alone, if it says so.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            ExchangeError::Status { retry_after, .. } => *retry_after,
+            _ => self.provider().and_then(|error| error.retry_after),
+        }
+    }
+
     /// The answer of the provider, if it is one.
     pub fn provider(&self) -> Option<&ProviderError> {
         match self {
@@ -155,7 +168,9 @@ impl ProviderError {
     }
 
     fn is_transient(&self) -> bool {
-        is_transient(self.status) || matches!(self.error.as_str(), "temporarily_unavailable" | "server_error")
+        is_transient(self.status)
+            || matches!(self.error.as_str(), "temporarily_unavailable" | "server_error")
+            || self.codes.iter().any(|code| aadsts::TRANSIENT.contains(code))
     }
 }
 
@@ -187,8 +202,6 @@ fn is_transient(status: u16) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     fn provider(status: u16, error: &str, codes: &[u32]) -> ExchangeError {
@@ -199,6 +212,7 @@ mod tests {
             codes: codes.into(),
             claims: None,
             suberror: None,
+            retry_after: None,
         }
         .into()
     }
@@ -232,15 +246,17 @@ mod tests {
             (ExchangeError::from(connect), true, false),
             (ExchangeError::from(timeout), true, false),
             (ExchangeError::Malformed { endpoint: Endpoint::Token, problem: String::new() }, true, false),
-            (ExchangeError::Status { endpoint: Endpoint::Token, status: 503 }, true, false),
-            (ExchangeError::Status { endpoint: Endpoint::Token, status: 429 }, true, false),
-            (ExchangeError::Status { endpoint: Endpoint::Token, status: 404 }, false, false),
+            (ExchangeError::Status { endpoint: Endpoint::Token, status: 503, retry_after: None }, true, false),
+            (ExchangeError::Status { endpoint: Endpoint::Token, status: 429, retry_after: None }, true, false),
+            (ExchangeError::Status { endpoint: Endpoint::Token, status: 404, retry_after: None }, false, false),
             (provider(400, "invalid_grant", &[]), false, true),
             (provider(400, "interaction_required", &[50076]), false, true),
             (provider(503, "invalid_grant", &[]), true, false),
             (provider(429, "slow_down", &[]), true, false),
             (provider(400, "temporarily_unavailable", &[]), true, false),
             (provider(401, "invalid_client", &[7000215]), false, false),
+            (provider(400, "invalid_request", &[90033]), true, false),
+            (provider(400, "invalid_grant", &[50196]), true, false),
             (ExchangeError::IssuerMismatch { expected: host(), found: host() }, false, false),
         ] {
             assert_eq!(error.is_unavailable(), unavailable, "{error}");

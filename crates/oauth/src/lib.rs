@@ -35,7 +35,7 @@ mod testing;
 pub mod token;
 mod token_type;
 
-pub use assertion::{AssertionOptions, PrivateKeyJwt};
+pub use assertion::{AssertionOptions, PrivateKeyJwt, certificate_expires};
 pub use authorize::AuthorizationParams;
 pub use callback::{Callback, CallbackError};
 pub use challenge::ClaimsChallenge;

@@ -45,6 +45,10 @@ catalogue! { EXCHANGE:
         "Allow the grant in the client's registration: authorization code and refresh token for sign-in, client credentials or token exchange for machines.";
     SCOPE = "scope-refused", Operator, "The provider does not know or grant the scopes asked for.",
         "Correct the client's scopes; Entra ID takes those of one resource only, plus openid, profile, email and offline_access.";
+    SCOPE_OWN = "scope-own-application", Operator, "The application asked for a token for itself by its URI (AADSTS90009).",
+        "Write its client id into the scope, CLIENT-ID/.default: Entra ID takes no application id URI for an application's own tokens.";
+    USER_GONE = "user-unknown", Caller, "The person is not in the tenant, or no longer enabled there (AADSTS50034, AADSTS50057).",
+        "Sign in with an account of this tenant, or have the account enabled.";
     DENIED = "sign-in-denied", Caller, "The provider or the person declined the sign-in.",
         "Ask the provider's administrator for access to this application.";
     REFUSED = "provider-refused", Provider, "The provider refused the request.",
@@ -97,7 +101,7 @@ catalogue! { EXCHANGE:
         "Register it under the platform Web instead.";
     BAD_REQUEST = "provider-request-invalid", Us, "The provider found the request malformed (AADSTS9002313).",
         "Check scopes, client id and endpoint for stray characters; if they are right, report it as a defect.";
-    RESOURCE_CONFLICT = "scope-resource-conflict", Operator, "The scopes and the resource asked for do not belong together (AADSTS9010010).",
+    RESOURCE_CONFLICT = "scope-resource-conflict", Operator, "The scopes and the resource asked for do not belong together (AADSTS9010010, AADSTS901002).",
         "Ask for scopes of one resource only, and send no resource parameter to Entra ID.";
 }
 

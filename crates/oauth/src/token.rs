@@ -18,7 +18,7 @@ use http::{Response, StatusCode};
 use secrecy::SecretString;
 use serde_json::{Map, Value};
 
-use crate::answer::{content_type, object, take_string};
+use crate::answer::{content_type, object, retry_after, take_string};
 use crate::escape::escaped;
 pub use crate::form::Secrets;
 use crate::{Budget, ClaimsChallenge, Endpoint, ExchangeError, ProviderError, TokenType, TransportError, aadsts};
@@ -90,10 +90,12 @@ pub(crate) fn parse_as(
     if let Ok(members) = &members
         && let Some(Value::String(error)) = members.get("error")
     {
-        return Err(refusal(status, error, members, secrets).into());
+        let refusal = refusal(status, error, members, secrets);
+        return Err(ProviderError { retry_after: retry_after(&response), ..refusal }.into());
     }
     if status != StatusCode::OK {
-        return Err(ExchangeError::Status { endpoint: Endpoint::Token, status: status.as_u16() });
+        let retry_after = retry_after(&response);
+        return Err(ExchangeError::Status { endpoint: Endpoint::Token, status: status.as_u16(), retry_after });
     }
     let said = || escaped(content_type(&response), 64);
     members
@@ -182,6 +184,7 @@ fn refusal(status: StatusCode, error: &str, members: &Map<String, Value>, secret
         description: description.map(|text| shown(text, 1024)),
         claims: text("claims").and_then(|text| ClaimsChallenge::parse(&secrets.redact(text.to_owned()))),
         suberror: text("suberror").map(|text| shown(text, 128)),
+        retry_after: None,
     }
 }
 
@@ -248,7 +251,7 @@ mod tests {
         assert!(!read(200, twice).unwrap_err().to_string().contains("s3cret"));
         for status in [201, 204, 302] {
             let error = read(status, r#"{"access_token":"a","token_type":"Bearer"}"#).unwrap_err();
-            assert_eq!(error, ExchangeError::Status { endpoint: Endpoint::Token, status });
+            assert_eq!(error, ExchangeError::Status { endpoint: Endpoint::Token, status, retry_after: None });
         }
     }
 
@@ -286,7 +289,7 @@ mod tests {
         assert_eq!(read(200, &both.to_string()).unwrap_err().provider().unwrap().status, 200);
         for (status, unavailable) in [(400, false), (404, false), (429, true), (500, true), (502, true)] {
             let error = read(status, "<html>Bad gateway</html>").unwrap_err();
-            assert_eq!(error, ExchangeError::Status { endpoint: Endpoint::Token, status });
+            assert_eq!(error, ExchangeError::Status { endpoint: Endpoint::Token, status, retry_after: None });
             assert_eq!(error.is_unavailable(), unavailable);
         }
         let long = json!({"error": "e".repeat(10_000), "claims": "c".repeat(10_000), "error_description": 1});

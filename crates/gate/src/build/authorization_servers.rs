@@ -1,6 +1,6 @@
 //! `[authorization_servers.NAME]`: which there are, who may be a client, and what there are tokens for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use gangplank_authn::Issuer;
@@ -65,7 +65,7 @@ pub(super) fn read(
             let message = "has neither registration nor client_id_metadata, so there can be no client";
             errors.push(ConfigError::new(&at, message, "set one of them, or leave the table out"));
         }
-        let resources = hosts.map(|hosts| resources(config, (name, server), hosts, issuers)).unwrap_or_default();
+        let resources = hosts.map(|hosts| resources(config, name, hosts, issuers)).unwrap_or_default();
         if hosts.is_some() && resources.is_empty() {
             let message = "no route with mcp sends its clients here, so there is nothing to get a token for";
             let help = format!("routes with [routes.mcp], and {name:?} among their authorization_servers");
@@ -75,7 +75,8 @@ pub(super) fn read(
         let registration = server.registration.unwrap_or(true);
         let clients = Clients { server: name.clone(), registration, rules, documents };
         let (Some(client), true) = (client, errors.len() == good) else { continue };
-        all.push(Read { name: name.clone(), client, scopes: ScopeNames(server.scopes.clone()), clients, resources });
+        let scopes = names(server, &resources);
+        all.push(Read { name: name.clone(), client, scopes, clients, resources });
     }
     all
 }
@@ -195,19 +196,15 @@ fn transport(private: bool, deps: &Deps<'_>) -> Result<Arc<dyn Transport>, Strin
 }
 
 /// The MCP servers that name this authorization server, or none and so all.
-fn resources(
-    config: &Config,
-    (name, server): (&str, &AuthorizationServerConfig),
-    hosts: &Hosts,
-    issuers: &BTreeMap<String, Arc<Issuer>>,
-) -> Vec<Resource> {
+fn resources(config: &Config, name: &str, hosts: &Hosts, issuers: &BTreeMap<String, Arc<Issuer>>) -> Vec<Resource> {
     let routes = config.routes.iter().filter_map(|route| Some((route, route.mcp.as_ref()?)));
     let routes = routes.filter(|(_, mcp)| sends_to(mcp, name));
     let resource = |(route, mcp): (&RouteConfig, &McpConfig)| {
         let accepted = super::routes::accepted(config, route);
         Some(Resource {
             url: super::mcp::identifier(route, mcp, hosts)?.into(),
-            scopes: scopes(mcp, server),
+            scopes: mcp.scopes.clone(),
+            on_demand: of_tools(mcp),
             issuers: accepted.iter().filter_map(|name| issuers.get(name).cloned()).collect(),
         })
     };
@@ -218,24 +215,21 @@ fn sends_to(mcp: &McpConfig, name: &str) -> bool {
     mcp.authorization_servers.0.is_empty() || mcp.authorization_servers.0.iter().any(|named| named == name)
 }
 
-/// What a client may need there, all tools together, in the words in which it asks.
-fn scopes(mcp: &McpConfig, server: &AuthorizationServerConfig) -> Vec<String> {
-    let mut all: Vec<String> = Vec::new();
-    let needed = mcp.tools.iter().flat_map(|rule| &rule.allow.scopes).map(|held| asked_for(held, mcp, server));
-    for scope in mcp.scopes.iter().chain(needed) {
-        if !all.contains(scope) {
-            all.push(scope.clone());
-        }
-    }
-    all
+/// What a client may need there once it calls a tool.
+fn of_tools(mcp: &McpConfig) -> Vec<String> {
+    let all: BTreeSet<&String> = mcp.tools.iter().flat_map(|rule| &rule.allow.scopes).collect();
+    all.into_iter().filter(|scope| !mcp.scopes.contains(scope)).cloned().collect()
 }
 
-/// Rules have scopes as tokens hold them, which is the last part of what a client asks for; challenges name them so, too
-/// (`gangplank_authn::ResourceChallenge`).
-fn asked_for<'c>(held: &'c String, mcp: &'c McpConfig, server: &'c AuthorizationServerConfig) -> &'c String {
-    let is = |scope: &str| scope == held || scope.rsplit('/').next() == Some(held);
-    let ours = server.scopes.iter().find(|(_, theirs)| is(theirs)).map(|(ours, _)| ours);
-    ours.or_else(|| mcp.scopes.iter().find(|scope| is(scope))).unwrap_or(held)
+/// What clients call scopes, and what they are at the provider: what is written, and what follows for tools.
+fn names(server: &AuthorizationServerConfig, resources: &[Resource]) -> ScopeNames {
+    let mut names = ScopeNames(server.scopes.clone());
+    for resource in resources {
+        for bare in &resource.on_demand {
+            names.complete(bare, resource.scopes.iter().map(String::as_str));
+        }
+    }
+    names
 }
 
 /// A token of our client's provider must open the resource, and a scope must lead to it.
@@ -247,7 +241,7 @@ fn check_resources(config: &Config, name: &str, server: &AuthorizationServerConf
             let message = format!("does not take tokens of {issuer}, and {at} sends its clients there");
             errors.push(ConfigError::new(format!("routes[{i}].accept"), message, format!("add {issuer:?}")));
         }
-        if scopes(mcp, server).is_empty() {
+        if mcp.scopes.is_empty() {
             let message = format!("is empty, so that {at} would not know what to ask for");
             let help = "the scope of the API, such as [\"api://mcp/access_as_user\"]";
             errors.push(ConfigError::new(format!("routes[{i}].mcp.scopes"), message, help));

@@ -3,16 +3,21 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use gangplank_authn::Issuer;
-use gangplank_net::{HttpClient, Roots};
-use gangplank_oauth::config::{ConfigError, read_text};
-use gangplank_oauth::{AssertionOptions, Client, ClientAuthentication, ClientSettings, PrivateKeyJwt, Transport};
+use gangplank_jose::{Algorithm, UnixTime};
+use gangplank_net::{ClientCertificate, HttpClient, Roots};
+use gangplank_oauth::config::{ConfigError, Span, read_text};
+use gangplank_oauth::{
+    AssertionOptions, Client, ClientAuthentication, ClientSettings, CredentialError, PrivateKeyJwt, Transport,
+    certificate_expires,
+};
 
 use super::issuer::has_metadata;
 use super::routes::keeps_token;
 use super::{Deps, Errors};
-use crate::config::{ClientConfig, Config, SecretMethod, TlsConfig};
+use crate::config::{ClientAssertionConfig, ClientConfig, Config, SecretMethod, TlsConfig};
 use crate::sign_in::SignInClient;
 use crate::trace::observed;
 
@@ -91,6 +96,7 @@ fn authentication(
     let given = [
         ("secret", client.secret.is_some()),
         ("certificate", client.certificate.is_some()),
+        ("tls_certificate", client.tls_certificate.is_some()),
         ("federated_token_file", client.federated_token_file.is_some()),
     ];
     let given: Vec<&str> = given.iter().filter(|(_, set)| *set).map(|(key, _)| *key).collect();
@@ -115,6 +121,9 @@ fn authentication(
         let signer = private_key_jwt(certificate, at, deps, errors)?;
         return Some(ClientAuthentication::PrivateKeyJwt(Arc::new(signer)));
     }
+    if let Some(files) = &client.tls_certificate {
+        return tls_client_auth(files, at, deps, errors);
+    }
     Some(
         client
             .federated_token_file
@@ -123,39 +132,104 @@ fn authentication(
     )
 }
 
-fn private_key_jwt(files: &TlsConfig, at: &str, deps: &Deps<'_>, errors: &mut Errors) -> Option<PrivateKeyJwt> {
-    let mut read = |key: &str, file: &Path| {
-        read_text(file)
-            .map_err(|e| {
-                let message = format!("cannot read {}: {e}", file.display());
-                errors.push(ConfigError::new(format!("{at}.certificate.{key}"), message, "a PEM file"));
-            })
-            .ok()
-    };
-    let (cert, key) = (read("cert", &files.cert), read("key", &files.key));
-    let signer = PrivateKeyJwt::from_pem(&cert?, &key?, AssertionOptions::default());
-    let signer = signer
-        .map_err(|e| {
-            errors.push(ConfigError::new(
-                format!("{at}.certificate"),
-                e.to_string(),
-                "PEM files of one certificate and its key",
-            ))
-        })
-        .ok()?;
-    if signer.expires() <= deps.clock.now() {
-        let message = format!("the certificate expired at {}", signer.expires());
-        errors.push(ConfigError::new(format!("{at}.certificate.cert"), message, "register and configure a new one"));
-    }
+/// What a file holds, or what is wrong with it.
+fn pem(file: &Path, at: String, errors: &mut Errors) -> Option<String> {
+    let read = read_text(file);
+    read.map_err(|e| errors.push(ConfigError::new(at, format!("cannot read {}: {e}", file.display()), "a PEM file")))
+        .ok()
+}
+
+fn private_key_jwt(
+    config: &ClientAssertionConfig,
+    at: &str,
+    deps: &Deps<'_>,
+    errors: &mut Errors,
+) -> Option<PrivateKeyJwt> {
+    let at = format!("{at}.certificate");
+    let (cert, key) = (pem(&config.cert, format!("{at}.cert"), errors), pem(&config.key, format!("{at}.key"), errors));
+    let options = options(config, &at, errors);
+    let signer = PrivateKeyJwt::from_pem(&cert?, &key?, options?).map_err(|e| match e {
+        CredentialError::Lifetime(_) => errors.push(ConfigError::new(format!("{at}.lifetime"), e.to_string(), "")),
+        e => errors.push(ConfigError::new(&at, e.to_string(), "PEM files of one certificate and its key")),
+    });
+    let signer = signer.ok()?;
+    not_expired(signer.expires(), format!("{at}.cert"), deps, errors);
     Some(signer)
 }
 
-/// The issuer's: a file of authorities that can't be read has been said there.
+fn options(config: &ClientAssertionConfig, at: &str, errors: &mut Errors) -> Option<AssertionOptions> {
+    const FITTING: [Algorithm; 4] = [Algorithm::RS256, Algorithm::PS256, Algorithm::ES256, Algorithm::ES384];
+    let algorithm = match &config.algorithm {
+        None => None,
+        Some(name) => {
+            let known = FITTING.into_iter().find(|algorithm| algorithm.name() == name);
+            if known.is_none() {
+                let message = format!("{name:?} is not among those that client assertions are signed with");
+                errors.push(ConfigError::new(format!("{at}.algorithm"), message, "RS256, PS256, ES256 or ES384"));
+            }
+            Some(known?)
+        }
+    };
+    if config.kid.as_ref().is_some_and(|kid| kid.trim().is_empty()) {
+        errors.push(ConfigError::new(format!("{at}.kid"), "is empty", "leave it out"));
+        return None;
+    }
+    let lifetime = config.lifetime.map(|Span(lifetime)| lifetime);
+    Some(AssertionOptions { algorithm, x5t: config.x5t, kid: config.kid.clone(), x5c: config.x5c, lifetime })
+}
+
+/// Looks at the certificate that our transport shows; [`transport`] makes it.
+fn tls_client_auth(files: &TlsConfig, at: &str, deps: &Deps<'_>, errors: &mut Errors) -> Option<ClientAuthentication> {
+    let at = format!("{at}.tls_certificate");
+    let (cert, key) = (pem(&files.cert, format!("{at}.cert"), errors), pem(&files.key, format!("{at}.key"), errors));
+    let (cert, key) = (cert?, key?);
+    let unusable = |problem: String| ConfigError::new(&at, problem, "PEM files of one certificate and its key");
+    if let Err(error) = ClientCertificate::from_pem(cert.as_bytes(), key.as_bytes()) {
+        errors.push(unusable(error.to_string()));
+        return None;
+    }
+    let expires = certificate_expires(&cert).map_err(|e| errors.push(unusable(e.to_string()))).ok()?;
+    not_expired(expires, format!("{at}.cert"), deps, errors);
+    Some(ClientAuthentication::Tls { expires })
+}
+
+fn not_expired(expires: UnixTime, at: String, deps: &Deps<'_>, errors: &mut Errors) {
+    if expires <= deps.clock.now() {
+        let message = format!("the certificate expired at {expires}");
+        errors.push(ConfigError::new(at, message, "register and configure a new one"));
+    }
+}
+
+/// How long before its end a certificate is spoken of.
+const SOON: Duration = Duration::from_secs(30 * 86_400);
+
+/// Says when the credentials of clients end, where that is known.
+pub(super) fn note_ends(clients: &BTreeMap<String, Arc<SignInClient>>, deps: &Deps<'_>) {
+    for (name, client) in clients {
+        let Some(ends) = client.client.authentication().expires() else { continue };
+        deps.shared.metrics().credential_ends(name, ends);
+        if ends <= deps.clock.now() + SOON {
+            tracing::warn!(
+                client = name,
+                "the certificate of clients.{name} ends at {ends}: register a new one in time"
+            );
+        }
+    }
+}
+
+/// The issuer's, with our certificate if there is one: what can't be read has been said.
 fn transport(config: &Config, client: &ClientConfig, deps: &Deps<'_>) -> Option<Arc<dyn Transport>> {
     if let Some(transport) = &deps.transport {
         return Some(transport.clone());
     }
     let file = config.issuers.get(&client.issuer).and_then(|issuer| issuer.ca_file.clone());
-    let client = HttpClient::new(&file.map_or(Roots::System, Roots::File)).ok()?;
+    let own = match &client.tls_certificate {
+        None => None,
+        Some(files) => {
+            let (cert, key) = (read_text(&files.cert).ok()?, read_text(&files.key).ok()?);
+            Some(ClientCertificate::from_pem(cert.as_bytes(), key.as_bytes()).ok()?)
+        }
+    };
+    let client = HttpClient::known_as(&file.map_or(Roots::System, Roots::File), own, None).ok()?;
     Some(Arc::new(client))
 }

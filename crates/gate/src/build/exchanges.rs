@@ -79,10 +79,10 @@ pub(super) fn of_route(
     }
     if route.allow.as_ref().is_some_and(|allow| allow.anonymous) {
         say(
-            "is set, and allow.anonymous means that there is no caller whose token could be exchanged",
+            "is set, and allow.anonymous means that there is no caller for whom it could be made",
             "another rule in allow",
         );
-    } else if !brings_token(config, route) {
+    } else if !brings_token(config, route) && !config.exchanges.get(name).is_some_and(|e| e.replaces_caller) {
         say(
             "is set, and nobody who may call on this route has a token that could be exchanged",
             "sign_in, or an issuer or token_review in accept",
@@ -131,7 +131,7 @@ impl Reader<'_> {
         let public = clients.get(name).is_some_and(|c| matches!(c.client.authentication(), ClientAuthentication::None));
         if public && matches!(self.exchange.strategy, Strategy::OnBehalfOf | Strategy::ClientCredentials) {
             let message = format!("clients.{name} has no credential, and this strategy needs one");
-            self.say("client", message, "a client with secret, certificate or federated_token_file");
+            self.say("client", message, "a client with secret, certificate, tls_certificate or federated_token_file");
         }
     }
 

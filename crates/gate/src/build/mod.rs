@@ -129,6 +129,7 @@ impl Gate {
             return Err(errors);
         };
         deps.shared.issuers().remember(config, &read_issuers);
+        clients::note_ends(&clients, &deps);
         authenticators::remember(&authenticators, &deps.shared);
         let mut table = routes.table;
         table.know(hosts.public_host());
@@ -197,6 +198,12 @@ impl Gate {
                     .to_owned(),
             );
         }
+        if config.routes.iter().any(|route| route.mcp.is_some()) && config.cookies.keys.is_empty() {
+            warnings.push(
+                "cookies.keys is not set: sessions of MCP servers end with this process, and other replicas do not know them"
+                    .to_owned(),
+            );
+        }
         if config.gate.public_url.starts_with("http://") && !is_loopback(&config.gate.public_url) {
             warnings.push("gate.public_url is http: cookies and tokens travel in the clear".to_owned());
         }
@@ -250,8 +257,10 @@ impl Gate {
         config.cookies.keys.iter().for_each(&mut secret);
         config.clients.values().filter_map(|c| c.secret.as_ref()).for_each(&mut secret);
         config.telemetry.iter().flat_map(|telemetry| telemetry.headers.values()).for_each(&mut secret);
-        let pairs = config.clients.values().filter_map(|c| c.certificate.as_ref()).chain(&config.gate.tls);
-        files.extend(pairs.flat_map(|tls| [tls.cert.clone(), tls.key.clone()]));
+        let assertions = config.clients.values().filter_map(|c| c.certificate.as_ref());
+        files.extend(assertions.flat_map(|pair| [pair.cert.clone(), pair.key.clone()]));
+        let shown = config.clients.values().filter_map(|c| c.tls_certificate.as_ref());
+        files.extend(shown.chain(&config.gate.tls).flat_map(|tls| [tls.cert.clone(), tls.key.clone()]));
         files.extend(config.issuers.values().flat_map(issuer::files));
         files.extend(config.routes.iter().filter_map(|r| r.upstream_ca_file.clone()));
         files.extend(config.authenticators.values().flat_map(local::files));

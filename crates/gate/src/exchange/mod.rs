@@ -2,14 +2,16 @@
 //! configuration says so loudly, a token of ours.
 //!
 //! 1. What is exchanged is the token by which the caller was authenticated ([`Subject`]): presented, or the session's access
-//!    token. Who was known by something else has nothing to exchange, and is refused.
+//!    token. Who was known by something else has nothing to exchange, and is refused. A token of ours is the same for
+//!    everybody: nothing is exchanged for it.
 //! 2. An application's own token is not exchanged on behalf of anybody: the provider would refuse it.
 //! 3. A token that is there already is used until shortly before it ends ([`ExchangedTokens`]), keyed by the caller's token and
 //!    everything that the exchange says. It never outlasts the caller's.
 //! 4. A provider that could not answer is left alone for a moment; callers are told to come back.
 //! 5. Of those who come together, one asks ([`ask`]).
 //! 6. What comes back is judged ([`judge`]) before anybody can use it.
-//! 7. Only an [`Exchanged`] can become what an upstream is shown. What failed is not remembered, and there is no call.
+//! 7. Whatever came of a request to the provider is in the audit log.
+//! 8. Only an [`Exchanged`] can become what an upstream is shown. What failed is not remembered, and there is no call.
 
 mod ask;
 mod judge;
@@ -17,10 +19,12 @@ mod measure;
 mod refusal;
 mod rest;
 mod subject;
+#[cfg(test)]
+mod testing;
 mod tokens;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use gangplank_authn::Authenticated;
 use gangplank_jose::UnixTime;
@@ -34,6 +38,7 @@ use self::rest::Rest;
 pub(crate) use self::subject::Subject;
 pub(crate) use self::tokens::ExchangedTokens;
 use self::tokens::Key;
+use crate::audit;
 use crate::sign_in::SignInClient;
 use crate::trace;
 
@@ -59,16 +64,15 @@ impl Exchange {
         caller: &Authenticated,
         now: UnixTime,
     ) -> Result<Arc<Exchanged>, ExchangeRefusal> {
-        let subject = subject
-            .ok_or_else(|| ExchangeRefusal::NoSubject { exchange: self.name.clone(), by: caller.method().name() })?;
-        let key = Key { exchange: self.fingerprint, subject: *subject.digest() };
+        let subject = subject.filter(|_| !self.request.replaces_caller());
+        let key = Key { exchange: self.fingerprint, subject: subject.map_or([0; 32], |subject| *subject.digest()) };
         let span = trace::exchange(&self.name, self.request.strategy());
         if let Some(known) = self.tokens.get(&key, now) {
             self.metrics.count(Outcome::Hit);
             trace::exchanged(span, Ok(true));
             return Ok(known);
         }
-        let result = self.fresh(key, subject.clone(), now, span.place()).await;
+        let result = self.fresh(key, subject.cloned(), caller, now, span.place()).await;
         self.metrics.count(result.as_ref().map_or_else(ExchangeRefusal::outcome, |_| Outcome::Given));
         trace::exchanged(span, result.as_ref().map(|_| false).map_err(|refusal| refusal.reason().name));
         result
@@ -77,21 +81,34 @@ impl Exchange {
     async fn fresh(
         self: &Arc<Self>,
         key: Key,
-        subject: Arc<Subject>,
+        subject: Option<Arc<Subject>>,
+        caller: &Authenticated,
         now: UnixTime,
         place: trace::Place,
     ) -> Result<Arc<Exchanged>, ExchangeRefusal> {
+        let subject = match subject {
+            Some(subject) => subject,
+            None if self.request.replaces_caller() => Arc::new(Subject::nobody()),
+            None => {
+                return Err(ExchangeRefusal::NoSubject { exchange: self.name.clone(), by: caller.method().name() });
+            }
+        };
+        if subject.is_over(now) {
+            return Err(ExchangeRefusal::Ended { exchange: self.name.clone() });
+        }
         self.request.fits(&self.name, &subject)?;
         if let Some(after) = self.rest.until_over(now) {
             return Err(ExchangeRefusal::Resting { exchange: self.name.clone(), after });
         }
-        let this = self.clone();
+        let (this, caller) = (self.clone(), caller.clone());
         let flight = move || async move {
             // Somebody may have come back with it between our look and our flight.
             if let Some(known) = this.tokens.get(&key, now) {
                 return Ok(known);
             }
-            this.ask(key, &subject).await
+            let given = this.ask(key, &subject).await;
+            audit::exchanged(&this.name, &caller, this.request.replaces_caller(), given.as_ref().err());
+            given
         };
         let asked = self.tokens.flights().run_detached(key, move || place.within(flight()));
         asked.await.unwrap_or_else(|_| Err(ExchangeRefusal::Lost { exchange: self.name.clone() }))
@@ -103,10 +120,15 @@ impl Exchange {
         let answer = self.request.send(&self.client.client, subject, now).await;
         self.metrics.took(started.elapsed());
         let judged = match answer {
-            Ok(answer) => self.expected.judge(&self.name, answer, subject, now).map(Arc::new),
+            Ok(answer) => {
+                self.rest.end();
+                self.expected.judge(&self.name, answer, subject, now).map(Arc::new)
+            }
             Err(error) => {
                 if error.is_unavailable() {
-                    self.rest.begin(now, REST);
+                    self.rest.begin(now, error.retry_after());
+                } else {
+                    self.rest.end();
                 }
                 Err(ExchangeRefusal::Provider { exchange: self.name.clone(), error: Arc::new(error) })
             }
@@ -117,9 +139,6 @@ impl Exchange {
         judged
     }
 }
-
-/// How long a provider that could not answer is left alone.
-const REST: Duration = Duration::from_secs(2);
 
 impl std::fmt::Debug for Exchange {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -25,6 +25,12 @@ pub enum ExchangeRefusal {
         /// The exchange.
         exchange: String,
     },
+    /// The session goes on, and its token has ended.
+    #[error("{exchange}: the caller's token has ended")]
+    Ended {
+        /// The exchange.
+        exchange: String,
+    },
     /// The provider could not answer a moment ago.
     #[error("{exchange}: the provider could not answer, and is asked again in {after:?}")]
     Resting {
@@ -72,6 +78,8 @@ catalogue! {
         "Call with a token of one of the route's issuers; a static key, a password or a certificate can't be exchanged.";
     APP_ONLY = "exchange-app-only", Caller, "An application's own token can't be exchanged on behalf of anybody.",
         "Call with a token that a person got for this application (it has scp), or use an exchange with client-credentials for applications.";
+    ENDED = "exchange-token-ended", Token, "The caller's token has ended, so there is nothing left to exchange.",
+        "Sign in again, or call with a new token. A session whose client gets a refresh token (offline_access) has it renewed in time.";
     RESTING = "exchange-resting", Provider, "The provider could not answer a moment ago, and is left alone for now.",
         "Look for the reason that was logged before this one; callers may try again.";
     UNFIT = "exchange-token-unfit", Provider, "The token that the provider gave is not the one that was asked for.",
@@ -85,6 +93,7 @@ impl ExchangeRefusal {
         match self {
             ExchangeRefusal::NoSubject { .. } => &NO_SUBJECT,
             ExchangeRefusal::AppOnly { .. } => &APP_ONLY,
+            ExchangeRefusal::Ended { .. } => &ENDED,
             ExchangeRefusal::Resting { .. } => &RESTING,
             ExchangeRefusal::Provider { error, .. } => error.reason(),
             ExchangeRefusal::Unfit { .. } => &UNFIT,
@@ -95,7 +104,9 @@ impl ExchangeRefusal {
     /// How it is counted.
     pub(super) fn outcome(&self) -> Outcome {
         match self {
-            ExchangeRefusal::NoSubject { .. } | ExchangeRefusal::AppOnly { .. } => Outcome::Refused,
+            ExchangeRefusal::NoSubject { .. } | ExchangeRefusal::AppOnly { .. } | ExchangeRefusal::Ended { .. } => {
+                Outcome::Refused
+            }
             ExchangeRefusal::Resting { .. } | ExchangeRefusal::Lost { .. } => Outcome::Unavailable,
             ExchangeRefusal::Provider { error, .. } if error.challenge().is_some() => Outcome::StepUp,
             ExchangeRefusal::Provider { error, .. } if error.is_unavailable() => Outcome::Unavailable,

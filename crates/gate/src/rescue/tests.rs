@@ -97,6 +97,7 @@ fn exchange() -> Vec<ExchangeRefusal> {
     vec![
         ExchangeRefusal::NoSubject { exchange: exchange(), by: "x" },
         ExchangeRefusal::AppOnly { exchange: exchange() },
+        ExchangeRefusal::Ended { exchange: exchange() },
         ExchangeRefusal::Resting { exchange: exchange(), after: Duration::ZERO },
         ExchangeRefusal::Unfit { exchange: exchange(), problem: exchange() },
         ExchangeRefusal::Lost { exchange: exchange() },
@@ -144,7 +145,6 @@ fn tools() -> Vec<ToolRefusal> {
         ToolRefusal::MediaType("x"),
         ToolRefusal::Lookalike(cut()),
         ToolRefusal::HeaderMismatch("x"),
-        ToolRefusal::Upgrade,
         ToolRefusal::HttpMethod(cut()),
         ToolRefusal::ToolName(cut()),
         ToolRefusal::Forbidden { user: text(), tool: cut(), unmet: text() },
@@ -165,7 +165,15 @@ fn sign_in() -> Vec<SignIn> {
     let authn = || Authn::SessionExpired { at: UnixTime::EPOCH };
     let provider = |status: u16, error: &str| {
         let error = error.to_owned();
-        let answer = ProviderError { status, error, description: None, codes: vec![], claims: None, suberror: None };
+        let answer = ProviderError {
+            status,
+            error,
+            description: None,
+            codes: vec![],
+            claims: None,
+            suberror: None,
+            retry_after: None,
+        };
         SignIn::Exchange(ExchangeError::Provider(Box::new(answer)))
     };
     let refused = |error: &str, reason| SignIn::Refused { error: error.to_owned(), description: text(), reason };
