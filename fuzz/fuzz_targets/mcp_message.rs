@@ -32,7 +32,7 @@ fn same(message: &Message, other: &Value) {
             let arguments = ignoring_case(params, "arguments");
             match &arguments[..] {
                 [] => assert!(call.arguments.is_empty()),
-                [Value::Object(found)] => assert_eq!(**found, call.arguments),
+                [Value::Object(found)] => assert_eq!(*found, call.arguments),
                 _ => panic!("{other}"),
             }
         }

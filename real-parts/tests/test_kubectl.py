@@ -244,9 +244,8 @@ def test_cp(cluster, protocol, tmp_path):
     assert (tmp_path / "back").read_bytes() == content
 
 
-@pytest.mark.parametrize("protocol", ["websocket", "spdy"])
-def test_port_forward(cluster, protocol):
-    how = {"KUBECTL_PORT_FORWARD_WEBSOCKETS": "true" if protocol == "websocket" else "false"}
+def forwarded(kubectl, pod, how):
+    """Three connections to a port of the pod, one after the other."""
     with socket.create_server(("127.0.0.1", 0)) as inside:
         def serve():
             with contextlib.suppress(OSError):
@@ -255,8 +254,7 @@ def test_port_forward(cluster, protocol):
                     with connection:
                         connection.sendall(b"from inside: " + connection.recv(100))
         threading.Thread(target=serve, daemon=True).start()
-        forward = f":{inside.getsockname()[1]}"
-        with cluster.alice.started("port-forward", "pod/web", forward, **how) as forwarding:
+        with kubectl.started("port-forward", pod, f":{inside.getsockname()[1]}", **how) as forwarding:
             port = int(forwarding.wait_for(r"Forwarding from 127\.0\.0\.1:(\d+)").group(1))
             for n in range(3):
                 with socket.create_connection(("127.0.0.1", port), 10) as outside:
@@ -264,6 +262,11 @@ def test_port_forward(cluster, protocol):
                     outside.sendall(b"%d" % n)
                     assert outside.recv(100) == b"from inside: %d" % n
             forwarding.stop(signal.SIGINT)
+
+
+@pytest.mark.parametrize("protocol", ["websocket", "spdy"])
+def test_port_forward(cluster, protocol):
+    forwarded(cluster.alice, "pod/web", {"KUBECTL_PORT_FORWARD_WEBSOCKETS": "true" if protocol == "websocket" else "false"})
 
 
 def test_every_call_is_in_the_audit_log_and_counted(cluster):

@@ -95,8 +95,16 @@ fn row(config: &Config, route: &RouteConfig) -> [String; 4] {
     if !others.is_empty() {
         how.push(format!("credential of {}", others.join(" or ")));
     }
-    let to = route.upstream.clone().unwrap_or_else(|| "(forward-auth only)".to_owned());
-    [place, who, how.join(", "), to]
+    [place, who, how.join(", "), to(route)]
+}
+
+fn to(route: &RouteConfig) -> String {
+    match (&route.cluster, &route.clusters, &route.upstream) {
+        (Some(cluster), ..) => format!("cluster {cluster}"),
+        (None, Some(clusters), _) => format!("clusters {}", clusters.join(", ")),
+        (None, None, Some(upstream)) => upstream.clone(),
+        (None, None, None) => "(forward-auth only)".to_owned(),
+    }
 }
 
 /// Whose credentials are accepted: theirs that are named, or the tokens of the sign-in's issuers that have audiences.

@@ -92,7 +92,7 @@ struct Served {
     process: Process,
     url: String,
     metrics: String,
-    _scratch: Scratch,
+    scratch: Scratch,
 }
 
 fn start(name: &str, upstream: &str, gate: &str, telemetry: &str) -> Served {
@@ -131,7 +131,7 @@ upstream = "{upstream}"
     };
     let url = address("listening address=");
     let metrics = address("listening for metrics");
-    Served { process, url, metrics, _scratch: scratch }
+    Served { process, url, metrics, scratch }
 }
 
 fn telemetry(collector: &Listener) -> String {
@@ -388,6 +388,32 @@ async fn a_collector_that_hangs_holds_up_no_request_and_no_stop_for_long() {
     assert!(served.process.wait().success());
     assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
     assert!(served.process.said.iter().any(|line| line.contains("did not take the last spans in time")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reload_sends_traces_elsewhere_and_what_was_begun_is_not_lost() {
+    let (upstream, mut first, mut second) = (Listener::start(200), Listener::start(200), Listener::start(200));
+    let slow = telemetry(&first).replace("50ms", "60s");
+    let mut served = start("telemetry-reload", &upstream.url, "", &slow);
+    ask(&served, "/app/first", &[]).await;
+    let config = std::fs::read_to_string(served.scratch.path("gangplank.toml")).expect("the configuration");
+    served.scratch.write("gangplank.toml", &config.replace(&slow, &telemetry(&second)));
+    served.process.wait_for("configuration reloaded");
+    ask(&served, "/app/second", &[]).await;
+    let (_, told) = first.spans(3).await;
+    assert!(String::from_utf8_lossy(&told).contains("/app/first"), "before its minute is over");
+    let (_, told) = second.spans(3).await;
+    assert!(String::from_utf8_lossy(&told).contains("/app/second"));
+
+    served.scratch.write("gangplank.toml", &config.replace(&slow, ""));
+    served.process.wait_for("configuration reloaded");
+    let (before, mut upstream) = (first.asked.len() + second.asked.len(), upstream);
+    while upstream.asked.try_recv().is_ok() {}
+    ask(&served, "/app/third", &[("traceparent", "00-x")]).await;
+    assert_eq!(upstream.next().await.0["traceparent"], "00-x");
+    served.process.signal("TERM");
+    assert!(served.process.wait().success());
+    assert_eq!(first.asked.len() + second.asked.len(), before, "nobody is told any more");
 }
 
 #[tokio::test(flavor = "multi_thread")]

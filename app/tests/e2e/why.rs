@@ -10,7 +10,7 @@ use crate::process::{Process, Scratch, gangplank};
 
 fn run(arguments: &[&str], input: &str) -> Output {
     let mut command = gangplank();
-    command.args(arguments).env("GANGPLANK_DEV_CLIENT_SECRET", "any");
+    command.args(arguments).env("GANGPLANK_DEV_CLIENT_SECRET", "any").env("GANGPLANK_DEV_API_SECRET", "any");
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("the executable starts");
     // One that does not read its input closes it.

@@ -12,6 +12,8 @@ use gangplank_oauth::config::ConfigError;
 use gangplank_oauth::{Clock, Transport};
 use serde::Deserialize;
 
+use crate::trace::observed;
+
 /// The largest file that is read: kube-apiserver's own certificates and expressions fit many times.
 const LARGEST: u64 = 1 << 20;
 
@@ -72,5 +74,5 @@ impl AuthenticationFile {
 fn connect(authorities: Option<&str>, given: Option<Arc<dyn Transport>>) -> Result<Arc<dyn Transport>, String> {
     let roots = authorities.map_or(Roots::System, |pem| Roots::Pem(pem.as_bytes().to_vec()));
     let client = HttpClient::new(&roots).map_err(|e| e.to_string())?;
-    Ok(given.unwrap_or_else(|| Arc::new(client)))
+    Ok(observed(given.unwrap_or_else(|| Arc::new(client))))
 }

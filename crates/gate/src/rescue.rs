@@ -175,7 +175,6 @@ fn of_tool(refusal: &ToolRefusal) -> Verdict {
         | ToolRefusal::NotJsonRpc(_)
         | ToolRefusal::Lookalike(_)
         | ToolRefusal::HeaderMismatch(_)
-        | ToolRefusal::Upgrade
         | ToolRefusal::ToolName(_)
         | ToolRefusal::TargetMissing { .. }
         | ToolRefusal::TargetsDiffer(..) => Verdict::BadRequest,

@@ -83,13 +83,24 @@ fn converted(json: &Value, escaped: bool) -> Val {
     match json {
         Value::Null => Val::Null,
         Value::Bool(value) => Val::Bool(*value),
-        Value::Number(number) => Val::Double(number.as_f64().unwrap_or(f64::NAN)),
+        Value::Number(number) => numbered(number, escaped),
         Value::String(text) => Val::text(text.as_str()),
         Value::Array(items) => Val::list(items.iter().map(|item| converted(item, escaped)).collect()),
         Value::Object(members) => {
             let entry = |(name, value): (&String, &Value)| (Key::Text(name.as_str().into()), converted(value, escaped));
             Val::Map(Arc::new(Entries { of: members.iter().map(entry).collect(), escaped }))
         }
+    }
+}
+
+/// A double, as in the API server. Of a call, a whole number that no double holds stays one: it is not equal to its
+/// neighbour.
+fn numbered(number: &serde_json::Number, escaped: bool) -> Val {
+    const EXACT: u64 = 1 << 53;
+    match (number.as_i64(), number.as_u64()) {
+        (Some(whole), _) if !escaped && whole.unsigned_abs() > EXACT => Val::Int(whole),
+        (None, Some(whole)) if !escaped => Val::Uint(whole),
+        _ => Val::Double(number.as_f64().unwrap_or(f64::NAN)),
     }
 }
 

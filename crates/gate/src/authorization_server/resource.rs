@@ -19,8 +19,10 @@ const LONGEST: usize = 1024;
 pub(crate) struct Resource {
     /// Its identifier.
     pub(crate) url: String,
-    /// What a client may ask for there, in the words that clients use.
+    /// What a client asks for there, in the words that clients use.
     pub(crate) scopes: Vec<String>,
+    /// What it may ask for besides, once a tool has demanded it.
+    pub(crate) on_demand: Vec<String>,
     /// Whose tokens it takes.
     pub(crate) issuers: Vec<Arc<Issuer>>,
 }
@@ -73,7 +75,12 @@ mod tests {
     use super::*;
 
     fn all(urls: &[&str]) -> Vec<Resource> {
-        let of = |url: &&str| Resource { url: (*url).to_owned(), scopes: Vec::new(), issuers: Vec::new() };
+        let of = |url: &&str| Resource {
+            url: (*url).to_owned(),
+            scopes: Vec::new(),
+            on_demand: Vec::new(),
+            issuers: Vec::new(),
+        };
         urls.iter().map(of).collect()
     }
 

@@ -1,10 +1,12 @@
 //! Scopes: what clients call them, what the provider calls them, and which of them a client may have.
 //!
-//! 1. `scopes` of the configuration maps names; what it does not name is the provider's own.
+//! 1. `scopes` of the configuration maps names; what it does not name is the provider's own. A token of Entra ID names its
+//!    scopes without the API they are of, and so do rules about tools: such a name is that of the one scope that ends with it.
 //! 2. A client may have the scopes of the resource that it asks for, by either name, and `openid`, `profile`, `email` and
 //!    `offline_access`. A scope of another resource of this authorization server is left out: clients ask for all that the
 //!    metadata name. Any other is `invalid_scope`.
-//! 3. Whoever asks for none of the resource's gets all of them: without any, a provider would issue a token for itself.
+//! 3. Whoever asks for none of the resource's gets all that it is published with (those of its tools on demand only): without
+//!    any, a provider would issue a token for itself.
 //! 4. What is answered is what was asked for and granted, in the client's own words. Entra ID grants more than was asked for,
 //!    once somebody has consented to it; of that nothing is said, and the gate's rules look at the token.
 
@@ -31,8 +33,23 @@ impl ScopeNames {
         self.0.get(name).map_or(name, String::as_str)
     }
 
+    /// Rule 1, of a name without an API before it: `names` are those that are known with one.
+    pub(crate) fn complete<'n>(&mut self, bare: &str, names: impl IntoIterator<Item = &'n str>) {
+        if self.0.contains_key(bare) || bare.contains('/') {
+            return;
+        }
+        let mut known: Vec<String> = names.into_iter().map(str::to_owned).collect();
+        known.extend(self.0.values().cloned());
+        let mut ends = known.into_iter().filter(|name| name.rsplit_once('/').is_some_and(|(_, end)| end == bare));
+        let Some(first) = ends.next() else { return };
+        if ends.all(|other| other == first) {
+            self.0.insert(bare.to_owned(), first);
+        }
+    }
+
     fn has(&self, resource: &Resource, name: &str) -> bool {
-        resource.scopes.iter().any(|scope| self.at_provider(scope) == self.at_provider(name))
+        let mut own = resource.scopes.iter().chain(&resource.on_demand);
+        own.any(|scope| self.at_provider(scope) == self.at_provider(name))
     }
 
     /// Rules 2 and 3. The error is the scope that nobody may have.
@@ -158,6 +175,7 @@ mod tests {
         let resource = |url: &str, scopes: &[&str]| Resource {
             url: url.to_owned(),
             scopes: scopes.iter().map(|&s| s.to_owned()).collect(),
+            on_demand: vec!["write".to_owned()],
             issuers: Vec::new(),
         };
         let all =
@@ -177,6 +195,8 @@ mod tests {
             ("  mcp:tools  mcp:tools ", Ok("mcp:tools")),
             ("mcp:tools api://y/z", Ok("mcp:tools")),
             ("api://y/z", Ok("mcp:tools api://x/more")),
+            ("write", Ok("write")),
+            ("mcp:tools write", Ok("mcp:tools write")),
             ("https://graph.microsoft.com/.default", Err("https://graph.microsoft.com/.default")),
             ("mcp:tools Directory.ReadWrite.All", Err("Directory.ReadWrite.All")),
             ("mcp:tools\tx", Err("mcp:tools\tx")),
@@ -201,6 +221,22 @@ mod tests {
             names.known("mcp:tools nonsense offline_access api://y/z", &all),
             "mcp:tools offline_access api://y/z"
         );
+    }
+
+    #[test]
+    fn a_bare_name_is_that_of_the_one_scope_that_ends_with_it() {
+        let (mut names, _) = setting();
+        let published = ["api://x/write", "api://x/read", "api://y/read"];
+        for (bare, found) in [
+            ("write", "api://x/write"),
+            ("access_as_user", "api://x/access_as_user"),
+            ("read", "read"),
+            ("mcp:tools", "api://x/access_as_user"),
+            ("unknown", "unknown"),
+        ] {
+            names.complete(bare, published);
+            assert_eq!(names.at_provider(bare), found);
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! `[authorization_servers.NAME]`: which there are, who may be a client, and what there are tokens for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use gangplank_authn::Issuer;
@@ -75,7 +75,8 @@ pub(super) fn read(
         let registration = server.registration.unwrap_or(true);
         let clients = Clients { server: name.clone(), registration, rules, documents };
         let (Some(client), true) = (client, errors.len() == good) else { continue };
-        all.push(Read { name: name.clone(), client, scopes: ScopeNames(server.scopes.clone()), clients, resources });
+        let scopes = names(server, &resources);
+        all.push(Read { name: name.clone(), client, scopes, clients, resources });
     }
     all
 }
@@ -202,7 +203,8 @@ fn resources(config: &Config, name: &str, hosts: &Hosts, issuers: &BTreeMap<Stri
         let accepted = super::routes::accepted(config, route);
         Some(Resource {
             url: super::mcp::identifier(route, mcp, hosts)?.into(),
-            scopes: scopes(mcp),
+            scopes: mcp.scopes.clone(),
+            on_demand: of_tools(mcp),
             issuers: accepted.iter().filter_map(|name| issuers.get(name).cloned()).collect(),
         })
     };
@@ -213,15 +215,21 @@ fn sends_to(mcp: &McpConfig, name: &str) -> bool {
     mcp.authorization_servers.0.is_empty() || mcp.authorization_servers.0.iter().any(|named| named == name)
 }
 
-/// What a client may need there, all tools together.
-fn scopes(mcp: &McpConfig) -> Vec<String> {
-    let mut all: Vec<String> = Vec::new();
-    for scope in mcp.scopes.iter().chain(mcp.tools.iter().flat_map(|rule| &rule.allow.scopes)) {
-        if !all.contains(scope) {
-            all.push(scope.clone());
+/// What a client may need there once it calls a tool.
+fn of_tools(mcp: &McpConfig) -> Vec<String> {
+    let all: BTreeSet<&String> = mcp.tools.iter().flat_map(|rule| &rule.allow.scopes).collect();
+    all.into_iter().filter(|scope| !mcp.scopes.contains(scope)).cloned().collect()
+}
+
+/// What clients call scopes, and what they are at the provider: what is written, and what follows for tools.
+fn names(server: &AuthorizationServerConfig, resources: &[Resource]) -> ScopeNames {
+    let mut names = ScopeNames(server.scopes.clone());
+    for resource in resources {
+        for bare in &resource.on_demand {
+            names.complete(bare, resource.scopes.iter().map(String::as_str));
         }
     }
-    all
+    names
 }
 
 /// A token of our client's provider must open the resource, and a scope must lead to it.
@@ -233,7 +241,7 @@ fn check_resources(config: &Config, name: &str, server: &AuthorizationServerConf
             let message = format!("does not take tokens of {issuer}, and {at} sends its clients there");
             errors.push(ConfigError::new(format!("routes[{i}].accept"), message, format!("add {issuer:?}")));
         }
-        if scopes(mcp).is_empty() {
+        if mcp.scopes.is_empty() {
             let message = format!("is empty, so that {at} would not know what to ask for");
             let help = "the scope of the API, such as [\"api://mcp/access_as_user\"]";
             errors.push(ConfigError::new(format!("routes[{i}].mcp.scopes"), message, help));

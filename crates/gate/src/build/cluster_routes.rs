@@ -14,7 +14,7 @@ use gangplank_oauth::config::ConfigError;
 
 use super::Errors;
 use super::routes::{accepted, vouching};
-use super::upstream_clusters::Known;
+use super::upstream_clusters::{Known, may_impersonate};
 use crate::cluster::{ApiServer, Behind, Mode, Place};
 use crate::config::{Config, RouteConfig};
 use crate::proxy::{Upstream, Way};
@@ -73,6 +73,36 @@ pub(super) fn upstream(known: &Known, timeout: std::time::Duration) -> Upstream 
     }
 }
 
+/// What is allowed on such a route and yet probably not meant.
+pub(super) fn warnings(config: &Config) -> Vec<String> {
+    let mut warnings = Vec::new();
+    for (i, route) in config.routes.iter().enumerate() {
+        let names: Vec<&String> = route.cluster.iter().chain(route.clusters.iter().flatten()).collect();
+        if names.is_empty() {
+            continue;
+        }
+        if route.methods.as_ref().is_some_and(|methods| !methods.iter().any(|method| method == "POST")) {
+            warnings.push(format!(
+                "routes[{i}].methods does not keep callers from changing anything: kubectl exec over a WebSocket is a GET; let \
+                 the cluster's RBAC say what may be done"
+            ));
+        }
+        let told = names.into_iter().any(|name| config.clusters.get(name).is_some_and(may_impersonate));
+        let unprefixed = vouching(config, route)
+            .into_iter()
+            .filter(|name| config.issuers.get(name).is_none_or(|issuer| issuer.claims.username_prefix.is_none()));
+        let unprefixed: Vec<String> = unprefixed.collect();
+        if told && unprefixed.len() > 1 {
+            warnings.push(format!(
+                "routes[{i}] tells clusters the user names of {} as they are: each can give the names of the others \
+                 (issuers.NAME.claims.username_prefix and groups_prefix keep them apart)",
+                unprefixed.join(" and ")
+            ));
+        }
+    }
+    warnings
+}
+
 /// What contradicts itself on a route that leads to a cluster.
 pub(super) fn judge(
     config: &Config,
@@ -81,7 +111,7 @@ pub(super) fn judge(
     at: &str,
     errors: &mut Errors,
 ) {
-    targets(config, route, known, at, errors);
+    targets(route, known, at, errors);
     let Some(name) = &route.cluster else { return };
     let mut say = |key: &str, message: String, help: &str| {
         errors.push(ConfigError::new(format!("{at}.{key}"), message, help));
@@ -154,15 +184,11 @@ pub(super) fn judge(
 }
 
 /// The clusters that a call of a tool may choose: an MCP server goes there by itself, with the caller's token and nothing else.
-fn targets(config: &Config, route: &RouteConfig, known: &BTreeMap<String, Known>, at: &str, errors: &mut Errors) {
+fn targets(route: &RouteConfig, known: &BTreeMap<String, Known>, at: &str, errors: &mut Errors) {
     let Some(target) = route.mcp.as_ref().and_then(|mcp| mcp.target.as_ref()) else { return };
     for (i, name) in target.clusters.iter().enumerate() {
-        let at = format!("{at}.mcp.target.clusters[{i}]");
-        if !config.clusters.contains_key(name) {
-            let known = config.clusters.keys().cloned().collect::<Vec<_>>().join(", ");
-            let help = format!("one of [clusters]: {known}");
-            errors.push(ConfigError::new(at, format!("there is no cluster {name:?}"), help));
-        } else if known.get(name).is_some_and(|known| !known.cluster.mode.shows_token()) {
+        if known.get(name).is_some_and(|known| !known.cluster.mode.shows_token()) {
+            let at = format!("{at}.mcp.target.clusters[{i}]");
             let message = format!("clusters.{name} is shown no token of the caller, and an MCP server never gets ours");
             let help = "a cluster with token_audiences or exchange (auth_mode = \"passthrough\")";
             errors.push(ConfigError::new(at, message, help));
@@ -175,5 +201,11 @@ fn is_one(config: &Config, route: &RouteConfig, cluster: &str) -> bool {
     let of_cluster = config.clusters.get(cluster).and_then(|cluster| cluster.allow.as_ref());
     let rules = [route.allow.as_ref(), of_cluster];
     let one_name = rules.into_iter().flatten().any(|allow| allow.users.len() == 1);
-    one_name && vouching(config, route).len() == 1
+    let vouching = vouching(config, route);
+    // In several tenants there may be several of one name.
+    let several_tenants = |name: &String| {
+        let entra = config.issuers.get(name).and_then(|issuer| issuer.entra.as_ref());
+        entra.is_some_and(|entra| entra.tenant.is_none())
+    };
+    one_name && vouching.len() == 1 && !vouching.iter().any(several_tenants)
 }

@@ -35,6 +35,13 @@ pub(super) fn read(parts: &Parts<'_>, list: &mut [Route], errors: &mut Errors) -
         let name = list.iter().find(|made| made.id == i).map_or("", |made| made.name.as_str());
         let reader = Reader { parts, route, mcp, name, at: format!("routes[{i}].mcp") };
         let read = reader.read(errors);
+        if let Some(read) = &read
+            && let Some(place) = places.iter().find(|place: &&Place| same(&place.resource, &read.resource))
+        {
+            let message = format!("{} is the resource of routes[{}]", read.resource.identifier(), place.route);
+            let help = "one of its own: a session and a token for one must not be good for the other";
+            reader.say("resource", message, help, errors);
+        }
         // A route that is wrong otherwise is not there.
         let (Some(read), Some(made)) = (read, list.iter_mut().find(|made| made.id == i)) else { continue };
         for challenge in &mut made.challenges {
@@ -63,6 +70,12 @@ pub(super) fn identifier(route: &RouteConfig, mcp: &McpConfig, hosts: &Hosts) ->
     let mut url = Url::parse(&hosts.origin(&hosts.authority(host)?)).ok()?;
     url.set_path(route.path.strip_suffix('/').unwrap_or(&route.path));
     Some(url)
+}
+
+/// As clients compare them, who disagree about a slash at the end.
+fn same(one: &Resource, other: &Resource) -> bool {
+    let [one, other] = [one, other].map(|resource| resource.identifier().as_str().trim_end_matches('/'));
+    one == other
 }
 
 struct Read {

@@ -198,6 +198,12 @@ impl Gate {
                     .to_owned(),
             );
         }
+        if config.routes.iter().any(|route| route.mcp.is_some()) && config.cookies.keys.is_empty() {
+            warnings.push(
+                "cookies.keys is not set: sessions of MCP servers end with this process, and other replicas do not know them"
+                    .to_owned(),
+            );
+        }
         if config.gate.public_url.starts_with("http://") && !is_loopback(&config.gate.public_url) {
             warnings.push("gate.public_url is http: cookies and tokens travel in the clear".to_owned());
         }

@@ -22,7 +22,7 @@ use url::Url;
 
 use super::clusters::{Where, access, identity, transport, under};
 use super::exchanges::Exchanges;
-use super::{Deps, Errors, allow};
+use super::{Deps, Errors, allow, cluster_routes};
 use crate::Body;
 use crate::cluster::{Audiences, Mode, Terms, UpstreamCluster};
 use crate::config::{AllowConfig, AuthMode, Config, ImpersonateConfig, UpstreamClusterConfig};
@@ -89,6 +89,7 @@ pub(super) fn warnings(config: &Config) -> Vec<String> {
             takers.entry(audience).or_default().push(name);
         }
     }
+    warnings.extend(cluster_routes::warnings(config));
     for (audience, clusters) in takers.into_iter().filter(|(_, clusters)| clusters.len() > 1) {
         let clusters = clusters.join(", ");
         warnings.push(format!("token_audiences: {audience:?} is of several clusters ({clusters}): each could use its callers' tokens at the others"));

@@ -4,9 +4,10 @@
 //!    oneself instead would surprise, and to pass it on would lend our own right to impersonate.
 //! 2. A token in the list of WebSocket sub-protocols is taken off. It is no credential here: it would be a second one
 //!    beside `Authorization`, and lists of sub-protocols stand in logs.
-//! 3. `Authorization`, `X-Remote-…`, and once more `Impersonate-…` are taken off at the very end ([`strip`]).
+//! 3. `Authorization`, `X-Remote-…`, cookies, and once more `Impersonate-…` are taken off at the very end ([`strip`]). An API
+//!    server has no use for cookies, and hands them to whatever runs behind `services/…/proxy/`.
 
-use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, SEC_WEBSOCKET_PROTOCOL};
+use http::header::{AUTHORIZATION, COOKIE, HeaderMap, HeaderName, HeaderValue, SEC_WEBSOCKET_PROTOCOL};
 
 use super::refusal::ClusterRefusal;
 use crate::{audit, headers};
@@ -40,7 +41,9 @@ pub(super) fn take_off_token_protocol(headers: &mut HeaderMap) {
 /// Rule 3.
 pub(super) fn strip(headers: &mut HeaderMap) {
     let bad = |name: &&HeaderName| {
-        headers::is_impersonation(name.as_str()) || headers::is_remote(name.as_str()) || **name == AUTHORIZATION
+        headers::is_impersonation(name.as_str())
+            || headers::is_remote(name.as_str())
+            || [AUTHORIZATION, COOKIE].contains(*name)
     };
     while let Some(name) = headers.keys().find(bad).cloned() {
         headers.remove(name);
@@ -129,6 +132,7 @@ mod tests {
             ("Impersonate-Group", "a"),
             ("Impersonate-Group", "b"),
             ("impersonate_extra_x", "b"),
+            ("Cookie", "app=1"),
             ("Accept", "application/json"),
             ("X-Stream-Protocol-Version", "v4.channel.k8s.io"),
         ]);

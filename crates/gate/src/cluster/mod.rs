@@ -10,7 +10,9 @@
 //! 6. One audit line says which cluster, how, and for whom.
 //! 7. Of the request nothing remains that could say who somebody is but what we say ([`shown`]); of the answer, a redirect
 //!    leads back through the gate. `X-Auth-Request-…` is not told to API servers.
-//! 8. A refusal has the form of an API server's ([`status`]).
+//! 8. What comes back may be a page of whatever runs behind `services/…/proxy/`, on our origin: it sets no cookie, runs no script
+//!    and reads nothing of ours (`Content-Security-Policy: sandbox`).
+//! 9. A refusal has the form of an API server's ([`status`]).
 //!
 //! All requests to API servers are HTTP/1.1: over HTTP/2 the callers would share one connection, and one who does not read
 //! the log that he follows would hold up the others.
@@ -29,7 +31,7 @@ use bytes::Bytes;
 use gangplank_authn::token_review::{Cluster, OwnCredential};
 use gangplank_authn::{Authenticator as _, Credentials, Outcome};
 use gangplank_jose::UnixTime;
-use http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+use http::header::{AUTHORIZATION, CONTENT_SECURITY_POLICY, HeaderMap, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use http::request::Parts;
 use http::{Response, Uri};
 use prometheus_client::metrics::counter::Counter;
@@ -116,6 +118,7 @@ impl Gate {
         B: http_body::Body<Data = Bytes> + Send + 'static,
         B::Error: Into<BodyError>,
     {
+        crate::trace::target(&behind.cluster.name);
         inbound::refuse_impersonation(&head.headers)?;
         let inside = behind.place.inside(head.uri.path_and_query())?;
         let credentials = arrival.credentials(&head.headers);
@@ -136,6 +139,8 @@ impl Gate {
         inbound::take_off_token_protocol(&mut head.headers);
         let mut response = self.forward(route, upstream, arrival, head, body, decided, credential).await?;
         behind.place.outside(response.headers_mut());
+        response.headers_mut().insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static("sandbox"));
+        response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         Ok(response)
     }
 }

@@ -2,7 +2,7 @@
 //! the session is in that URL.
 //!
 //! 1. Unless the route has `legacy_sse`, such a stream breaks off before the client learns of its session: what nobody has,
-//!    nobody can take over.
+//!    nobody can take over. Nor does a POST pass that names a session in its query, which somebody may have begun elsewhere.
 //! 2. With it, the client learns a URL with a tag behind ([`session`](super::session)): over path and query, for this caller
 //!    and this route. Of the upstream's URL the path and the query count, so that clients stay with us.
 //! 3. A POST with a query must bring such a tag, and the upstream sees it without. An upstream with the session elsewhere than in
@@ -24,18 +24,23 @@ const TELLING: usize = 32;
 
 const PURPOSE: &str = "mcp endpoint";
 
-/// What the first event of a stream may be, and what becomes of it.
-pub(super) trait Endpoints: Send {
-    /// The URL that the client is to learn, or the reason why there is none. `told` is what the upstream says.
+/// What becomes of an endpoint that an upstream tells.
+pub trait Endpoints: Send {
+    /// The URL that the client is to learn. `told` is what the upstream says.
+    ///
+    /// # Errors
+    /// There is none.
     fn of(&self, told: &str) -> Result<String, McpRefusal>;
     /// The reason why none is taken now.
     fn none(&self) -> McpRefusal;
 }
 
 /// A stream that is looked at.
-pub(super) struct Watched<E> {
+pub struct Watched<E> {
     endpoints: E,
     state: State,
+    /// Whether something of it went on: a mark (BOM) is one at the very beginning only.
+    begun: bool,
 }
 
 enum State {
@@ -47,12 +52,15 @@ enum State {
 
 impl<E: Endpoints> Watched<E> {
     /// Nothing has come.
-    pub(super) fn new(endpoints: E) -> Self {
-        Watched { endpoints, state: State::First(Vec::new()) }
+    pub fn new(endpoints: E) -> Self {
+        Watched { endpoints, state: State::First(Vec::new()), begun: false }
     }
 
     /// What of `bytes`, and of what came before, goes on to the client.
-    pub(super) fn pass(&mut self, bytes: Bytes) -> Result<Bytes, McpRefusal> {
+    ///
+    /// # Errors
+    /// The client must not have what comes now: the stream breaks off.
+    pub fn pass(&mut self, bytes: Bytes) -> Result<Bytes, McpRefusal> {
         match &mut self.state {
             State::Later(line) => {
                 if tells_later(line, &bytes) {
@@ -65,7 +73,9 @@ impl<E: Endpoints> Watched<E> {
                 let mut out = Vec::new();
                 while let Some(end) = end_of_block(held).filter(|end| *end <= LONGEST) {
                     let block: Vec<u8> = held.drain(..end).collect();
-                    match Event::read(&block) {
+                    let text = without_mark(&block, self.begun);
+                    self.begun = true;
+                    match Event::read(text) {
                         Event::Nothing => out.extend_from_slice(&block),
                         Event::Endpoint(told) => {
                             let url = self.endpoints.of(&told)?;
@@ -87,7 +97,7 @@ impl<E: Endpoints> Watched<E> {
     }
 
     /// What is left when the stream ends.
-    pub(super) fn rest(&mut self) -> Bytes {
+    pub fn rest(&mut self) -> Bytes {
         match &mut self.state {
             // An event that was not finished is none.
             State::First(held) => std::mem::take(held).into(),
@@ -100,7 +110,7 @@ impl<E: Endpoints> Watched<E> {
             return Ok(out.into());
         };
         let State::Later(line) = &mut self.state else { return Ok(out.into()) };
-        if tells_later(line, &held) {
+        if tells_later(line, without_mark(&held, self.begun)) {
             return Err(self.refused());
         }
         out.extend_from_slice(&held);
@@ -124,7 +134,6 @@ enum Event {
 impl Event {
     fn read(block: &[u8]) -> Event {
         let text = String::from_utf8_lossy(block);
-        let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
         let (mut kind, mut data) = ("", None::<String>);
         for line in text.split(['\r', '\n']) {
             let (field, value) = line.split_once(':').unwrap_or((line, ""));
@@ -141,6 +150,11 @@ impl Event {
             _ => Event::Other,
         }
     }
+}
+
+/// A mark is no part of the stream's first line.
+fn without_mark(bytes: &[u8], begun: bool) -> &[u8] {
+    bytes.strip_prefix(b"\xef\xbb\xbf").filter(|_| !begun).unwrap_or(bytes)
 }
 
 /// Behind the blank line that ends the first block.
@@ -174,6 +188,15 @@ fn tells_later(line: &mut Vec<u8>, bytes: &[u8]) -> bool {
         }
         rest = &rest[end + 1..];
     }
+}
+
+/// Rule 1: whether a query names a session, as the SDKs do (`session_id`, `sessionId`) or in another spelling.
+pub(super) fn names_a_session(query: &str) -> bool {
+    let parameters = url::form_urlencoded::parse(query.as_bytes());
+    parameters.into_iter().any(|(name, _)| {
+        let folded: String = name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
+        matches!(folded.as_str(), "sessionid" | "mcpsessionid")
+    })
 }
 
 impl Sessions {
@@ -289,6 +312,22 @@ mod tests {
                 let (seen, broke_off) = through(&parts);
                 assert!(broke_off && !seen.contains("/m?s=1"), "{stream:.60}: {seen:.60}");
             }
+        }
+    }
+
+    #[test]
+    fn a_session_in_a_query_is_seen_in_every_spelling() {
+        for (query, names) in [
+            ("session_id=1", true),
+            ("a=b&sessionId=1", true),
+            ("SESSION-ID", true),
+            ("%73ession%5Fid=1", true),
+            ("mcp-session-id=1", true),
+            ("sessions=1", false),
+            ("id=session_id", false),
+            ("", false),
+        ] {
+            assert_eq!(names_a_session(query), names, "{query}");
         }
     }
 

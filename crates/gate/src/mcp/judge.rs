@@ -1,7 +1,7 @@
 //! What is judged of a request to an MCP server, beside who sends it.
 //!
 //! 1. Messages come by POST, streams go by GET, sessions end by DELETE; nothing else is passed on, nor a body with anything
-//!    but a POST. No connection leaves HTTP.
+//!    but a POST. A header such as `mcp_name` is taken off: many servers know no difference between `_` and `-`. No connection leaves HTTP: a wish for that is taken off, as HTTP allows.
 //! 2. The body of a POST is read whole, as messages ([`message`](super::message)). That is so without any rule, too: each
 //!    call is in the audit log.
 //! 3. Each call is judged by the rules about tools ([`tools`](super::tools)). One that is refused refuses all of the body.
@@ -74,7 +74,8 @@ impl Judge {
     }
 
     /// Rule 1. `empty`: whether there is no body.
-    pub(crate) fn head(&self, method: &Method, headers: &HeaderMap, empty: bool) -> Result<(), ToolRefusal> {
+    #[expect(clippy::unused_self, reason = "it is a rule of this judge")]
+    pub(crate) fn head(&self, method: &Method, headers: &mut HeaderMap, empty: bool) -> Result<(), ToolRefusal> {
         let has_it = matches!(*method, Method::GET | Method::HEAD | Method::POST | Method::DELETE | Method::OPTIONS);
         if !has_it {
             return Err(ToolRefusal::HttpMethod(Excerpt::of(method.as_str())));
@@ -82,9 +83,10 @@ impl Judge {
         if *method != Method::POST && !empty {
             return Err(ToolRefusal::HttpMethod(Excerpt::of(&format!("{method} with a body"))));
         }
-        if headers.contains_key(UPGRADE) || *method == Method::CONNECT {
-            return Err(ToolRefusal::Upgrade);
+        while let Some(name) = headers.keys().find(|name| is_lookalike(name.as_str())).cloned() {
+            headers.remove(name);
         }
+        headers.remove(UPGRADE);
         Ok(())
     }
 
@@ -134,6 +136,15 @@ impl Judge {
         let shown = Shown { rules: rules.clone(), caller: caller.clone(), book: self.book.clone() };
         listing::filter(response, shown).await
     }
+}
+
+/// What a server could take for one of the headers that repeat the body. Behind `mcp-param-` all is the parameter's name.
+fn is_lookalike(header: &str) -> bool {
+    if !header.starts_with("mcp") || header.starts_with("mcp-param-") {
+        return false;
+    }
+    let folded = header.replace(|c: char| !c.is_ascii_alphanumeric(), "-");
+    folded != header && (folded.starts_with("mcp-param-") || matches!(folded.as_str(), "mcp-method" | "mcp-name"))
 }
 
 fn calls(messages: &Messages) -> impl Iterator<Item = (&Message, &message::Call)> {

@@ -7,7 +7,8 @@
 //!    for one) take `Method` for `method`, and the last of them counts.
 //! 5. A method is a plain name, and `tools/call` in another spelling is refused. A call has `params` that are an object,
 //!    with a `name` that is a string and `arguments`, if any, that are an object.
-//! 6. The headers that repeat method and name agree with the body ([`mirrored`]).
+//! 6. The headers that repeat method and name agree with the body ([`mirrored`]). Where they don't, the client is told so by
+//!    the id of its request, as the revision of 2026-07-28 has it.
 //!
 //! What is passed on are the octets that were read, and not what was made of them.
 
@@ -20,6 +21,7 @@ use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
 use serde_json::{Map, Value};
 
 pub(crate) use self::answer::error;
+use super::McpRefusal;
 use super::tools::ToolRefusal;
 
 /// How many messages a batch may have.
@@ -89,15 +91,15 @@ impl Message {
 ///
 /// # Errors
 /// It is no message, or could be read in two ways.
-pub fn read(headers: &HeaderMap, body: &[u8]) -> Result<Messages, ToolRefusal> {
+pub fn read(headers: &HeaderMap, body: &[u8]) -> Result<Messages, McpRefusal> {
     media_type(headers)?;
     let all = match json::read(body).map_err(ToolRefusal::NotJson)? {
         Value::Array(messages) => {
             if messages.is_empty() || messages.len() > MAX_BATCH {
-                return Err(ToolRefusal::NotJsonRpc("a batch has 1 to 50 messages"));
+                return Err(ToolRefusal::NotJsonRpc("a batch has 1 to 50 messages").into());
             }
             if mirrored::any(headers) {
-                return Err(ToolRefusal::HeaderMismatch("Mcp-Method"));
+                return Err(ToolRefusal::HeaderMismatch("Mcp-Method").into());
             }
             messages.into_iter().map(|one| message(one, None)).collect::<Result<_, _>>()?
         }
@@ -128,38 +130,45 @@ fn media_type(headers: &HeaderMap) -> Result<(), ToolRefusal> {
 }
 
 /// One message, with the headers that repeat it.
-fn message(value: Value, headers: Option<&HeaderMap>) -> Result<Message, ToolRefusal> {
+fn message(value: Value, headers: Option<&HeaderMap>) -> Result<Message, McpRefusal> {
     let Value::Object(mut members) = value else {
-        return Err(ToolRefusal::NotJsonRpc("a message is an object"));
+        return Err(ToolRefusal::NotJsonRpc("a message is an object").into());
     };
     plain_names(&members, &ENVELOPE)?;
     if members.get("jsonrpc").and_then(Value::as_str) != Some("2.0") {
-        return Err(ToolRefusal::NotJsonRpc("jsonrpc is not \"2.0\""));
+        return Err(ToolRefusal::NotJsonRpc("jsonrpc is not \"2.0\"").into());
     }
     let answer = usize::from(members.contains_key("result")) + usize::from(members.contains_key("error"));
     let Some(method) = members.remove("method") else {
         if answer != 1 {
-            return Err(ToolRefusal::NotJsonRpc("a message has a method, or either a result or an error"));
+            return Err(ToolRefusal::NotJsonRpc("a message has a method, or either a result or an error").into());
         }
-        agree(headers, None, None)?;
+        agree(headers, None, None, None)?;
         return Ok(Message::Response);
     };
     if answer > 0 {
-        return Err(ToolRefusal::NotJsonRpc("a message with a method is no answer"));
+        return Err(ToolRefusal::NotJsonRpc("a message with a method is no answer").into());
     }
     let id = members.remove("id").map(id).transpose()?;
     let method = method_name(method)?;
     let params = members.remove("params");
     if !matches!(params, None | Some(Value::Object(_) | Value::Array(_))) {
-        return Err(ToolRefusal::NotJsonRpc("params is neither an object nor an array"));
+        return Err(ToolRefusal::NotJsonRpc("params is neither an object nor an array").into());
     }
-    agree(headers, Some(&method), params.as_ref())?;
-    if method == "tools/call" { call(id, params).map(Message::Call) } else { Ok(Message::Other { id, method }) }
+    agree(headers, id.as_ref(), Some(&method), params.as_ref())?;
+    Ok(if method == "tools/call" { Message::Call(call(id, params)?) } else { Message::Other { id, method } })
 }
 
 /// Rule 6.
-fn agree(headers: Option<&HeaderMap>, method: Option<&str>, params: Option<&Value>) -> Result<(), ToolRefusal> {
-    headers.map_or(Ok(()), |headers| mirrored::agree(headers, method, params)).map_err(ToolRefusal::HeaderMismatch)
+fn agree(
+    headers: Option<&HeaderMap>,
+    id: Option<&Id>,
+    method: Option<&str>,
+    params: Option<&Value>,
+) -> Result<(), McpRefusal> {
+    let Some(headers) = headers else { return Ok(()) };
+    let mismatch = |header| McpRefusal::from(ToolRefusal::HeaderMismatch(header)).in_message(id);
+    mirrored::agree(headers, method, params).map_err(mismatch)
 }
 
 fn id(value: Value) -> Result<Id, ToolRefusal> {

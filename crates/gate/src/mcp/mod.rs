@@ -29,8 +29,10 @@ mod well_known;
 
 /// What is read off the wire, before and behind the rules: for whoever tries it with octets of all kinds.
 pub mod wire {
+    pub use super::endpoint_event::{Endpoints, Watched};
     pub use super::listing::{Events, Shows, cut};
     pub use super::message::{Call, Message, Messages, read};
+    pub use super::tools::{ToolRules, read as read_rules};
 }
 
 use std::sync::Arc;
@@ -96,7 +98,11 @@ impl Mcp {
         let whose = Whose::of(caller.identity(), caller.method());
         self.sessions.unbind(&mut head.headers, &whose)?;
         let posts = !matches!(head.method, Method::GET | Method::HEAD | Method::OPTIONS);
-        if self.legacy_sse && posts && head.uri.query().is_some() {
+        if posts && !self.legacy_sse && head.uri.query().is_some_and(endpoint_event::names_a_session) {
+            let user = caller.identity().username.chars().take(128).collect();
+            return Err(McpRefusal::SessionForeign { user, problem: "is in the query" }.into());
+        }
+        if posts && self.legacy_sse && head.uri.query().is_some() {
             let target = head.uri.path_and_query().map_or("", PathAndQuery::as_str);
             let own = self.sessions.posted_to(target, &whose)?;
             head.uri = own.parse().map_err(|_| Refusal::Defect("a target without its tag is none"))?;
@@ -139,7 +145,7 @@ impl Gate {
     {
         let decision = decided.decision.clone();
         let caller = decision.caller();
-        mcp.judge.head(&head.method, &head.headers, body.is_end_stream()).map_err(McpRefusal::from)?;
+        mcp.judge.head(&head.method, &mut head.headers, body.is_end_stream()).map_err(McpRefusal::from)?;
         mcp.prepare(&mut head, &decision)?;
         let (body, exceeded) = body_limit::limited(&head.headers, body, mcp.body_limit)?;
         let read = head.method == Method::GET;

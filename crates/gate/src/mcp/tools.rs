@@ -19,16 +19,17 @@ use gangplank_authn::{Authenticated, Identity, Scope};
 use gangplank_jose::Excerpt;
 
 use self::names::{Named, Names};
-pub(crate) use self::read::{contradictions, group_words, read};
+pub use self::read::read;
+pub(crate) use self::read::{contradictions, group_words};
 pub use self::refusal::ToolRefusal;
-use self::rule::{Rule, Verdict};
+use self::rule::{Asked, Rule, Verdict};
 use super::McpRefusal;
 use super::audit::Book;
 use super::message::Call;
 
 /// A route's rules.
 #[derive(Debug)]
-pub(crate) struct ToolRules {
+pub struct ToolRules {
     rules: Vec<Rule>,
     names: Names,
     /// Whether tools that no rule names may be called.
@@ -37,7 +38,10 @@ pub(crate) struct ToolRules {
 
 impl ToolRules {
     /// Judges a call.
-    pub(crate) fn admit(&self, caller: &Identity, call: &Call) -> Result<(), McpRefusal> {
+    ///
+    /// # Errors
+    /// No rule admits it.
+    pub fn admit(&self, caller: &Identity, call: &Call) -> Result<(), McpRefusal> {
         let tool = call.tool.as_str();
         if !names::is_plain(tool) {
             return Err(ToolRefusal::ToolName(Excerpt::of(tool)).into());
@@ -49,8 +53,9 @@ impl ToolRules {
             Named::Lookalike => return Err(ToolRefusal::Lookalike(Excerpt::of(tool)).into()),
         };
         let (mut needed, mut unmet): (Vec<Scope>, Vec<String>) = (Vec::new(), Vec::new());
+        let asked = Asked::new(caller, tool, Some(&call.arguments));
         for (at, rule) in rules.iter().filter_map(|at| Some((at, self.rules.get(*at)?))) {
-            match rule.judge(caller, tool, Some(&call.arguments)) {
+            match rule.judge(&asked) {
                 Verdict::Admitted => return Ok(()),
                 Verdict::ScopeLacking => needed.extend(rule.needed.iter().cloned()),
                 Verdict::Unmet(what) if unmet.len() < SHOWN => unmet.push(format!("mcp.tools[{at}]: {what}")),
@@ -65,12 +70,13 @@ impl ToolRules {
     }
 
     /// Whether a list shows this tool to this caller.
-    pub(crate) fn shows(&self, caller: &Identity, tool: &str) -> bool {
+    pub fn shows(&self, caller: &Identity, tool: &str) -> bool {
         match self.names.of(tool) {
             _ if !names::is_plain(tool) => false,
             Named::By(rules) => {
+                let asked = Asked::new(caller, tool, None);
                 let mut rules = rules.iter().filter_map(|at| self.rules.get(*at));
-                rules.any(|rule| rule.judge(caller, tool, None) == Verdict::Admitted)
+                rules.any(|rule| rule.judge(&asked) == Verdict::Admitted)
             }
             Named::ByNone => self.others,
             Named::Lookalike => false,

@@ -144,7 +144,10 @@ impl Gate {
         })?;
         let (mut head, incoming) = answer.into_parts();
         let became = hop_by_hop::take_from_response(&mut head.headers, head.status);
-        self.own_cookies.drop_set_by_others(&mut head.headers);
+        match upstream.way {
+            Way::Plain(_) => self.own_cookies.drop_set_by_others(&mut head.headers),
+            Way::ApiServer(_) => drop(head.headers.remove(SET_COOKIE)),
+        }
         if let Some(cookie) = decided.set_cookie {
             head.headers.append(SET_COOKIE, cookie);
             // A cache in front would hand the cookie to everybody.

@@ -145,7 +145,6 @@ fn tools() -> Vec<ToolRefusal> {
         ToolRefusal::MediaType("x"),
         ToolRefusal::Lookalike(cut()),
         ToolRefusal::HeaderMismatch("x"),
-        ToolRefusal::Upgrade,
         ToolRefusal::HttpMethod(cut()),
         ToolRefusal::ToolName(cut()),
         ToolRefusal::Forbidden { user: text(), tool: cut(), unmet: text() },

@@ -25,7 +25,7 @@ mod propagation;
 mod record;
 mod request;
 mod sampler;
-mod shown;
+pub mod shown;
 mod span;
 
 use std::borrow::Cow;
@@ -102,6 +102,11 @@ pub(crate) fn message(method: &str, tool: Option<&str>, target: Option<&str>) {
     span::say(names::MCP_METHOD, || Some(known_mcp_method(method).into()));
     span::say(names::TOOL, || tool.and_then(shown::name).map(Value::from));
     span::say(names::TARGET, || target.map(|target| target.to_owned().into()));
+}
+
+/// The cluster that the request is for.
+pub(crate) fn target(cluster: &str) {
+    span::say(names::TARGET, || Some(cluster.to_owned().into()));
 }
 
 /// The methods that the MCP specification has: a caller's text is none.

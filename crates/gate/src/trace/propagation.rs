@@ -6,7 +6,7 @@ use bytes::Bytes;
 use gangplank_oauth::{BoxFuture, Budget, Transport, TransportError};
 use http::{Request, Response};
 
-use super::call::{call, called};
+use super::call::{call_provider, called};
 
 /// `inner`, whose requests are parts of the current trace. Where there is none it is `inner` and nothing more.
 pub(crate) fn observed(inner: Arc<dyn Transport>) -> Arc<dyn Transport> {
@@ -21,7 +21,7 @@ impl Transport for Observed {
         mut request: Request<Bytes>,
         budget: Budget,
     ) -> BoxFuture<'_, Result<Response<Bytes>, TransportError>> {
-        let span = call(&mut request);
+        let span = call_provider(&mut request);
         let sending = self.0.send(request, budget);
         if span.context().is_none() {
             return sending;

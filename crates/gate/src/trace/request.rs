@@ -122,9 +122,18 @@ impl Gate {
     fn endpoint_of(&self, path: &str) -> Option<String> {
         const ENDPOINTS: [&str; 8] =
             ["auth", "start", "sign_in", "callback", "sign_out", "signed_out", "userinfo", "static"];
+        const OF_SERVERS: [&str; 6] =
+            ["authorize", "consent", "callback", "token", "register", ".well-known/openid-configuration"];
         let path = RequestPath::parse(path).ok()?;
         let below = self.own_path(&path).ok()??;
-        let first = below.split('/').next().unwrap_or_default();
+        let mut parts = below.splitn(3, '/');
+        let first = parts.next().unwrap_or_default();
+        if first == "as" {
+            let (server, endpoint) = (parts.next()?, parts.next()?);
+            let server = self.authorization_servers.iter().find(|known| known.name() == server)?;
+            let endpoint = OF_SERVERS.into_iter().find(|known| *known == endpoint)?;
+            return Some(format!("{}/as/{}/{endpoint}", self.prefix, server.name()));
+        }
         let known = ENDPOINTS.into_iter().find(|known| *known == first)?;
         Some(format!("{}/{known}", self.prefix))
     }

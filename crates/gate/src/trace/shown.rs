@@ -29,7 +29,7 @@ const BEGINNINGS: [&str; 11] =
     ["eyJ", "gpk_", "ghp_", "gho_", "ghs_", "github_pat_", "glpat-", "sk-", "sk_", "xox", "AKIA"];
 
 /// A text from outside, without what nobody should see.
-pub(super) fn text(text: &str) -> String {
+pub fn text(text: &str) -> String {
     let mut shown = String::with_capacity(text.len().min(MAX_TEXT));
     let mut rest = text;
     while !rest.is_empty() && shown.len() < MAX_TEXT {

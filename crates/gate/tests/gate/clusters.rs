@@ -135,6 +135,10 @@ fn answer(mut request: Request<Incoming>, peer: &Peer, seen: &Mutex<Vec<Seen>>) 
         return response.body(Full::default()).unwrap();
     }
     let mut response = Response::builder();
+    if request.uri().path().ends_with("/proxy/") {
+        response = response.header("set-cookie", "app=stolen").header("content-type", "text/html");
+        response = response.header("content-security-policy", "default-src *");
+    }
     if request.uri().path().ends_with("/redirect") {
         response = response.status(301).header("location", "/api/v1/");
     }
@@ -375,6 +379,22 @@ async fn nothing_that_a_caller_makes_up_reaches_a_cluster() {
         assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
         assert!(server.nothing());
     }
+}
+
+#[tokio::test]
+async fn a_page_from_inside_a_cluster_gets_no_hold_of_our_origin() {
+    let server = ApiServer::start().await;
+    let config = cluster("prod", &server.kubeconfig("k", "", TOKEN), "") + &route("clusters = [\"prod\"]");
+    let world = World::new(&(head("") + &config));
+    let alice = format!("Bearer {}", world.token("alice"));
+    let url = "https://app.example.com/clusters/prod/api/v1/namespaces/a/services/b/proxy/";
+    let cookies = ("cookie", "other-app=secret; __Host-gangplank=x");
+    let answer = world.get(url, &[("authorization", &alice), cookies]).await;
+    assert_eq!(answer.status, StatusCode::OK);
+    assert!(server.one().all("cookie").is_empty(), "cookies of others on this host stay here");
+    assert_eq!(answer.header("set-cookie"), None);
+    assert_eq!(answer.header("content-security-policy"), Some("sandbox"));
+    assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
 }
 
 #[tokio::test]
@@ -711,6 +731,13 @@ fn a_route_to_a_cluster_fits_how_the_cluster_is_spoken_to() {
         ("accept = [\"keys\"]\ncluster = \"own\"", &["routes[0].accept: names nobody who judges bearer tokens"]),
         ("sign_in = \"corp\"\ncluster = \"own\"", &["routes[0].sign_in: is set"]),
         ("sign_in = \"corp\"\ncluster = \"told\"", &["routes[0].sign_in: is set"]),
+        (
+            "accept = [\"corp\"]\nupstream = \"http://a\"\nmcp.target = { argument = \"context\", clusters = [\"told\", \"own\", \"gone\"] }",
+            &[
+                "routes[0].mcp.target.clusters[0]: clusters.told is shown",
+                "routes[0].mcp.target.clusters[2]: there is no",
+            ],
+        ),
         ("accept = [\"nobody\"]\nclusters = [\"told\", \"own\"]", &["routes[0].accept[0]: ", "routes[0].accept: "]),
         (
             "accept = [\"corp\"]\ncluster = \"told\"\nupstream = \"http://a\"\npass.authorization = true\npass.host = true",
@@ -722,6 +749,12 @@ fn a_route_to_a_cluster_fits_how_the_cluster_is_spoken_to() {
     let twice = clusters.clone() + &cluster("again", &file, &for_the_api());
     let config: Config = toml::from_str(&(head("") + &twice + &route("clusters = [\"told\", \"own\"]"))).unwrap();
     let warned = Gate::warnings(&config);
+    let read_only = route("clusters = [\"told\"]\nmethods = [\"GET\"]").replace("\"corp\"]", "\"corp\", \"keys\"]");
+    let config_of_two: Config = toml::from_str(&(head("") + &clusters + &read_only)).unwrap();
+    let warned_of_two = Gate::warnings(&config_of_two);
+    for expected in ["routes[0].methods does not keep", "routes[0] tells clusters the user names of corp and keys"] {
+        assert!(warned_of_two.iter().any(|warning| warning.starts_with(expected)), "{warned_of_two:#?}");
+    }
     for expected in ["clusters.again is not in cluster or clusters of any route", "is of several clusters (again, own)"]
     {
         assert!(warned.iter().any(|warning| warning.contains(expected)), "{warned:#?}");

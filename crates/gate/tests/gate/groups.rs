@@ -13,7 +13,7 @@ const CHECK: &str = "https://app.example.com/oauth2/auth";
 const APP: &str = "https://app.example.com";
 
 /// Graph is asked so. The client that people sign in with asks for no token for Graph.
-fn config(client: &str, by: &str) -> String {
+pub(crate) fn config(client: &str, by: &str) -> String {
     let from = format!("groups_from = {{ client = \"{client}\", by = \"{by}\" }}, graph = ");
     let head =
         head("").replace("graph = ", &from).replace("audiences = [", &format!("audiences = [\"{WEB_APP_ID}\", "));

@@ -24,5 +24,6 @@ mod proxy;
 mod reload;
 mod routes;
 mod support;
+mod telemetry;
 mod token_review;
 mod wire;

@@ -328,5 +328,14 @@ fn what_contradicts_itself_is_refused_at_once() {
         let found = errors(&route(more, mcp));
         assert!(found.len() == 1 && found[0].starts_with(expected), "{more} {mcp}: {found:?}");
     }
+    let twice = format!(
+        "{}\n[[routes]]\npath = \"/other\"\nallow.signed_in = true\naccept = [\"corp\"]\n{up}\n[routes.mcp]\nresource = \"https://app.example.com/mcp/\"",
+        route(up, "")
+    );
+    let found = errors(&twice);
+    assert!(
+        found.len() == 1 && found[0].starts_with("routes[1].mcp.resource: https://app.example.com/mcp/ is"),
+        "{found:?}"
+    );
     assert_eq!(errors(&route(up, "origins = [\"https://x.test/\"]\nbody_limit = \"1MiB\"")), [""; 0]);
 }

@@ -171,6 +171,10 @@ async fn the_older_transport_passes_only_where_it_is_let_and_its_urls_are_bound(
     let alice = bearer(&closed, "alice");
     let broken = closed.get("https://app.example.com/sse", &[("authorization", &alice)]).await;
     assert_eq!((broken.status.as_u16(), broken.body.as_str()), (200, ""), "nobody learns of the session");
+    server.seen();
+    let guessed = post("https://app.example.com/messages?session_id=upstream-0", &[("authorization", &alice)], PING);
+    assert_eq!(closed.send(STRANGER, guessed).await.status, StatusCode::NOT_FOUND);
+    assert!(server.seen().is_empty(), "nor does anybody get into one that was begun elsewhere");
 
     let open = route(true);
     let (alice, bob) = (bearer(&open, "alice"), bearer(&open, "bob"));

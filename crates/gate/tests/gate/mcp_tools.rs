@@ -223,7 +223,8 @@ async fn headers_say_what_the_body_says() {
         (&[("content-type", "text/plain")], 415),
         (&[], 415),
         (&[json, ("content-encoding", "gzip")], 415),
-        (&[json, ("upgrade", "websocket"), ("connection", "upgrade")], 400),
+        (&[json, ("upgrade", "websocket"), ("connection", "upgrade")], 200),
+        (&[json, ("mcp-param-name_space", "x")], 200),
     ] {
         let answer = scene.send("ada", "POST", headers, body.as_bytes()).await;
         assert_eq!(answer.status, status, "{headers:?}: {}", answer.body);
@@ -235,9 +236,12 @@ async fn headers_say_what_the_body_says() {
         assert_eq!(answer.status, 405, "{method}");
         assert!(scene.server.taken().is_empty(), "{method}");
     }
-    scene.send("ada", "GET", &[("x-http-method-override", "POST"), ("range", "bytes=3-")], b"").await;
-    let got = scene.server.taken();
-    assert!(got[0].1.get("x-http-method-override").is_none() && got[0].1.get("range").is_none(), "{got:?}");
+    let taken_off = ["x-http-method-override", "range", "mcp_method", "mcp.name", "mcp_param-x", "upgrade"];
+    for name in taken_off {
+        scene.send("ada", "GET", &[(name, "x"), ("mcp-param-a_b", "y"), ("connection", "upgrade")], b"").await;
+        let got = scene.server.taken();
+        assert!(!got[0].1.contains_key(name) && got[0].1.contains_key("mcp-param-a_b"), "{name}: {got:?}");
+    }
 }
 
 const LIST: &str = r#"{"jsonrpc":"2.0","id":7,"result":{"tools":[{"name":"pods_list"}, {"name":"pods_delete"},{"name":"pods_exec"},{"name":"secrets_get"}],"nextCursor":"x"}}"#;
@@ -289,11 +293,27 @@ async fn what_cannot_be_looked_at_is_not_passed_on() {
         (&[("content-type", "application/json")], twice),
         (&[], twice),
         (&[("content-type", "application/problem+json")], twice),
+        (&[("content-type", "text/plain")], twice),
+        (&[("content-type", "application/x-ndjson")], &format!("{LIST}\n{LIST}\n")),
+        (&[("content-type", "application/json; charset=UTF-16LE")], "x"),
+        (&[("content-type", "text/event-stream; charset=utf-16")], "x"),
+        (&[("content-type", "application/json")], &format!("\u{feff}{LIST}")),
+        (&[("content-type", "application/json")], &LIST.chars().flat_map(|c| [c, '\0']).collect::<String>()),
     ] {
         scene.server.answers(headers, &[body]);
         let answer = scene.post("ada", ask).await;
         assert_eq!(answer.status, 502, "{headers:?} {body}");
         assert!(!answer.body.contains("secrets_get"));
+    }
+    // What is no answer of the protocol is nobody's list.
+    for (headers, body) in [
+        (&[("content-type", "text/html; charset=utf-8")][..], "<p>the tools"),
+        (&[("content-type", "application/octet-stream")], "\0tools"),
+        (&[("content-type", "application/json; charset=\"utf-8\"")], r#"{"result":{"content":["tools"]}}"#),
+        (&[], "Accepted"),
+    ] {
+        scene.server.answers(headers, &[body]);
+        assert_eq!(scene.post("ada", ask).await.body, body);
     }
     // A stream that has begun breaks off.
     scene.server.answers(

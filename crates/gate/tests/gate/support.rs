@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use gangplank_gate::config::Config;
+use gangplank_gate::trace::Tracer;
 use gangplank_gate::{Body, Deps, Gate, Shared};
 use gangplank_idp::{API_ID, BATCH_ID, DEMO_GROUP_ID, InProcess, TENANT_ID, Tenant, TenantConfig, WEB_APP_ID};
 use gangplank_jose::UnixTime;
@@ -86,13 +87,15 @@ pub(crate) struct Internet {
     tenant: InProcess,
     pages: Mutex<BTreeMap<String, Page>>,
     asked: AtomicU64,
+    /// The `traceparent` of the last request, and where it went.
+    pub(crate) traceparent: Mutex<Option<(String, String)>>,
 }
 
 type Page = (u16, &'static str, String);
 
 impl Internet {
     fn around(tenant: InProcess) -> Self {
-        Internet { tenant, pages: Mutex::default(), asked: AtomicU64::new(0) }
+        Internet { tenant, pages: Mutex::default(), asked: AtomicU64::new(0), traceparent: Mutex::default() }
     }
 
     /// From now on this is at `url`.
@@ -108,6 +111,10 @@ impl Internet {
 
 impl Transport for Internet {
     fn send(&self, request: Request<Bytes>, budget: Budget) -> BoxFuture<'_, Result<Response<Bytes>, TransportError>> {
+        if let Some(traceparent) = request.headers().get("traceparent") {
+            let told = (request.uri().path().to_owned(), traceparent.to_str().unwrap().to_owned());
+            *self.traceparent.lock().unwrap() = Some(told);
+        }
         let Some((status, kind, body)) = self.pages.lock().unwrap().get(&request.uri().to_string()).cloned() else {
             return self.tenant.send(request, budget);
         };
@@ -124,16 +131,25 @@ impl World {
 
     /// Another gate, just started, of the same tenant: its keys take a while to draw.
     pub(crate) fn started_anew(&self, config: &str) -> World {
-        let built = World::around(self.tenant.clone(), self.clock.clone(), Shared::new(), config);
+        let built = World::around(self.tenant.clone(), self.clock.clone(), Shared::new(), config, None);
         built.unwrap_or_else(|errors| panic!("{errors:#?}"))
     }
 
     /// The same process with another configuration.
     pub(crate) fn reloaded(&self, config: &str) -> Result<World, Vec<ConfigError>> {
-        World::around(self.tenant.clone(), self.clock.clone(), self.shared.clone(), config)
+        World::around(self.tenant.clone(), self.clock.clone(), self.shared.clone(), config, None)
+    }
+
+    /// A gate whose traces go to `tracer`.
+    pub(crate) fn traced(config: &str, tracer: Tracer) -> World {
+        World::first(config, Some(tracer)).unwrap_or_else(|errors| panic!("{errors:#?}"))
     }
 
     fn try_new(config: &str) -> Result<World, Vec<ConfigError>> {
+        World::first(config, None)
+    }
+
+    fn first(config: &str, tracer: Option<Tracer>) -> Result<World, Vec<ConfigError>> {
         let clock = Arc::new(Hands(AtomicU64::new(1_800_000_000)));
         let mut tenant = TenantConfig::built_in();
         for host in ["app.example.com", "other.example.com", "x.wild.example.com"] {
@@ -141,7 +157,7 @@ impl World {
         }
         tenant.allow_redirect(WEB_APP_ID, "https://app.example.com/oauth2/as/entra/callback");
         let tenant = Arc::new(Tenant::new(tenant, Url::parse("https://login.test").unwrap()).unwrap());
-        World::around(tenant, clock, Shared::new(), config)
+        World::around(tenant, clock, Shared::new(), config, tracer)
     }
 
     fn around(
@@ -149,12 +165,13 @@ impl World {
         clock: Arc<Hands>,
         shared: Arc<Shared>,
         config: &str,
+        tracer: Option<Tracer>,
     ) -> Result<World, Vec<ConfigError>> {
         let secret_of = |id| tenant.client_secret(id).map(|s| s.expose_secret().to_owned());
         let (secret, batch) = (secret_of(WEB_APP_ID), secret_of(BATCH_ID));
         let config: Config = toml::from_str(config).unwrap_or_else(|e| panic!("{e}"));
         let internet = Arc::new(Internet::around(InProcess::new(tenant.clone(), clock.clone())));
-        let gate = Gate::build(
+        let gate = Gate::build_traced(
             &config,
             Deps {
                 clock: clock.clone(),
@@ -169,6 +186,7 @@ impl World {
                 shared: shared.clone(),
                 transport: Some(internet.clone()),
             },
+            tracer,
         )?;
         Ok(World { gate, tenant, clock, shared, internet })
     }

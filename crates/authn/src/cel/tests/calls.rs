@@ -24,7 +24,7 @@ fn ada() -> Identity {
 fn arguments() -> Map<String, Value> {
     let Value::Object(arguments) = json!({
         "namespace": "dev", "replicas": 3, "force": false, "nothing": null, "names": ["a", "b"],
-        "a__b": 1, "a-b": 2, "a.b": 3, "spec": {"x__y": {"z": 1}},
+        "large": 9_007_199_254_740_993_i64, "larger": u64::MAX, "a__b": 1, "a-b": 2, "a.b": 3, "spec": {"x__y": {"z": 1}},
     }) else {
         unreachable!()
     };
@@ -45,7 +45,9 @@ fn a_call_is_seen_whole() {
             ("has(arguments.nothing) && !has(arguments.missing)", "= true"),
             ("arguments.?missing.orValue('x')", "= \"x\""),
             ("arguments.names.all(n, n in ['a', 'b'])", "= true"),
-            ("size(arguments) == 9 && arguments.exists(name, name == 'force')", "= true"),
+            ("size(arguments) == 11 && arguments.exists(name, name == 'force')", "= true"),
+            ("arguments.large == 9007199254740993 && arguments.large != 9007199254740992", "= true"),
+            ("arguments.large != 9007199254740992.0 && arguments.larger > arguments.large", "= true"),
             ("arguments.missing == 'x'", "? no such key: missing"),
             ("arguments.namespace < 1", "? no such overload"),
             ("tool.name", "! does not support field selection"),

@@ -52,8 +52,7 @@ fn words(refusal: &McpRefusal) -> Option<(i32, &'static str)> {
         | ToolRefusal::TargetUnknown { .. }
         | ToolRefusal::TargetForbidden { .. }
         | ToolRefusal::TargetsDiffer(..) => (-32602, "The call is not for one cluster that may be chosen here"),
-        ToolRefusal::Upgrade
-        | ToolRefusal::HttpMethod(_)
+        ToolRefusal::HttpMethod(_)
         | ToolRefusal::AnswerCompressed
         | ToolRefusal::AnswerUnreadable(_)
         | ToolRefusal::AnswerTooLarge(_) => return None,
@@ -91,6 +90,6 @@ mod tests {
         assert_eq!(said(&ToolRefusal::HeaderMismatch("x").into())["error"]["code"], -32020);
         assert_eq!(said(&ToolRefusal::HeaderMismatch("x").into())["id"], Value::Null);
         assert!(error(&McpRefusal::BodyEncoded, "r-1").is_none());
-        assert!(error(&ToolRefusal::Upgrade.into(), "r-1").is_none());
+        assert!(error(&ToolRefusal::AnswerCompressed.into(), "r-1").is_none());
     }
 }

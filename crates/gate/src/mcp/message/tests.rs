@@ -187,7 +187,10 @@ fn headers_that_repeat_the_body_agree_with_it() {
     let json = ("content-type", "application/json");
     assert!(read(&headers(&[json, ("mcp-method", "tools/call"), ("mcp-name", "pods_list")]), call).is_ok());
     for bad in [("mcp-method", "ping"), ("mcp-name", "pods_delete")] {
-        assert_eq!(read(&headers(&[json, bad]), call).unwrap_err().reason().name, "mcp-header-mismatch");
+        let refusal = read(&headers(&[json, bad]), call).unwrap_err();
+        assert_eq!(refusal.reason().name, "mcp-header-mismatch");
+        let told: Value = serde_json::from_slice(&error(&refusal, "r-1").unwrap()).unwrap();
+        assert_eq!(told["id"], 1, "{bad:?}");
     }
     let answer = br#"{"jsonrpc":"2.0","id":1,"result":{}}"#;
     assert!(read(&headers(&[json]), answer).is_ok());

@@ -14,7 +14,7 @@ use crate::config::{McpConfig, OtherTools, ToolAllowConfig, ToolRuleConfig};
 use crate::mcp::message::folded;
 
 /// Reads the rules at `at` (`routes[0].mcp`). `None` if there is nothing to judge.
-pub(crate) fn read(config: &McpConfig, at: &str, errors: &mut Errors) -> Option<ToolRules> {
+pub fn read(config: &McpConfig, at: &str, errors: &mut Vec<ConfigError>) -> Option<ToolRules> {
     let (mut names, mut rules) = (Names::default(), Vec::new());
     for (i, rule) in config.tools.iter().enumerate() {
         let at = format!("{at}.tools[{i}]");

@@ -15,15 +15,12 @@ pub enum ToolRefusal {
     /// Not said to be JSON in UTF-8.
     #[error("the request has {0}")]
     MediaType(&'static str),
-    /// A member that a reader which ignores case takes for another one.
-    #[error("a member {0:?} can be taken for one that is spelled differently")]
+    /// A name that a reader which ignores case takes for another one.
+    #[error("the name {0:?} can be taken for one that is spelled differently")]
     Lookalike(Excerpt),
     /// What a header repeats is not what it repeats.
     #[error("the header {0} does not say what the body says")]
     HeaderMismatch(&'static str),
-    /// A connection that is no longer HTTP.
-    #[error("a request to switch protocols, behind which nothing could be judged")]
-    Upgrade,
     /// A method of HTTP by which no message comes.
     #[error("{0} on an MCP server")]
     HttpMethod(Excerpt),
@@ -109,8 +106,6 @@ catalogue! {
         "Write the members of the protocol, the tool and its arguments as the server declares them.";
     HEADER_MISMATCH = "mcp-header-mismatch", Caller, "A header that repeats a part of the body (Mcp-Method, Mcp-Name, Mcp-Param-…) says something else.",
         "Send each of these headers once, with what the body says, or not at all.";
-    UPGRADE = "mcp-upgrade", Caller, "A client wanted to leave HTTP on a route of an MCP server, where messages are judged.",
-        "Use Streamable HTTP.";
     HTTP_METHOD = "mcp-http-method", Caller, "The transport of MCP does not have this HTTP method.",
         "Use POST for messages, GET for streams and DELETE for the end of a session.";
     TOOL_NAME = "mcp-tool-name", Caller, "The name of the tool has characters that no tool's name has, or more than 128.",
@@ -142,7 +137,6 @@ impl ToolRefusal {
             ToolRefusal::MediaType(_) => &MEDIA_TYPE,
             ToolRefusal::Lookalike(_) => &LOOKALIKE,
             ToolRefusal::HeaderMismatch(_) => &HEADER_MISMATCH,
-            ToolRefusal::Upgrade => &UPGRADE,
             ToolRefusal::HttpMethod(_) => &HTTP_METHOD,
             ToolRefusal::ToolName(_) => &TOOL_NAME,
             ToolRefusal::Forbidden { .. } => &FORBIDDEN,

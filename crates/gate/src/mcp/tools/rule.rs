@@ -6,7 +6,8 @@
 //! 3. Where everything holds but the scopes, that is said: the caller can get a token with more.
 //! 4. Without arguments (for a list) a rule admits whom it would admit with some arguments.
 
-use std::collections::{BTreeMap, HashSet};
+use std::cell::OnceCell;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use gangplank_authn::cel::{Expression, Input, ToolView, Value};
 use gangplank_authn::{Identity, Scope};
@@ -51,7 +52,8 @@ pub(super) struct When {
 
 impl Rule {
     /// Judges a call, or with no arguments whether there could be one.
-    pub(super) fn judge(&self, caller: &Identity, tool: &str, arguments: Option<&Arguments>) -> Verdict {
+    pub(super) fn judge(&self, asked: &Asked<'_>) -> Verdict {
+        let caller = asked.caller;
         let any = |rule: &HashSet<String>, held: &[String]| rule.is_empty() || held.iter().any(|h| rule.contains(h));
         let unmet = |what: &str| Verdict::Unmet(what.to_owned());
         if !any(&self.groups, &caller.groups) {
@@ -63,10 +65,56 @@ impl Rule {
         if !any(&self.roles, &caller.roles) {
             return unmet("none of its roles");
         }
-        if let Some(Err(problem)) = self.when.as_ref().map(|when| when.holds(caller, tool, arguments)) {
+        if let Some(Err(problem)) = self.when.as_ref().map(|when| when.holds(asked)) {
             return Verdict::Unmet(problem);
         }
         if any(&self.scopes, &caller.scopes) { Verdict::Admitted } else { Verdict::ScopeLacking }
+    }
+}
+
+/// Who asks for which tool, with which arguments if they are known: laid out once, and only if some rule looks at it.
+pub(super) struct Asked<'a> {
+    caller: &'a Identity,
+    tool: &'a str,
+    arguments: Option<&'a Arguments>,
+    view: OnceCell<ToolView<'a>>,
+    names: OnceCell<BTreeMap<String, BTreeSet<&'a str>>>,
+}
+
+impl<'a> Asked<'a> {
+    /// Nothing is looked at yet.
+    pub(super) fn new(caller: &'a Identity, tool: &'a str, arguments: Option<&'a Arguments>) -> Self {
+        Asked { caller, tool, arguments, view: OnceCell::new(), names: OnceCell::new() }
+    }
+
+    fn view(&self) -> &ToolView<'a> {
+        self.view.get_or_init(|| match self.arguments {
+            Some(arguments) => ToolView::call(self.caller, self.tool, arguments),
+            None => ToolView::of(self.caller, self.tool),
+        })
+    }
+
+    /// The names of arguments, and of members within them, by what they are without case.
+    fn names(&self) -> &BTreeMap<String, BTreeSet<&'a str>> {
+        self.names.get_or_init(|| {
+            let mut names: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
+            let (mut objects, mut values): (Vec<&Arguments>, Vec<_>) =
+                (self.arguments.into_iter().collect(), Vec::new());
+            while let Some(members) = objects.pop() {
+                for (name, value) in members {
+                    names.entry(folded(name)).or_default().insert(name);
+                    values.push(value);
+                }
+                while let Some(value) = values.pop() {
+                    match value {
+                        serde_json::Value::Array(items) => values.extend(items),
+                        serde_json::Value::Object(members) => objects.push(members),
+                        _ => {}
+                    }
+                }
+            }
+            names
+        })
     }
 }
 
@@ -87,49 +135,35 @@ impl When {
         self.words.values().flatten().filter(|_| self.groups).map(String::as_str)
     }
 
-    fn holds(&self, caller: &Identity, tool: &str, arguments: Option<&Arguments>) -> Result<(), String> {
+    fn holds(&self, asked: &Asked<'_>) -> Result<(), String> {
         // `!("x" in caller.groups)` is true of whoever has groups that nobody knows.
-        if self.groups && caller.groups_unresolved {
+        if self.groups && asked.caller.groups_unresolved {
             return Err(UNRESOLVED.to_owned());
         }
-        let view = match arguments {
-            Some(arguments) => {
-                self.plain(arguments)?;
-                ToolView::call(caller, tool, arguments)
-            }
-            None => ToolView::of(caller, tool),
-        };
-        match self.expression.evaluate(&Input::Tool(&view)) {
+        self.plain(asked)?;
+        match self.expression.evaluate(&Input::Tool(asked.view())) {
             Ok(Value::Bool(true)) => Ok(()),
             Ok(Value::Bool(false)) => Err("its when is false".to_owned()),
             Ok(_) => Err("its when gives no boolean".to_owned()),
             // With some arguments it may hold.
-            Err(_) if arguments.is_none() => Ok(()),
+            Err(_) if asked.arguments.is_none() => Ok(()),
             Err(error) => Err(format!("its when fails at {error}")),
         }
     }
 
     /// Whether no argument, nor a member of one, is a name of the expression in another case: a server that ignores case
     /// would read it where the expression saw nothing.
-    fn plain(&self, arguments: &Arguments) -> Result<(), String> {
-        let mut left: Vec<&Arguments> = vec![arguments];
-        let mut lists: Vec<&serde_json::Value> = Vec::new();
-        while let Some(members) = left.pop() {
-            for (name, value) in members {
-                if let Some(words) = self.words.get(&folded(name))
-                    && !words.contains(name)
-                {
-                    let (name, word) = (Excerpt::of(name), words.first().map_or("", String::as_str));
-                    return Err(format!("its when looks at {word:?}, and the arguments have {name:?}"));
-                }
-                lists.push(value);
-            }
-            while let Some(value) = lists.pop() {
-                match value {
-                    serde_json::Value::Array(items) => lists.extend(items),
-                    serde_json::Value::Object(members) => left.push(members),
-                    _ => {}
-                }
+    fn plain(&self, asked: &Asked<'_>) -> Result<(), String> {
+        if asked.arguments.is_none_or(Map::is_empty) {
+            return Ok(());
+        }
+        let names = asked.names();
+        for (word, spellings) in &self.words {
+            let others =
+                names.get(word).into_iter().flatten().filter(|name| !spellings.iter().any(|word| word == *name));
+            if let Some(name) = others.into_iter().next() {
+                let (name, word) = (Excerpt::of(name), spellings.first().map_or("", String::as_str));
+                return Err(format!("its when looks at {word:?}, and the arguments have {name:?}"));
             }
         }
         Ok(())
@@ -176,7 +210,7 @@ mod tests {
     #[test]
     fn any_of_a_list_and_all_of_the_lists() {
         let call = arguments(json!({"namespace": "dev"}));
-        let judged = |rule: &Rule| rule.judge(&ada(), "t", Some(&call));
+        let judged = |rule: &Rule| rule.judge(&Asked::new(&ada(), "t", Some(&call)));
         for (rule, wanted) in [
             (rule(&["ops", "dev"], &["ada"], &["Reader"], &["mcp:read"], Some("true")), None),
             (rule(&["ops"], &["ada"], &[], &[], None), Some("none of its groups")),
@@ -203,8 +237,10 @@ mod tests {
     fn groups_that_nobody_knows_admit_nobody() {
         let caller = Identity { groups: Vec::new(), groups_unresolved: true, ..ada() };
         for rule in [rule(&["dev"], &[], &[], &[], None), rule(&[], &[], &[], &[], Some("!('x' in caller.groups)"))] {
-            assert_eq!(rule.judge(&caller, "t", Some(&Arguments::new())), Verdict::Unmet(UNRESOLVED.to_owned()));
-            assert_eq!(rule.judge(&caller, "t", None), Verdict::Unmet(UNRESOLVED.to_owned()));
+            for arguments in [Some(&Arguments::new()), None] {
+                let verdict = rule.judge(&Asked::new(&caller, "t", arguments));
+                assert_eq!(verdict, Verdict::Unmet(UNRESOLVED.to_owned()));
+            }
         }
     }
 
@@ -212,20 +248,21 @@ mod tests {
     #[test]
     fn an_argument_in_another_case_admits_nobody() {
         let rule = rule(&[], &[], &[], &[], Some("!has(arguments.namespace) || arguments.namespace == 'dev'"));
-        assert_eq!(rule.judge(&ada(), "t", Some(&arguments(json!({"name": "x", "x": [{"y": 1}]})))), Verdict::Admitted);
+        let judged = |call| rule.judge(&Asked::new(&ada(), "t", Some(&arguments(call))));
+        assert_eq!(judged(json!({"name": "x", "x": [{"y": 1}]})), Verdict::Admitted);
         for call in [
             json!({"Namespace": "prod"}),
             json!({"namespace": "dev", "nameſpace": "prod"}),
             json!({"spec": [[{"NAMESPACE": "prod"}]]}),
         ] {
-            let Verdict::Unmet(why) = rule.judge(&ada(), "t", Some(&arguments(call))) else { panic!("admitted") };
+            let Verdict::Unmet(why) = judged(call) else { panic!("admitted") };
             assert!(why.starts_with("its when looks at \"namespace\""), "{why}");
         }
     }
 
     #[test]
     fn without_arguments_a_rule_admits_whom_it_might() {
-        let judged = |when: &str| rule(&[], &[], &[], &[], Some(when)).judge(&ada(), "t", None);
+        let judged = |when: &str| rule(&[], &[], &[], &[], Some(when)).judge(&Asked::new(&ada(), "t", None));
         for shown in ["arguments.namespace == 'dev'", "'dev' in caller.groups && arguments.x", "tool == 't'"] {
             assert_eq!(judged(shown), Verdict::Admitted, "{shown}");
         }

@@ -94,7 +94,8 @@ async fn a_program_with_a_document_is_known_by_its_host_and_remembered_once_allo
     let silent = world.get(&program.address(&[("prompt", "none")]), &with(BROWSER, &[cookie(&remembered)])).await;
     assert_eq!(parameter(silent.location(), "prompt").as_deref(), Some("none"));
     program.asked(&[("prompt", "consent")], &[cookie(&remembered)]).await;
-    program.asked(&[("redirect_uri", LOOPBACK)], &[cookie(&remembered)]).await;
+    let local = program.asked(&[("redirect_uri", LOOPBACK)], &[cookie(&remembered)]).await;
+    assert!(local.page.body.contains("says that it comes from client.example.org"), "{}", local.page.body);
     assert_eq!(world.internet.asked(), 1, "the document is kept");
     world.pass(Duration::from_secs(31 * 86_400));
     program.asked(&[], &[cookie(&remembered)]).await;

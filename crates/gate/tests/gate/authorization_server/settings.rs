@@ -134,3 +134,18 @@ authorization_servers = ["two"]
         assert!(errors.iter().any(|error| error.starts_with(expected)), "{expected} in {errors:#?}");
     }
 }
+
+#[tokio::test]
+async fn the_scope_that_a_tool_demands_is_found_by_the_name_that_tokens_have() {
+    let tools = "scopes = [\"mcp:read\", \"api://podinfo/access_as_user\"]\n[[routes.mcp.tools]]\nnames = [\"*\"]\nallow = { scopes = [\"access_as_user\"] }";
+    let world = World::new(&config().replace("scopes = [\"mcp:read\"]", tools));
+    let program = Program::registered(&world, LOOPBACK).await;
+    for (scope, at_provider) in [
+        ("mcp:read access_as_user", "api://podinfo/read api://podinfo/access_as_user"),
+        ("access_as_user", "api://podinfo/access_as_user"),
+        ("", "api://podinfo/read api://podinfo/access_as_user"),
+    ] {
+        let away = program.asked(&[("scope", scope)], &[]).await.answered(&world, "allow").await;
+        assert_eq!(parameter(away.location(), "scope").as_deref(), Some(at_provider), "{scope:?}");
+    }
+}
