@@ -19,6 +19,7 @@ use gangplank_oauth::{BoxFuture, Budget, Clock, Transport, TransportError};
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
+use rcgen::{CertificateParams, KeyPair};
 use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
 use url::Url;
@@ -676,6 +677,27 @@ async fn a_step_up_goes_back_to_the_program_as_a_claims_challenge() {
 }
 
 #[tokio::test]
+async fn a_step_up_by_levels_goes_back_as_levels() {
+    let setting = Setting::new().await;
+    for (levels, said) in [
+        (r#""urn:mfa phr""#, Some(r#"error="insufficient_user_authentication", acr_values="urn:mfa phr""#)),
+        (r#""x\", error=\"invalid_token""#, None),
+        ("7", None),
+    ] {
+        let body = format!(r#"{{"error":"insufficient_user_authentication","acr_values":{levels}}}"#);
+        setting.meddle(move |_| Ok(Response::builder().status(400).body(Bytes::from(body.clone())).unwrap()));
+        let answer = setting.call("/rfc", "alice", &setting.token("/rfc", "alice")).await;
+        let challenge = answer.header("www-authenticate").map(str::to_owned);
+        assert_eq!(
+            challenge.as_deref(),
+            said.map(|s| format!(r#"Bearer realm="gangplank", {s}"#)).as_deref(),
+            "{answer:?}"
+        );
+        assert_eq!(answer.status, if said.is_some() { 401 } else { 502 });
+    }
+}
+
+#[tokio::test]
 async fn a_step_up_sends_a_browser_to_the_provider_with_the_claims_and_then_it_gets_there() {
     let setting = Setting::of(demanding_mfa_of("dana"), "").await;
     let session = setting.sign_in("/oauth2/start?client=web&rd=/session", "dana", None).await;
@@ -796,4 +818,83 @@ fn an_exchange_on_a_route_where_it_could_give_nothing_is_refused() {
         let said = wrong(&format!("[[routes]]\npath = \"/x\"\n{route}\n"));
         assert!(said.iter().any(|error| error.contains("exchange") && error.contains(expected)), "{route}: {said:#?}");
     }
+}
+
+#[test]
+fn the_credential_of_a_client_is_judged_with_all_that_is_said_of_it() {
+    let dir = Dir::new();
+    let made = |kind| {
+        let key = KeyPair::generate_for(kind).unwrap();
+        let certificate = CertificateParams::new(vec!["gate".to_owned()]).unwrap().self_signed(&key).unwrap();
+        (certificate.pem(), key.serialize_pem())
+    };
+    let (rsa, ec) = (made(&rcgen::PKCS_RSA_SHA256), made(&rcgen::PKCS_ECDSA_P256_SHA256));
+    let [rsa_cert, rsa_key] = [("rsa.crt", &rsa.0), ("rsa.key", &rsa.1)].map(|(name, text)| dir.write(name, text));
+    let [ec_cert, ec_key] = [("ec.crt", &ec.0), ("ec.key", &ec.1)].map(|(name, text)| dir.write(name, text));
+    let client = |credential: &str| wrong(&format!("[clients.x]\nissuer = \"corp\"\nid = \"x\"\n{credential}\n"));
+    let assertion = |cert: &str, key: &str, more: &str| {
+        client(&format!("certificate = {{ cert = \"{cert}\", key = \"{key}\"{more} }}"))
+    };
+    for more in [
+        "",
+        ", algorithm = \"RS256\", x5t = true",
+        ", algorithm = \"PS256\", x5c = true, kid = \"k\", lifetime = \"5m\"",
+    ] {
+        assert_eq!(assertion(&rsa_cert, &rsa_key, more), Vec::<String>::new(), "{more}");
+    }
+    for (errors, expected) in [
+        (assertion(&rsa_cert, &rsa_key, ", algorithm = \"HS256\""), "certificate.algorithm"),
+        (assertion(&ec_cert, &ec_key, ", algorithm = \"RS256\""), "its key signs ES256, not RS256"),
+        (assertion(&rsa_cert, &rsa_key, ", lifetime = \"1s\""), "certificate.lifetime"),
+        (assertion(&rsa_cert, &rsa_key, ", kid = \"\""), "certificate.kid"),
+        (assertion(&rsa_cert, &ec_key, ""), "clients.x.certificate"),
+        (assertion("/nowhere", &ec_key, ""), "clients.x.certificate.cert: cannot read"),
+        (
+            client(&format!("tls_certificate = {{ cert = \"{rsa_cert}\", key = \"{ec_key}\" }}")),
+            "clients.x.tls_certificate",
+        ),
+        (
+            client(&format!(
+                "federated_token_file = \"/f\"\ntls_certificate = {{ cert = \"{ec_cert}\", key = \"{ec_key}\" }}"
+            )),
+            "it is not clear which is meant",
+        ),
+    ] {
+        assert!(errors.len() == 1 && errors[0].contains(expected), "{expected}: {errors:#?}");
+    }
+    assert_eq!(
+        client(&format!("tls_certificate = {{ cert = \"{ec_cert}\", key = \"{ec_key}\" }}")),
+        Vec::<String>::new()
+    );
+}
+
+#[tokio::test]
+async fn each_request_to_the_provider_is_one_line_of_the_audit_log_without_a_token() {
+    crate::audit::listen();
+    let setting = Setting::new().await;
+    let token = setting.token("/obo", "alice");
+    let exchanged = |lines: &[String]| -> Vec<String> {
+        lines.iter().filter(|line| line.contains("exchanged\"")).cloned().collect()
+    };
+    crate::audit::taken();
+    for _ in 0..3 {
+        assert_eq!(setting.call("/obo", "alice", &token).await.status, StatusCode::OK);
+    }
+    setting.call("/ours", "alice", &token).await;
+    setting.tenant.set_fault(Fault::new(FaultKind::TokenError { error: "invalid_client".into() }));
+    setting.call("/obo", "bob", &setting.token("/obo", "bob")).await;
+    let lines = crate::audit::taken();
+    let of_exchanges = exchanged(&lines);
+    let [alice, ours, bob] = of_exchanges.as_slice() else { panic!("{of_exchanges:#?}") };
+    for (line, parts) in [
+        (alice, ["decision=\"exchanged\"", "exchange=\"obo\"", "user=\"alice@dev.test\"", "caller_replaced=false"]),
+        (ours, ["decision=\"exchanged\"", "exchange=\"ours\"", "user=\"alice@dev.test\"", "caller_replaced=true"]),
+        (
+            bob,
+            ["decision=\"not-exchanged\"", "user=\"bob@dev.test\"", "reason=\"client-secret-wrong\"", "Correlation ID"],
+        ),
+    ] {
+        assert!(parts.iter().all(|part| line.contains(part)), "{line}");
+    }
+    assert!(!lines.iter().any(|line| line.contains("eyJ")), "{lines:#?}");
 }
