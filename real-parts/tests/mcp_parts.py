@@ -142,10 +142,10 @@ class McpClient(contextlib.AbstractContextManager):
 
 
 class Person:
-    """Somebody at a browser: reads each page, agrees, says who they are, and ends at the client's redirect URI."""
+    """Somebody at a browser: reads each page, agrees or not, says who they are, and ends at the client's redirect URI."""
 
-    def __init__(self, user, redirect_uri=CALLBACK):
-        self.user, self.redirect_uri = user, redirect_uri
+    def __init__(self, user, redirect_uri=CALLBACK, agrees=True):
+        self.user, self.redirect_uri, self.agrees = user, redirect_uri, agrees
         self.browser, self.pages = Browser(), []
 
     def __call__(self, url):
@@ -177,7 +177,8 @@ class Person:
                 form["fields"] = [(n, v) for n, v in form["fields"] if n not in ("login", "password")]
                 return self._post(answer, form, [("login", self.user), ("password", "any")])
         form = forms[0]
-        return self._post(answer, form, [b for b in form["buttons"] if not re.search("cancel|deny|no|abort", f"{b[0]}{b[1]}", re.I)][:1])
+        button = [pair for pair in form["buttons"] if (pair[1] in ("deny", "cancel")) != self.agrees]
+        return self._post(answer, form, button[:1])
 
     def _post(self, answer, form, extra):
         url = urllib.parse.urljoin(answer.url, form["action"] or answer.url)

@@ -41,6 +41,7 @@ use crate::forwarded::{Believed, Original, host_of};
 use crate::headers::OwnCookies;
 use crate::health::{self, NotReady};
 use crate::hosts::Hosts;
+use crate::leftover::Leftover;
 use crate::mcp::{Cors, Place, is_well_known};
 use crate::metrics::{Answer, By, RouteMetrics};
 use crate::pages::Pages;
@@ -133,6 +134,7 @@ impl Gate {
     {
         let started = Instant::now();
         let (head, body) = request.into_parts();
+        let body = Leftover::of(body, &head.headers);
         let arrival = Arrival::read(&head, &peer, self.clock.now(), &self.believed);
         let mut trace = Trace { bearer: presents_bearer(&head.headers), ..Trace::default() };
         let span = self.begin_trace(&head, &arrival);
@@ -213,8 +215,14 @@ impl Gate {
         let credential = match self.outbound(route, None, &decided.decision, credentials, context.now).await {
             Ok(credential) => credential,
             Err(refusal) => {
-                // The provider may want to see the person again.
-                trace.offer = Some(offer(route, &context.authority, &context.path, context.query.as_deref(), true));
+                let offer = offer(route, &context.authority, &context.path, context.query.as_deref(), true);
+                // The provider may want to see the person again: the one that was asked, and no other.
+                let asked = route.exchange.as_ref().map(|exchange| &exchange.client.name);
+                let asked = asked.filter(|name| offer.clients.contains(name)).cloned();
+                trace.offer = Some(match asked {
+                    Some(client) => Offer { clients: vec![client], ..offer },
+                    None => offer,
+                });
                 return Err(refusal);
             }
         };
