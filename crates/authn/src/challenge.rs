@@ -2,7 +2,7 @@
 //! was wrong with what the client did.
 //!
 //! 1. Whatever stands between quotes cannot end them, by its type: a [`Realm`], a [`Scope`], a URL as its parser writes it,
-//!    base64. Nothing that a caller sends is ever among it.
+//!    base64, the levels of a [`ClaimsChallenge`]. Nothing that a caller sends is ever among it.
 //! 2. `error` is there only where a bearer token was (RFC 6750 §3.1).
 //! 3. A scope is named as a client has to ask for it, which may not be how a token has it: at Entra ID one asks for
 //!    `api://app/read` and holds `read`.
@@ -57,7 +57,11 @@ impl Challenge {
     /// The provider wants to see its client again before it says more (RFC 9470, and Entra ID's claims challenge).
     /// `None` of a scheme to which that means nothing.
     pub fn insufficient_claims(&self, claims: &ClaimsChallenge) -> Option<HeaderValue> {
-        self.bearer(&format!(r#"error="insufficient_claims", claims="{}""#, claims.to_base64()), None)
+        let error = match claims.acr_values() {
+            Some(levels) => format!(r#"error="insufficient_user_authentication", acr_values="{levels}""#),
+            None => format!(r#"error="insufficient_claims", claims="{}""#, claims.to_base64()),
+        };
+        self.bearer(&error, None)
     }
 
     /// `scope`: instead of the one that the resource names by itself.

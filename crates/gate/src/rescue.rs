@@ -129,6 +129,8 @@ fn of_exchange(refusal: &ExchangeRefusal) -> Verdict {
             (None, _) if error.is_unavailable() => Verdict::Unavailable,
             (None, Fault::Token) => Verdict::Unauthorized,
             (None, Fault::Caller) => Verdict::Forbidden,
+            // It is this person's for as long as nobody consented for all.
+            (None, Fault::Operator) if error.is_consent_missing() => Verdict::Forbidden,
             (None, Fault::Provider | Fault::Upstream | Fault::Operator | Fault::Us) => Verdict::BadGateway,
         },
     }
@@ -145,6 +147,7 @@ fn of_cluster(refusal: &ClusterRefusal) -> Verdict {
         | ClusterRefusal::NoToken { .. }
         | ClusterRefusal::AudienceElsewhere { .. }
         | ClusterRefusal::AudienceOfAnother { .. } => Verdict::Forbidden,
+        ClusterRefusal::OwnRefused { .. } => Verdict::BadGateway,
         ClusterRefusal::OwnCredential { .. } => Verdict::Unavailable,
     }
 }

@@ -215,8 +215,14 @@ impl Gate {
         let credential = match self.outbound(route, None, &decided.decision, credentials, context.now).await {
             Ok(credential) => credential,
             Err(refusal) => {
-                // The provider may want to see the person again.
-                trace.offer = Some(offer(route, &context.authority, &context.path, context.query.as_deref(), true));
+                let offer = offer(route, &context.authority, &context.path, context.query.as_deref(), true);
+                // The provider may want to see the person again: the one that was asked, and no other.
+                let asked = route.exchange.as_ref().map(|exchange| &exchange.client.name);
+                let asked = asked.filter(|name| offer.clients.contains(name)).cloned();
+                trace.offer = Some(match asked {
+                    Some(client) => Offer { clients: vec![client], ..offer },
+                    None => offer,
+                });
                 return Err(refusal);
             }
         };

@@ -115,6 +115,11 @@ impl ExchangeError {
         })
     }
 
+    /// Whether nobody consented to what was asked for: the person, or an administrator, can.
+    pub fn is_consent_missing(&self) -> bool {
+        self.reason() == &reasons::CONSENT
+    }
+
     /// What the person has to bring from the provider first, if that is why it refused.
     pub fn challenge(&self) -> Option<&ClaimsChallenge> {
         match self {
@@ -232,6 +237,14 @@ mod tests {
             assert_eq!(error.challenge().is_some(), stepped_up, "{error}");
             assert_eq!(error.is_unavailable(), !stepped_up, "{error}");
             assert!(error.provider().is_some());
+        }
+    }
+
+    #[test]
+    fn consent_is_missing_by_its_code_alone() {
+        assert!(provider(400, "invalid_grant", &[65001]).is_consent_missing());
+        for other in [provider(400, "invalid_grant", &[65004]), provider(503, "invalid_grant", &[65001])] {
+            assert!(!other.is_consent_missing(), "{other}");
         }
     }
 

@@ -182,7 +182,12 @@ fn refusal(status: StatusCode, error: &str, members: &Map<String, Value>, secret
         error: shown(error, 128),
         codes: aadsts::codes(members.get("error_codes"), description.unwrap_or_default()),
         description: description.map(|text| shown(text, 1024)),
-        claims: text("claims").and_then(|text| ClaimsChallenge::parse(&secrets.redact(text.to_owned()))),
+        claims: text("claims").and_then(|text| ClaimsChallenge::parse(&secrets.redact(text.to_owned()))).or_else(
+            || {
+                let levels = text("acr_values").filter(|_| error == "insufficient_user_authentication")?;
+                ClaimsChallenge::of_acr_values(&secrets.redact(levels.to_owned()))
+            },
+        ),
         suberror: text("suberror").map(|text| shown(text, 128)),
         retry_after: None,
     }

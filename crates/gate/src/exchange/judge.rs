@@ -8,7 +8,7 @@
 //!    `sub` differs from application to application; else by `sub` where both have the same issuer, unless subjects are
 //!    pairwise there. What a person's token was exchanged for is no application's own.
 //! 5. Anything else than a JWT is taken only where the configuration says so: nobody can see for whom it is.
-//! 6. It has the characters of a bearer token (RFC 6750 §2.1), and no others: it goes into a header.
+//! 6. It has the characters of a bearer token (RFC 6750 §2.1), and at most 64 KiB of them: it goes into a header.
 //! 7. It is used until a little before its end, and not beyond the caller's.
 
 use std::time::Duration;
@@ -26,6 +26,9 @@ use super::{ExchangeRefusal, Subject};
 const MARGIN: Duration = Duration::from_secs(30);
 /// How long a token is used that does not say how long it lasts.
 const UNSAID: Duration = Duration::from_secs(60);
+
+/// No server that is asked with it would read a longer header.
+const LONGEST: usize = 64 << 10;
 
 /// A token for one caller and one exchange. Only [`Expected::judge`] makes one; its `Debug` shows nothing of it.
 pub(crate) struct Exchanged {
@@ -107,6 +110,9 @@ impl Expected {
         }
         let lasts = ends.since(now);
         let until = now + lasts.saturating_sub(MARGIN.min(lasts / 5));
+        if token.len() > LONGEST {
+            return Err(unfit(format!("it has {} bytes, and {LONGEST} are what a header may have", token.len())));
+        }
         let authorization = BearerToken::new(token)
             .ok()
             .and_then(|token| HeaderValue::try_from(format!("Bearer {}", token.as_str())).ok());
@@ -260,6 +266,8 @@ mod tests {
         let all = Expected { audiences: vec!["api://gate".into()], opaque: true, ..expected() };
         let refused = all.judge("x", answer(own, Some(60)), &alice, NOW).unwrap_err().to_string();
         assert!(refused.contains("the caller's own"), "{refused}");
+        let long = |bytes| all.judge("x", answer("x".repeat(bytes), Some(60)), &alice, NOW).is_ok();
+        assert!(long(LONGEST) && !long(LONGEST + 1));
         for token in ["opaque", "a.b.c", "e30.e30.", "two words"] {
             let judged = |expected: &Expected| expected.judge("x", answer(token.into(), Some(60)), &alice, NOW);
             assert!(judged(&expected()).unwrap_err().to_string().contains("no JWT"));

@@ -19,6 +19,7 @@ use gangplank_oauth::{BoxFuture, Budget, Clock, Transport, TransportError};
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
+use rcgen::{CertificateParams, KeyPair};
 use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
 use url::Url;
@@ -508,8 +509,11 @@ async fn whatever_a_provider_does_no_upstream_is_called_with_another_identity_or
         assert_eq!(nobody_else(&setting, &what, &answers), 0, "{what}");
         setting.leave_alone();
         setting.pass(61);
-        let answers = everybody(&setting).await;
-        assert_eq!(nobody_else(&setting, &what, &answers), answers.len(), "{what} is over");
+        for (path, audience) in STRATEGIES {
+            let token = setting.token(path, "alice");
+            assert_eq!(setting.call(path, "alice", &token).await.status, StatusCode::OK, "{what} is over");
+            judge(&setting.seen.take()[0], audience, path != "/ours");
+        }
     }
 }
 
@@ -625,6 +629,34 @@ fn demanding_mfa_of(user: &str) -> TenantConfig {
 }
 
 #[tokio::test]
+async fn what_the_provider_refuses_is_the_callers_the_operators_or_passes() {
+    let setting = Setting::new().await;
+    for (error, code, status, reason) in [
+        ("invalid_grant", 65001, 403, "consent-missing"),
+        ("invalid_grant", 50013, 401, "assertion-invalid"),
+        ("invalid_grant", 500_131, 401, "assertion-invalid"),
+        ("invalid_grant", 7_000_114, 403, "assertion-app-only"),
+        ("invalid_grant", 50105, 403, "user-unassigned"),
+        ("interaction_required", 50076, 403, "mfa-required"),
+        ("invalid_client", 700_027, 502, "certificate-unregistered"),
+        ("invalid_client", 7_000_215, 502, "client-secret-wrong"),
+        ("invalid_request", 9_010_010, 502, "scope-resource-conflict"),
+        ("invalid_request", 90009, 502, "scope-own-application"),
+        ("invalid_request", 90033, 503, "provider-overloaded"),
+    ] {
+        let body =
+            format!(r#"{{"error":"{error}","error_description":"AADSTS{code}: s3cret","error_codes":[{code}]}}"#);
+        setting.meddle(move |_| Ok(Response::builder().status(400).body(Bytes::from(body.clone())).unwrap()));
+        let answer = setting.call("/obo", "alice", &setting.token("/obo", "alice")).await;
+        assert_eq!(answer.status.as_u16(), status, "{code}");
+        assert!(!format!("{answer:?}").contains("AADSTS") && !format!("{answer:?}").contains("s3cret"), "{answer:?}");
+        let counted = format!("gangplank_refusals_total{{reason=\"{reason}\"");
+        assert!(setting.refusals().await.iter().any(|line| line.starts_with(&counted)), "{reason}");
+    }
+    assert_eq!(setting.seen.take().len(), 0);
+}
+
+#[tokio::test]
 async fn a_step_up_goes_back_to_the_program_as_a_claims_challenge() {
     let setting = Setting::of(demanding_mfa_of("alice"), "").await;
     let token = setting.token("/obo", "alice");
@@ -645,16 +677,37 @@ async fn a_step_up_goes_back_to_the_program_as_a_claims_challenge() {
 }
 
 #[tokio::test]
+async fn a_step_up_by_levels_goes_back_as_levels() {
+    let setting = Setting::new().await;
+    for (levels, said) in [
+        (r#""urn:mfa phr""#, Some(r#"error="insufficient_user_authentication", acr_values="urn:mfa phr""#)),
+        (r#""x\", error=\"invalid_token""#, None),
+        ("7", None),
+    ] {
+        let body = format!(r#"{{"error":"insufficient_user_authentication","acr_values":{levels}}}"#);
+        setting.meddle(move |_| Ok(Response::builder().status(400).body(Bytes::from(body.clone())).unwrap()));
+        let answer = setting.call("/rfc", "alice", &setting.token("/rfc", "alice")).await;
+        let challenge = answer.header("www-authenticate").map(str::to_owned);
+        assert_eq!(
+            challenge.as_deref(),
+            said.map(|s| format!(r#"Bearer realm="gangplank", {s}"#)).as_deref(),
+            "{answer:?}"
+        );
+        assert_eq!(answer.status, if said.is_some() { 401 } else { 502 });
+    }
+}
+
+#[tokio::test]
 async fn a_step_up_sends_a_browser_to_the_provider_with_the_claims_and_then_it_gets_there() {
-    let setting = Setting::of(demanding_mfa_of("alice"), "").await;
-    let session = setting.sign_in("/oauth2/start?client=web&rd=/session", "alice", None).await;
-    let page = with(BROWSER, &[cookie(&session), ("x-test-user", "alice")]);
+    let setting = Setting::of(demanding_mfa_of("dana"), "").await;
+    let session = setting.sign_in("/oauth2/start?client=web&rd=/session", "dana", None).await;
+    let page = with(BROWSER, &[cookie(&session), ("x-test-user", "dana")]);
     let refused = setting.get("/session?page=2", &page).await;
     assert_eq!((refused.status, setting.seen.take().len()), (StatusCode::FOUND, 0), "{refused:?}");
     let start = refused.location().strip_prefix("https://app.example.com").unwrap().to_owned();
     assert!(start.starts_with("/oauth2/start?") && start.contains("&claims="), "{start}");
-    let session = setting.sign_in(&start, "alice", Some(&session)).await;
-    let page = with(BROWSER, &[cookie(&session), ("x-test-user", "alice")]);
+    let session = setting.sign_in(&start, "dana", Some(&session)).await;
+    let page = with(BROWSER, &[cookie(&session), ("x-test-user", "dana")]);
     assert_eq!(setting.get("/session?page=2", &page).await.status, StatusCode::OK);
     judge(&setting.seen.take()[0], API_ID, true);
     // What is no navigation is told so.
@@ -667,11 +720,11 @@ async fn a_step_up_sends_a_browser_to_the_provider_with_the_claims_and_then_it_g
 #[tokio::test]
 async fn a_sessions_token_is_exchanged_and_renewed_with_the_session() {
     let setting = Setting::new().await;
-    let session = setting.sign_in("/oauth2/start?client=web&rd=/session", "alice", None).await;
+    let session = setting.sign_in("/oauth2/start?client=web&rd=/session", "dana", None).await;
     let mut tokens = Vec::new();
     let mut shown = session;
     for _ in 0..4 {
-        let answer = setting.get("/session", &[cookie(&shown), ("x-test-user", "alice")]).await;
+        let answer = setting.get("/session", &[cookie(&shown), ("x-test-user", "dana")]).await;
         assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
         shown = answer.cookie().unwrap_or(shown);
         tokens.push(judge(&setting.seen.take()[0], API_ID, true));
@@ -688,4 +741,160 @@ async fn forward_auth_judges_and_gives_no_token_away() {
     let answer = setting.get("/oauth2/auth?route=/obo", &[("authorization", &format!("Bearer {token}"))]).await;
     assert_eq!((answer.status, setting.asked()), (StatusCode::ACCEPTED, 0));
     assert!(answer.headers.values().all(|value| !value.to_str().unwrap().contains("eyJ")));
+}
+
+/// What is wrong with these lines beside what is good.
+fn wrong(lines: &str) -> Vec<String> {
+    let tenant = Arc::new(Tenant::new(TenantConfig::built_in(), Url::parse("https://login.test").unwrap()).unwrap());
+    let clock = Arc::new(Hands(AtomicU64::new(1_800_000_000)));
+    let way = Way { tenant: InProcess::new(tenant.clone(), clock.clone()), meddle: Mutex::default() };
+    let dir = Dir::new();
+    let keys = dir.write(KEYS, "");
+    let document = document("127.0.0.1:1".parse().unwrap(), &keys, lines);
+    let built = build(&document, &tenant, &clock, &Shared::new(), &Arc::new(way));
+    built.err().unwrap_or_default().iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn contradictions_of_an_exchange_are_refused() {
+    let public = "[clients.public]\nissuer = \"corp\"\nid = \"p\"\n";
+    for (exchange, expected) in [
+        ("client = \"web\"\nstrategy = \"on-behalf-of\"", "exchanges.x.scopes: is empty"),
+        ("client = \"nobody\"\nstrategy = \"on-behalf-of\"\nscopes = [\"https://a/b\"]", "there is no client"),
+        ("client = \"public\"\nstrategy = \"on-behalf-of\"\nscopes = [\"https://a/b\"]", "has no credential"),
+        (
+            "client = \"public\"\nstrategy = \"client-credentials\"\nscopes = [\"https://a/b\"]",
+            "replaces_caller: is not set",
+        ),
+        (
+            "client = \"web\"\nstrategy = \"token-exchange\"\naudience = \"a\"\nreplaces_caller = true",
+            "keeps the caller",
+        ),
+        ("client = \"web\"\nstrategy = \"keycloak-v1\"\naudience = [\"a\", \"b\"]", "audience: has several"),
+        (
+            "client = \"web\"\nstrategy = \"keycloak-v1\"\naudience = \"a\"\nresource = \"https://b\"",
+            "resource: has no meaning",
+        ),
+        ("client = \"web\"\nstrategy = \"token-exchange\"\naudience = \" \"", "audience[0]: is empty"),
+        (
+            "client = \"web\"\nstrategy = \"token-exchange\"\naudience = \"a\"\nsubject_token_type = \"x\"",
+            "subject_token_type",
+        ),
+        (
+            "client = \"web\"\nstrategy = \"token-exchange\"\naudience = \"a\"\nsubject_issuer = \"x\"",
+            "subject_issuer: has no meaning",
+        ),
+        ("client = \"web\"\nstrategy = \"token-exchange\"", "token_audiences: is not set"),
+        ("client = \"web\"\nstrategy = \"on-behalf-of\"\nscopes = [\"tools\"]", "token_audiences: is not set"),
+    ] {
+        let said = wrong(&format!("{public}[exchanges.x]\n{exchange}\n"));
+        assert!(said.iter().any(|error| error.contains(expected)), "{exchange}: {said:#?}");
+    }
+    let all =
+        wrong("[exchanges.x]\nclient = \"y\"\nstrategy = \"on-behalf-of\"\naudience = \"\"\nreplaces_caller = true\n");
+    assert!(all.len() >= 5, "everything is said at once: {all:#?}");
+    let good = "[exchanges.x]\nclient = \"web\"\nstrategy = \"token-exchange\"\nopaque_tokens = true\n";
+    assert_eq!(wrong(good), Vec::<String>::new());
+}
+
+#[test]
+fn an_exchange_on_a_route_where_it_could_give_nothing_is_refused() {
+    let upstream = "upstream = \"http://127.0.0.1:1\"";
+    for (route, expected) in [
+        (
+            format!("accept = [\"corp\"]\nallow.signed_in = true\nexchange = \"none\"\n{upstream}"),
+            "there is no exchange",
+        ),
+        ("accept = [\"corp\"]\nallow.signed_in = true\nexchange = \"obo\"".to_owned(), "has no upstream"),
+        (format!("allow.anonymous = true\nexchange = \"obo\"\n{upstream}"), "allow.anonymous"),
+        (format!("accept = [\"keys\"]\nallow.signed_in = true\nexchange = \"obo\"\n{upstream}"), "could be exchanged"),
+        (
+            format!(
+                "accept = [\"corp\"]\nallow.signed_in = true\nexchange = \"obo\"\npass.authorization = true\n{upstream}"
+            ),
+            "one token only",
+        ),
+    ] {
+        let said = wrong(&format!("[[routes]]\npath = \"/x\"\n{route}\n"));
+        assert!(said.iter().any(|error| error.contains("exchange") && error.contains(expected)), "{route}: {said:#?}");
+    }
+}
+
+#[test]
+fn the_credential_of_a_client_is_judged_with_all_that_is_said_of_it() {
+    let dir = Dir::new();
+    let made = |kind| {
+        let key = KeyPair::generate_for(kind).unwrap();
+        let certificate = CertificateParams::new(vec!["gate".to_owned()]).unwrap().self_signed(&key).unwrap();
+        (certificate.pem(), key.serialize_pem())
+    };
+    let (rsa, ec) = (made(&rcgen::PKCS_RSA_SHA256), made(&rcgen::PKCS_ECDSA_P256_SHA256));
+    let [rsa_cert, rsa_key] = [("rsa.crt", &rsa.0), ("rsa.key", &rsa.1)].map(|(name, text)| dir.write(name, text));
+    let [ec_cert, ec_key] = [("ec.crt", &ec.0), ("ec.key", &ec.1)].map(|(name, text)| dir.write(name, text));
+    let client = |credential: &str| wrong(&format!("[clients.x]\nissuer = \"corp\"\nid = \"x\"\n{credential}\n"));
+    let assertion = |cert: &str, key: &str, more: &str| {
+        client(&format!("certificate = {{ cert = \"{cert}\", key = \"{key}\"{more} }}"))
+    };
+    for more in [
+        "",
+        ", algorithm = \"RS256\", x5t = true",
+        ", algorithm = \"PS256\", x5c = true, kid = \"k\", lifetime = \"5m\"",
+    ] {
+        assert_eq!(assertion(&rsa_cert, &rsa_key, more), Vec::<String>::new(), "{more}");
+    }
+    for (errors, expected) in [
+        (assertion(&rsa_cert, &rsa_key, ", algorithm = \"HS256\""), "certificate.algorithm"),
+        (assertion(&ec_cert, &ec_key, ", algorithm = \"RS256\""), "its key signs ES256, not RS256"),
+        (assertion(&rsa_cert, &rsa_key, ", lifetime = \"1s\""), "certificate.lifetime"),
+        (assertion(&rsa_cert, &rsa_key, ", kid = \"\""), "certificate.kid"),
+        (assertion(&rsa_cert, &ec_key, ""), "clients.x.certificate"),
+        (assertion("/nowhere", &ec_key, ""), "clients.x.certificate.cert: cannot read"),
+        (
+            client(&format!("tls_certificate = {{ cert = \"{rsa_cert}\", key = \"{ec_key}\" }}")),
+            "clients.x.tls_certificate",
+        ),
+        (
+            client(&format!(
+                "federated_token_file = \"/f\"\ntls_certificate = {{ cert = \"{ec_cert}\", key = \"{ec_key}\" }}"
+            )),
+            "it is not clear which is meant",
+        ),
+    ] {
+        assert!(errors.len() == 1 && errors[0].contains(expected), "{expected}: {errors:#?}");
+    }
+    assert_eq!(
+        client(&format!("tls_certificate = {{ cert = \"{ec_cert}\", key = \"{ec_key}\" }}")),
+        Vec::<String>::new()
+    );
+}
+
+#[tokio::test]
+async fn each_request_to_the_provider_is_one_line_of_the_audit_log_without_a_token() {
+    crate::audit::listen();
+    let setting = Setting::new().await;
+    let token = setting.token("/obo", "alice");
+    let exchanged = |lines: &[String]| -> Vec<String> {
+        lines.iter().filter(|line| line.contains("exchanged\"")).cloned().collect()
+    };
+    crate::audit::taken();
+    for _ in 0..3 {
+        assert_eq!(setting.call("/obo", "alice", &token).await.status, StatusCode::OK);
+    }
+    setting.call("/ours", "alice", &token).await;
+    setting.tenant.set_fault(Fault::new(FaultKind::TokenError { error: "invalid_client".into() }));
+    setting.call("/obo", "bob", &setting.token("/obo", "bob")).await;
+    let lines = crate::audit::taken();
+    let of_exchanges = exchanged(&lines);
+    let [alice, ours, bob] = of_exchanges.as_slice() else { panic!("{of_exchanges:#?}") };
+    for (line, parts) in [
+        (alice, ["decision=\"exchanged\"", "exchange=\"obo\"", "user=\"alice@dev.test\"", "caller_replaced=false"]),
+        (ours, ["decision=\"exchanged\"", "exchange=\"ours\"", "user=\"alice@dev.test\"", "caller_replaced=true"]),
+        (
+            bob,
+            ["decision=\"not-exchanged\"", "user=\"bob@dev.test\"", "reason=\"client-secret-wrong\"", "Correlation ID"],
+        ),
+    ] {
+        assert!(parts.iter().all(|part| line.contains(part)), "{line}");
+    }
+    assert!(!lines.iter().any(|line| line.contains("eyJ")), "{lines:#?}");
 }
