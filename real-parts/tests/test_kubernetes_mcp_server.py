@@ -93,3 +93,43 @@ def test_an_exchange_that_is_refused_reaches_no_cluster(tmp_path):
         assert answer.status_code in (401, 403, 502, 503), answer.text
         assert "AADSTS" not in answer.text
         assert not bearers(cluster)
+
+
+TARGETS = """
+[clusters.one]
+kubeconfig = "{directory}/kubeconfig"
+context = "one"
+auth_mode = "passthrough"
+exchange = "one"
+allow.signed_in = true
+
+[clusters.two]
+kubeconfig = "{directory}/kubeconfig"
+context = "two"
+auth_mode = "passthrough"
+exchange = "two"
+allow.users = ["alice@dev.test"]
+"""
+
+
+def test_each_context_gets_the_token_that_is_for_it(tmp_path):
+    route = 'allow.signed_in = true\n[routes.mcp]\ntarget = { argument = "context", default = "one", clusters = ["one", "two"] }'
+    more = exchange("one") + exchange("two") + TARGETS.format(directory=tmp_path)
+    with deployed(tmp_path, route, names=("one", "two", "three"), more=more) as d:
+        one, two, three = d.clusters
+        alice, carol = (Caller(d.url, user_token(d.tenant.base, user)) for user in ("alice", "carol"))
+        for cluster in d.clusters:
+            cluster.asked.clear()
+        assert "name: one" in alice.call("namespaces_list")
+        assert "name: one" in alice.call("namespaces_list", context="one")
+        assert "name: two" in alice.call("namespaces_list", context="two")
+        assert "name: one" in carol.call("namespaces_list", context="one")
+        for refused in (
+            alice.post("tools/call", name="namespaces_list", arguments={"context": "three"}),
+            carol.post("tools/call", name="namespaces_list", arguments={"context": "two"}),
+        ):
+            assert refused.status_code == 403 or "error" in refused.json(), refused.text
+        assert {claims["aud"] for claims in bearers(one)} == {CLUSTER_ONE}
+        assert {(claims["aud"], claims["preferred_username"]) for claims in bearers(two)} == {(CLUSTER_TWO, "alice@dev.test")}
+        assert not three.asked, "no route names this cluster"
+        assert None not in one.authorizations() + two.authorizations()

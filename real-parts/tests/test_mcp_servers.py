@@ -1,6 +1,7 @@
 """MCP servers by others behind the gate: both transports, the revisions with sessions and without, and whose a session is."""
 
 import contextlib
+import socket
 import types
 
 import pytest
@@ -67,3 +68,21 @@ def test_a_stream_ends_with_the_token_that_opened_it(tmp_path):
                 for _ in stream.iter_content(None):
                     pass
         assert alice.post("tools/list").status_code == 401, "the stream ended before the token did"
+
+
+def test_a_connection_outlives_a_401_before_the_body(tmp_path):
+    """Some clients send a head and its body apart: the answer to the first may be there before the second is sent."""
+    with behind(tmp_path, server_everything()) as d:
+        host, port = d.url.removeprefix("http://").split(":")
+        head = (f"POST /mcp HTTP/1.1\r\nHost: {host}:{port}\r\nContent-Type: application/json\r\n"
+                "Content-Length: 2\r\n\r\n").encode()
+        with socket.create_connection((host, int(port)), 20) as connection, connection.makefile("rb") as answers:
+            for _ in range(3):
+                connection.sendall(head)
+                assert answers.readline() == b"HTTP/1.1 401 Unauthorized\r\n"
+                length = 0
+                while (line := answers.readline()) != b"\r\n":
+                    name, _, value = line.decode().partition(": ")
+                    length = int(value) if name == "content-length" else length
+                answers.read(length)
+                connection.sendall(b"{}")

@@ -20,6 +20,7 @@ pub mod forwarded;
 mod headers;
 mod health;
 mod hosts;
+mod leftover;
 mod mcp;
 mod metrics;
 mod outbound;

@@ -147,6 +147,7 @@ fn of_cluster(refusal: &ClusterRefusal) -> Verdict {
         | ClusterRefusal::NoToken { .. }
         | ClusterRefusal::AudienceElsewhere { .. }
         | ClusterRefusal::AudienceOfAnother { .. } => Verdict::Forbidden,
+        ClusterRefusal::OwnRefused { .. } => Verdict::BadGateway,
         ClusterRefusal::OwnCredential { .. } => Verdict::Unavailable,
     }
 }

@@ -41,6 +41,7 @@ use crate::forwarded::{Believed, Original, host_of};
 use crate::headers::OwnCookies;
 use crate::health::{self, NotReady};
 use crate::hosts::Hosts;
+use crate::leftover::Leftover;
 use crate::mcp::{Cors, Place, is_well_known};
 use crate::metrics::{Answer, By, RouteMetrics};
 use crate::pages::Pages;
@@ -133,6 +134,7 @@ impl Gate {
     {
         let started = Instant::now();
         let (head, body) = request.into_parts();
+        let body = Leftover::of(body, &head.headers);
         let arrival = Arrival::read(&head, &peer, self.clock.now(), &self.believed);
         let mut trace = Trace { bearer: presents_bearer(&head.headers), ..Trace::default() };
         let span = self.begin_trace(&head, &arrival);

@@ -3,7 +3,9 @@
 //! 1. The client, then its redirect URI: until here what is wrong is told to the person, on a page. From here on it goes back
 //!    to the client, with its `state` and our `iss` (RFC 9207).
 //! 2. `response_type` is `code`, answered in the query. PKCE with S256 is demanded (RFC 7636).
-//! 3. `resource` is one of those that send clients here ([`resource`](super::resource)); the scopes are that resource's.
+//! 3. `resource` is one of those that send clients here ([`resource`](super::resource)); the scopes are that resource's. A client
+//!    that can refresh its tokens gets `offline_access`, asked for or not, where our own client asks for it, too: many know no
+//!    other way to a refresh token than to have the grant.
 //! 4. `prompt`, `login_hint`, `max_age` and `claims` are passed on, each within its form; of `claims`, an object with
 //!    `access_token` and `id_token` alone, so that a step-up challenge comes back in. `prompt=consent` is answered by our own
 //!    page: the provider's would ask for all that the shared client may do.
@@ -107,6 +109,9 @@ impl AuthorizationServer {
             .scopes
             .choose(scope, &resources, &self.resources)
             .map_err(|found| AuthorizationServerRefusal::Scope(Excerpt::of(&found)))?;
+        let offline =
+            client.refreshes && self.client.client.scopes().iter().any(|scope| scope == super::scopes::OFFLINE);
+        let scopes = if offline { scopes.offline() } else { scopes };
         let (passed_on, ask) = passed_on(params)?;
         let asked = Asked {
             client: ClientDigest::of(&client.id),

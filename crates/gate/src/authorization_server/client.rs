@@ -29,6 +29,8 @@ pub(crate) struct Client {
     /// The host of its document, which the document vouches for.
     pub(crate) host: Option<String>,
     pub(crate) redirect_uris: Vec<RedirectUri>,
+    /// Whether `refresh_token` is among its grants.
+    pub(crate) refreshes: bool,
 }
 
 /// Which clients there are.
@@ -58,7 +60,8 @@ impl Clients {
             Known::Registered(registered) => {
                 let uris = registered.redirect_uris.iter();
                 let redirect_uris = uris.filter_map(|uri| RedirectUri::judge(uri, &self.rules, None).ok()).collect();
-                Ok(Client { id: id.to_owned(), name: registered.name, host: None, redirect_uris })
+                let (id, refreshes) = (id.to_owned(), registered.refreshes);
+                Ok(Client { id, name: registered.name, host: None, redirect_uris, refreshes })
             }
         }
     }

@@ -207,7 +207,8 @@ fn read(
         return Err(wrong(id, "has no redirect URI that codes are sent to".to_owned()));
     }
     let name = fit_name(document.client_name.as_deref());
-    Ok(Client { id: id.to_owned(), name, host: Some(host.name.clone()), redirect_uris })
+    let refreshes = grants.is_none_or(|grants| grants.iter().any(|grant| grant == "refresh_token"));
+    Ok(Client { id: id.to_owned(), name, host: Some(host.name.clone()), redirect_uris, refreshes })
 }
 
 fn wrong(id: &str, problem: String) -> AuthorizationServerRefusal {

@@ -5,6 +5,7 @@
 //! 3. Clients are public: whatever method of authentication a client names that it could do without, it is told `none`. One
 //!    that would bring a key is refused, for it would believe itself safer than it is.
 //! 4. The grants are `authorization_code`, which it must not exclude, and `refresh_token`; others that it names are left out.
+//!    One that names no grants has both.
 //! 5. Scopes that this authorization server does not know are left out.
 //! 6. The client id is at most 2 KiB, as it stands in every address.
 
@@ -70,6 +71,7 @@ impl Wanted {
             redirect_uris: self.redirect_uris,
             name: fit_name(self.client_name.as_deref()),
             issued: now.as_secs(),
+            refreshes,
         };
         let client_id = registered.seal(ring, server).map_err(AuthorizationServerRefusal::Sealing)?;
         if client_id.len() > LONGEST_ID {

@@ -126,6 +126,14 @@ impl Scopes {
         &self.0
     }
 
+    /// With what leads to a refresh token.
+    pub(crate) fn offline(mut self) -> Scopes {
+        if !self.0.iter().any(|name| name == OFFLINE) {
+            self.0.push(OFFLINE.to_owned());
+        }
+        self
+    }
+
     /// From what was sealed by us.
     pub(crate) fn unsealed(names: Vec<String>) -> Scopes {
         Scopes(names)

@@ -45,6 +45,9 @@ pub(crate) struct Registered {
     pub(crate) name: String,
     #[serde(rename = "t")]
     pub(crate) issued: u64,
+    /// Whether `refresh_token` is among its grants.
+    #[serde(rename = "g", default)]
+    pub(crate) refreshes: bool,
 }
 
 impl Sealed for Registered {

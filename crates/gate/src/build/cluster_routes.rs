@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use gangplank_oauth::config::ConfigError;
 
 use super::Errors;
-use super::routes::{accepted, vouching};
+use super::routes::{accepted, is_none, vouching};
 use super::upstream_clusters::{Known, may_impersonate};
 use crate::cluster::{ApiServer, Behind, Mode, Place};
 use crate::config::{Config, RouteConfig};
@@ -111,7 +111,6 @@ pub(super) fn judge(
     at: &str,
     errors: &mut Errors,
 ) {
-    targets(route, known, at, errors);
     let Some(name) = &route.cluster else { return };
     let mut say = |key: &str, message: String, help: &str| {
         errors.push(ConfigError::new(format!("{at}.{key}"), message, help));
@@ -144,7 +143,8 @@ pub(super) fn judge(
     };
     match &known.cluster.mode {
         Mode::Kubeconfig(_) => {
-            if !anonymous && !is_one(config, route, name) {
+            let asks_nobody = anonymous && accepted(config, route).iter().all(|name| is_none(config, name));
+            if !asks_nobody && !is_one(config, route, name) {
                 let message = format!(
                     "lets in several callers, and clusters.{name} would take them all for one (auth_mode = \"kubeconfig\")"
                 );
@@ -180,19 +180,6 @@ pub(super) fn judge(
             );
         }
         Mode::Impersonate { .. } | Mode::Passthrough(_) | Mode::Exchanged(_) => {}
-    }
-}
-
-/// The clusters that a call of a tool may choose: an MCP server goes there by itself, with the caller's token and nothing else.
-fn targets(route: &RouteConfig, known: &BTreeMap<String, Known>, at: &str, errors: &mut Errors) {
-    let Some(target) = route.mcp.as_ref().and_then(|mcp| mcp.target.as_ref()) else { return };
-    for (i, name) in target.clusters.iter().enumerate() {
-        if known.get(name).is_some_and(|known| !known.cluster.mode.shows_token()) {
-            let at = format!("{at}.mcp.target.clusters[{i}]");
-            let message = format!("clusters.{name} is shown no token of the caller, and an MCP server never gets ours");
-            let help = "a cluster with token_audiences or exchange (auth_mode = \"passthrough\")";
-            errors.push(ConfigError::new(at, message, help));
-        }
     }
 }
 

@@ -407,6 +407,6 @@ fn host_match(host: &str) -> Option<HostMatch> {
     }
 }
 
-fn is_none(config: &Config, name: &str) -> bool {
+pub(super) fn is_none(config: &Config, name: &str) -> bool {
     config.authenticators.get(name).is_some_and(|authenticator| authenticator.none == Some(true))
 }

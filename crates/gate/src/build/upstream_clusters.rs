@@ -75,7 +75,7 @@ pub(crate) fn is_passthrough(cluster: &UpstreamClusterConfig) -> bool {
 /// What is allowed and yet probably not meant.
 pub(super) fn warnings(config: &Config) -> Vec<String> {
     let mut warnings = Vec::new();
-    let mut takers: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    let mut takers: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for (name, cluster) in &config.clusters {
         let led_to = config.routes.iter().any(|route| {
             let targets = route.mcp.as_ref().and_then(|mcp| mcp.target.as_ref());
@@ -86,13 +86,18 @@ pub(super) fn warnings(config: &Config) -> Vec<String> {
             warnings.push(format!("clusters.{name} is not in cluster or clusters of any route"));
         }
         for audience in cluster.token_audiences.iter().flatten() {
-            takers.entry(audience).or_default().push(name);
+            takers.entry(format!("token_audiences: {audience:?}")).or_default().push(name);
+        }
+        if let Some(exchange) = &cluster.exchange {
+            takers.entry(format!("exchanges.{exchange}")).or_default().push(name);
         }
     }
     warnings.extend(cluster_routes::warnings(config));
-    for (audience, clusters) in takers.into_iter().filter(|(_, clusters)| clusters.len() > 1) {
+    for (what, clusters) in takers.into_iter().filter(|(_, clusters)| clusters.len() > 1) {
         let clusters = clusters.join(", ");
-        warnings.push(format!("token_audiences: {audience:?} is of several clusters ({clusters}): each could use its callers' tokens at the others"));
+        warnings.push(format!(
+            "{what} is of several clusters ({clusters}): each could use its callers' tokens at the others"
+        ));
     }
     warnings
 }

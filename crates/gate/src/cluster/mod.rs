@@ -12,7 +12,8 @@
 //!    leads back through the gate. `X-Auth-Request-…` is not told to API servers.
 //! 8. What comes back may be a page of whatever runs behind `services/…/proxy/`, on our origin: it sets no cookie, runs no script
 //!    and reads nothing of ours (`Content-Security-Policy: sandbox`).
-//! 9. A refusal has the form of an API server's ([`status`]).
+//! 9. Where our own credential is shown, a 401 of the API server is about that, and not the caller's to mend.
+//! 10. A refusal has the form of an API server's ([`status`]).
 //!
 //! All requests to API servers are HTTP/1.1: over HTTP/2 the callers would share one connection, and one who does not read
 //! the log that he follows would hold up the others.
@@ -33,7 +34,7 @@ use gangplank_authn::{Authenticator as _, Credentials, Outcome};
 use gangplank_jose::UnixTime;
 use http::header::{AUTHORIZATION, CONTENT_SECURITY_POLICY, HeaderMap, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use http::request::Parts;
-use http::{Response, Uri};
+use http::{Response, StatusCode, Uri};
 use prometheus_client::metrics::counter::Counter;
 
 use self::impersonation::Impersonation;
@@ -137,12 +138,21 @@ impl Gate {
 
         head.uri = Uri::from(inside);
         inbound::take_off_token_protocol(&mut head.headers);
+        let ours = !cluster.mode.shows_token() && !is_proxied(head.uri.path());
         let mut response = self.forward(route, upstream, arrival, head, body, decided, credential).await?;
+        if ours && response.status() == StatusCode::UNAUTHORIZED {
+            return Err(ClusterRefusal::OwnRefused { cluster: cluster.name.clone() }.into());
+        }
         behind.place.outside(response.headers_mut());
         response.headers_mut().insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static("sandbox"));
         response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         Ok(response)
     }
+}
+
+/// Whether what answers may be something behind the API server.
+fn is_proxied(path: &str) -> bool {
+    path.split('/').any(|segment| segment == "proxy")
 }
 
 impl UpstreamCluster {

@@ -135,4 +135,47 @@ mod tests {
             assert_eq!(headers[LOCATION], to, "{route} {from}");
         }
     }
+
+    /// Whatever is asked below a route, as it was sent: what arrives is its rest, read alike, and below nothing else.
+    #[test]
+    fn what_arrives_is_the_rest_of_what_was_judged() {
+        use crate::request_path::RequestPath;
+        let alphabet: Vec<&str> =
+            "/ / / clusters clusters prod prod %70rod %63lusters a . .. %2e %2F %2f %25 %252f // ; ;x ? # ?q %3f %23 \\ %5c ~ A %E2%82%AC"
+                .split(' ')
+                .collect();
+        let place = place("/clusters/prod", "");
+        let (mut seed, mut led, mut refused) = (7_u64, 0, 0);
+        for _ in 0..200_000 {
+            let mut path = "/clusters/prod".to_owned();
+            if seed % 3 == 0 {
+                path = "/%63lusters/%70rod".to_owned();
+            }
+            for _ in 0..(seed >> 40) % 8 {
+                seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                path.push_str(alphabet[usize::try_from(seed >> 33).unwrap() % alphabet.len()]);
+            }
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let Ok(asked) = path.parse::<PathAndQuery>() else { continue };
+            let Ok(judged) = RequestPath::parse(asked.path()) else { continue };
+            let Some(below) = judged.as_str().strip_prefix("/clusters/prod") else { continue };
+            if !below.is_empty() && !below.starts_with('/') {
+                continue;
+            }
+            match place.inside(Some(&asked)) {
+                Ok(inside) => {
+                    led += 1;
+                    let arrives = RequestPath::parse(inside.path()).unwrap();
+                    assert_eq!(arrives.as_str(), if below.is_empty() { "/" } else { below }, "{path}");
+                    assert_eq!(inside.query(), asked.query(), "{path}");
+                    assert!(!inside.as_str().starts_with("//"), "{path}");
+                }
+                Err(_) => {
+                    refused += 1;
+                    assert!(below.starts_with("//"), "{path}");
+                }
+            }
+        }
+        assert!(led > 10_000 && refused > 100, "both were tried: {led} {refused}");
+    }
 }

@@ -75,6 +75,12 @@ pub enum ClusterRefusal {
         /// The one that is too many.
         audience: String,
     },
+    /// The API server does not know our own credential.
+    #[error("{cluster} answered 401 to our own credential")]
+    OwnRefused {
+        /// The configuration's name of the cluster.
+        cluster: String,
+    },
     /// Our own credential can't be read.
     #[error("{cluster}: {cause}")]
     OwnCredential {
@@ -114,6 +120,8 @@ catalogue! {
         "Ask for a token whose audience is in the cluster's token_audiences; or let the gate exchange it (clusters.NAME.exchange).";
     ANOTHER = "cluster-audience-of-another", Token, "The caller's token is good at another cluster, too, and this one could use it there.",
         "Ask for a token for this cluster alone; or let the gate exchange it (clusters.NAME.exchange).";
+    OWN_REFUSED = "cluster-own-credential-refused", Operator, "The API server does not take the gate's own credential.",
+        "Renew the token or certificate of the kubeconfig; see that the service account is still there. It is not the caller's credential that is bad.";
     OWN = "cluster-own-credential", Operator, "The gate's own credential for the cluster can't be read.",
         "See that the token file of the kubeconfig or of the service account is there, readable and not empty.";
 }
@@ -131,6 +139,7 @@ impl ClusterRefusal {
             ClusterRefusal::NoToken { .. } => &NO_TOKEN,
             ClusterRefusal::AudienceElsewhere { .. } => &ELSEWHERE,
             ClusterRefusal::AudienceOfAnother { .. } => &ANOTHER,
+            ClusterRefusal::OwnRefused { .. } => &OWN_REFUSED,
             ClusterRefusal::OwnCredential { .. } => &OWN,
         }
     }

@@ -55,7 +55,9 @@ fn words(status: StatusCode, refusal: &Refusal) -> (&'static str, &'static str) 
         StatusCode::NOT_FOUND => ("NotFound", "there is nothing at this place of the gate"),
         StatusCode::METHOD_NOT_ALLOWED => ("MethodNotAllowed", "the gate does not offer this method here"),
         StatusCode::PAYLOAD_TOO_LARGE => ("RequestEntityTooLarge", "the request is larger than the gate accepts"),
-        StatusCode::BAD_GATEWAY => ("ServiceUnavailable", "the cluster's API server does not answer the gate"),
+        StatusCode::BAD_GATEWAY => {
+            ("ServiceUnavailable", "the cluster's API server does not answer the gate, or does not know it")
+        }
         StatusCode::SERVICE_UNAVAILABLE => ("ServiceUnavailable", "the gate can't decide just now who calls"),
         StatusCode::GATEWAY_TIMEOUT => ("Timeout", "the cluster's API server did not answer the gate in time"),
         _ => ("InternalError", "the gate failed"),

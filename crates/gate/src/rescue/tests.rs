@@ -116,6 +116,7 @@ fn cluster() -> Vec<ClusterRefusal> {
         ClusterRefusal::NoToken { cluster: text(), by: "x" },
         ClusterRefusal::AudienceElsewhere { cluster: text(), found: vec![], wanted: vec![] },
         ClusterRefusal::AudienceOfAnother { cluster: text(), audience: text() },
+        ClusterRefusal::OwnRefused { cluster: text() },
         ClusterRefusal::OwnCredential { cluster: text(), cause: text() },
     ]
 }

@@ -139,6 +139,9 @@ fn answer(mut request: Request<Incoming>, peer: &Peer, seen: &Mutex<Vec<Seen>>) 
         response = response.header("set-cookie", "app=stolen").header("content-type", "text/html");
         response = response.header("content-security-policy", "default-src *");
     }
+    if request.uri().path().contains("/nobody") {
+        response = response.status(401);
+    }
     if request.uri().path().ends_with("/redirect") {
         response = response.status(301).header("location", "/api/v1/");
     }
@@ -398,6 +401,25 @@ async fn a_page_from_inside_a_cluster_gets_no_hold_of_our_origin() {
 }
 
 #[tokio::test]
+async fn a_401_about_our_own_credential_is_not_the_callers() {
+    let server = ApiServer::start().await;
+    let config = cluster("told", &server.kubeconfig("k", "", TOKEN), "")
+        + &cluster("shown", &server.kubeconfig("s", "", ""), &for_the_api())
+        + &route("clusters = [\"told\", \"shown\"]");
+    let world = World::new(&(head("") + &config));
+    let alice = format!("Bearer {}", world.token("alice"));
+    for (path, status) in [
+        ("told/api/nobody", StatusCode::BAD_GATEWAY),
+        // Of something behind the API server, or of the caller's own token.
+        ("told/api/v1/namespaces/a/services/b/proxy/nobody", StatusCode::UNAUTHORIZED),
+        ("shown/api/nobody", StatusCode::UNAUTHORIZED),
+    ] {
+        let url = format!("https://app.example.com/clusters/{path}");
+        assert_eq!(world.get(&url, &[("authorization", &alice)]).await.status, status, "{path}");
+    }
+}
+
+#[tokio::test]
 async fn over_http2_it_is_the_same() {
     let server = ApiServer::start().await;
     let config = cluster("prod", &server.kubeconfig("k", "", TOKEN), "") + &route("clusters = [\"prod\"]");
@@ -624,6 +646,8 @@ async fn everybody_is_the_gate_only_where_that_is_said() {
         names(&errors(&(head("") + &said + one + several)), &["routes[0].allow: lets in several callers"]);
     }
     names(&errors(&(head("") + &cluster("prod", &file, "") + open)), &["routes[0].allow.anonymous: asks nobody"]);
+    let also_known = format!("[authenticators.open]\nnone = true\n{open}accept = [\"corp\", \"open\"]\n");
+    names(&errors(&(head("") + &said + &also_known)), &["routes[0].allow: lets in several callers"]);
 }
 
 #[test]
@@ -734,7 +758,7 @@ fn a_route_to_a_cluster_fits_how_the_cluster_is_spoken_to() {
         (
             "accept = [\"corp\"]\nupstream = \"http://a\"\nmcp.target = { argument = \"context\", clusters = [\"told\", \"own\", \"gone\"] }",
             &[
-                "routes[0].mcp.target.clusters[0]: clusters.told is shown",
+                "routes[0].mcp.target.clusters[0]: clusters.told is shown our own",
                 "routes[0].mcp.target.clusters[2]: there is no",
             ],
         ),

@@ -1,6 +1,8 @@
 //! An MCP server behind the gate, as clients find it: challenges, metadata, pages.
 
-use gangplank_idp::TENANT_ID;
+use std::time::Duration;
+
+use gangplank_idp::{Endpoint, Fault, FaultKind, TENANT_ID};
 use http::StatusCode;
 
 use crate::mcp_upstream::*;
@@ -299,6 +301,36 @@ async fn our_own_authorization_server_is_the_one_that_clients_are_sent_to() {
     let world = World::new(&format!("{}{route}{ours}", head("")));
     let metadata = world.get(METADATA, &[]).await;
     assert_eq!(metadata.json()["authorization_servers"], serde_json::json!([self::issuer(), issuer]));
+}
+
+#[tokio::test]
+async fn a_provider_that_fails_is_502_to_every_page_and_is_left_alone() {
+    for kind in [
+        FaultKind::Down,
+        FaultKind::Gone,
+        FaultKind::Garbage,
+        FaultKind::Huge { bytes: 2 << 20 },
+        FaultKind::Redirected,
+    ] {
+        let (world, _) = world("").await;
+        world.tenant.set_fault(Fault::new(kind.clone()).on(Endpoint::Discovery));
+        let published = "https://app.example.com/.well-known/oauth-authorization-server";
+        for _ in 0..3 {
+            let answer = world.get(published, &[("origin", "https://evil.test")]).await;
+            assert_eq!(answer.status, StatusCode::BAD_GATEWAY, "{kind:?}");
+            assert_eq!(answer.header("access-control-allow-origin"), Some("*"), "{kind:?}");
+            assert!(!answer.body.contains("login.test"), "{kind:?}: {}", answer.body);
+        }
+        // Our own part of it does not depend on the provider.
+        assert_eq!(world.get(METADATA, &[]).await.status, StatusCode::OK, "{kind:?}");
+        world.tenant.clear_faults();
+        assert_eq!(world.get(published, &[]).await.status, StatusCode::BAD_GATEWAY, "{kind:?}: it is left alone");
+        world.pass(Duration::from_secs(30));
+        assert_eq!(world.get(published, &[]).await.status, StatusCode::OK, "{kind:?}");
+        world.tenant.set_fault(Fault::new(kind.clone()).on(Endpoint::Discovery));
+        world.pass(Duration::from_secs(3600));
+        assert_eq!(world.get(published, &[]).await.status, StatusCode::OK, "{kind:?}: what was known stands in");
+    }
 }
 
 #[test]

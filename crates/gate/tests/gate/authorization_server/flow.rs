@@ -102,6 +102,21 @@ async fn a_program_with_a_document_is_known_by_its_host_and_remembered_once_allo
 }
 
 #[tokio::test]
+async fn a_program_that_can_refresh_gets_what_it_needs_for_that() {
+    let world = World::new(&config());
+    let grants = ["authorization_code", "refresh_token"];
+    let answer = register(&world, &json!({"redirect_uris": [LOOPBACK], "grant_types": grants})).await;
+    let program = Program::known(&world, &text(&answer, "client_id"), LOOPBACK);
+    let question = program.asked(&[("scope", "mcp:read")], &[]).await;
+    assert!(question.page.body.contains("offline_access"), "the person is told");
+    let away = question.answered(&world, "allow").await;
+    let back = program.comes_back(away.location(), "alice", &question.cookie).await;
+    let answer = program.redeems(&parameter(back.location(), "code").unwrap(), &[]).await;
+    assert_eq!(text(&answer, "scope"), "mcp:read offline_access");
+    assert_eq!(program.refreshes(&text(&answer, "refresh_token"), &[]).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
 async fn no_is_an_answer_and_so_is_not_now() {
     let world = World::new(&config());
     let program = Program::registered(&world, LOOPBACK).await;

@@ -96,7 +96,9 @@ impl<'w> Program<'w> {
 
     /// One that registers.
     pub(crate) async fn registered(world: &'w World, redirect_uri: &'static str) -> Self {
-        let answer = register(world, &json!({"client_name": "Inspector", "redirect_uris": [redirect_uri]})).await;
+        let grants = ["authorization_code"];
+        let wanted = json!({"client_name": "Inspector", "redirect_uris": [redirect_uri], "grant_types": grants});
+        let answer = register(world, &wanted).await;
         assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
         Program::known(world, answer.json()["client_id"].as_str().unwrap(), redirect_uri)
     }
