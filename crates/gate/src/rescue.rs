@@ -123,8 +123,8 @@ fn of_exchange(refusal: &ExchangeRefusal) -> Verdict {
         ExchangeRefusal::NoSubject { .. } | ExchangeRefusal::AppOnly { .. } => Verdict::Forbidden,
         ExchangeRefusal::Ended { .. } => Verdict::Unauthorized,
         ExchangeRefusal::Resting { .. } | ExchangeRefusal::Lost { .. } => Verdict::Unavailable,
-        ExchangeRefusal::Unfit { .. } => Verdict::BadGateway,
-        ExchangeRefusal::Provider { error, .. } => match (error.challenge(), error.reason().fault) {
+        ExchangeRefusal::Unfit { .. } | ExchangeRefusal::SessionUnfit { .. } => Verdict::BadGateway,
+        ExchangeRefusal::Provider { error, .. } => match (error.challenge(), refusal.reason().fault) {
             (Some(challenge), _) => Verdict::InsufficientClaims(challenge.clone()),
             (None, _) if error.is_unavailable() => Verdict::Unavailable,
             (None, Fault::Token) => Verdict::Unauthorized,
