@@ -113,3 +113,39 @@ async fn an_mcp_server_is_called_by_nobody_whose_exchange_was_refused_and_the_lo
     let [decision] = decisions.as_slice() else { panic!("{lines:#?}") };
     has(decision, &["decision=\"deny\"", "reason=\"assertion-invalid\"", "route=\"/mcp\""]);
 }
+
+#[tokio::test]
+async fn who_chooses_where_to_sign_in_brings_the_claims_along() {
+    let client = |name: &str| {
+        format!(
+            "[clients.{name}]\nissuer = \"corp\"\nid = \"{WEB_APP_ID}\"\nsecret = {{ env = \"SECRET\" }}\n\
+             scopes = [\"openid\", \"offline_access\", \"{WEB_APP_ID}/access_as_user\"]\n"
+        )
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let route = format!(
+        "[[routes]]\npath = \"/chosen\"\nsign_in = [\"one\", \"two\"]\nallow.signed_in = true\nexchange = \"obo\"\n\
+         upstream = \"http://{}\"\n",
+        listener.local_addr().unwrap()
+    );
+    let setting = Setting::of(demanding_mfa_of("dana"), &(client("one") + &client("two") + &route)).await;
+    let session = setting.sign_in("/oauth2/start?client=one&rd=/chosen", "dana", None).await;
+    let refused = setting.get("/chosen?page=2", &with(BROWSER, &[cookie(&session)])).await;
+    assert_eq!(refused.status, StatusCode::FOUND, "{refused:?}");
+    let chooser = refused.location().strip_prefix("https://app.example.com").unwrap();
+    assert!(chooser.starts_with("/oauth2/sign_in?rd=%2Fchosen%3Fpage%3D2&claims="), "{chooser}");
+    let chooser = setting.get(chooser, &with(BROWSER, &[cookie(&session)])).await;
+    let links = chooser.body.split("href=\"").filter_map(|rest| rest.split_once('"')).map(|(link, _)| link);
+    let links: Vec<String> =
+        links.filter(|link| link.starts_with("/oauth2/start")).map(|link| link.replace("&#38;", "&")).collect();
+    assert_eq!(links.len(), 2, "{}", chooser.body);
+    for link in links {
+        let start = setting.get(&link, &with(BROWSER, &[cookie(&session)])).await;
+        let asked = Url::parse(start.location()).unwrap();
+        let claims = asked.query_pairs().find(|(name, _)| name == "claims");
+        assert!(claims.is_some_and(|(_, claims)| claims.contains("capolids")), "{link}: {start:?}");
+    }
+    // What is no challenge does not go along.
+    let chooser = setting.get("/oauth2/sign_in?rd=/chosen&claims=%22%3E", &with(BROWSER, &[])).await;
+    assert!(!chooser.body.contains("claims"), "{}", chooser.body);
+}
