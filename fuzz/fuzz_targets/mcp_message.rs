@@ -31,7 +31,7 @@ fn same(message: &Message, other: &Value) {
             assert_eq!(ignoring_case(params, "name"), [&call.tool], "{other}");
             let arguments = ignoring_case(params, "arguments");
             match &arguments[..] {
-                [] => assert!(call.arguments.is_empty()),
+                [] | [Value::Null] => assert!(call.arguments.is_empty()),
                 [Value::Object(found)] => assert_eq!(*found, call.arguments),
                 _ => panic!("{other}"),
             }

@@ -138,21 +138,23 @@ fn message(value: Value, headers: Option<&HeaderMap>) -> Result<Message, McpRefu
     if members.get("jsonrpc").and_then(Value::as_str) != Some("2.0") {
         return Err(ToolRefusal::NotJsonRpc("jsonrpc is not \"2.0\"").into());
     }
-    let answer = usize::from(members.contains_key("result")) + usize::from(members.contains_key("error"));
+    // Some clients write a null for what is not there.
+    let both = ["result", "error"].iter().all(|name| members.get(*name).is_some_and(|value| !value.is_null()));
+    let answers = members.contains_key("result") || members.contains_key("error");
     let Some(method) = members.remove("method") else {
-        if answer != 1 {
+        if !answers || both {
             return Err(ToolRefusal::NotJsonRpc("a message has a method, or either a result or an error").into());
         }
         agree(headers, None, None, None)?;
         return Ok(Message::Response);
     };
-    if answer > 0 {
+    if answers {
         return Err(ToolRefusal::NotJsonRpc("a message with a method is no answer").into());
     }
     let id = members.remove("id").map(id).transpose()?;
     let method = method_name(method)?;
     let params = members.remove("params");
-    if !matches!(params, None | Some(Value::Object(_) | Value::Array(_))) {
+    if !matches!(params, None | Some(Value::Null | Value::Object(_) | Value::Array(_))) {
         return Err(ToolRefusal::NotJsonRpc("params is neither an object nor an array").into());
     }
     agree(headers, id.as_ref(), Some(&method), params.as_ref())?;
@@ -201,7 +203,7 @@ fn call(id: Option<Id>, params: Option<Value>) -> Result<Call, ToolRefusal> {
         return Err(ToolRefusal::NotJsonRpc("the name of tools/call is not a string"));
     };
     let arguments = match members.remove("arguments") {
-        None => Map::new(),
+        None | Some(Value::Null) => Map::new(),
         Some(Value::Object(arguments)) => arguments,
         Some(_) => return Err(ToolRefusal::NotJsonRpc("the arguments of tools/call are not an object")),
     };

@@ -45,10 +45,16 @@ fn requests_notifications_and_responses_are_told_apart() {
     for answer in [
         r#"{"jsonrpc":"2.0","id":1,"result":{"tools":[]}}"#,
         r#"{"jsonrpc":"2.0","id":null,"error":{"code":1,"message":"m"}}"#,
+        r#"{"jsonrpc":"2.0","id":1,"result":{},"error":null}"#,
+        r#"{"jsonrpc":"2.0","id":1,"result":null}"#,
         r#"{"jsonrpc":"2.0","id":1,"result":{"method":"tools/call","params":{"name":"t"}}}"#,
     ] {
         assert_eq!(one(answer), Message::Response, "{answer}");
     }
+    let list = one(r#"{"jsonrpc":"2.0","id":1,"method":"tools/list","params":null}"#);
+    assert!(matches!(list, Message::Other { method, .. } if method == "tools/list"));
+    let call = one(r#"{"jsonrpc":"2.0","method":"tools/call","params":{"name":"t","arguments":null}}"#);
+    assert_eq!(call, Message::Call(Call { id: None, tool: "t".to_owned(), arguments: Map::new() }));
     // What looks like a call, in a string.
     let inside = one(r#"{"jsonrpc":"2.0","id":1,"method":"ping","params":{"x":"{\"method\":\"tools/call\"}"}}"#);
     assert!(matches!(inside, Message::Other { method, .. } if method == "ping"));
@@ -144,7 +150,7 @@ fn nothing_is_read_that_another_reader_could_read_otherwise() {
             "mcp-not-json-rpc",
         ),
         (
-            r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"t","arguments":null}}"#.to_owned(),
+            r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"t","arguments":[]}}"#.to_owned(),
             "mcp-not-json-rpc",
         ),
         ("\"tools/call\"".to_owned(), "mcp-not-json-rpc"),
