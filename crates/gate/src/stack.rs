@@ -14,7 +14,8 @@
 //! 10. The upstream.
 //!
 //! Every way out is counted; every decision leaves one audit line: that a caller passes is written when nothing but the
-//! upstream can stop the request any more.
+//! upstream can stop the request any more. What is left of the request's body after the answer is read
+//! ([`leftover`](crate::leftover)).
 
 use std::collections::HashMap;
 use std::sync::Arc;
