@@ -81,7 +81,7 @@ def oauth(issuer):
 def server_config(directory, name, clusters, more=""):
     path = directory / f"{name}.toml"
     kube = kubeconfig(directory / f"{name}.kubeconfig", clusters, {"token": "bench"})
-    path.write_text(f'kubeconfig = "{kube}"\nstateless = true\nlog_level = 0\n{more}')
+    path.write_text(f'kubeconfig = "{kube}"\nstateless = true\nlist_output = "yaml"\nlog_level = 0\n{more}')
     return path
 
 

@@ -5,7 +5,6 @@ import json
 import os
 import pathlib
 import queue
-import re
 import subprocess
 import sys
 import threading

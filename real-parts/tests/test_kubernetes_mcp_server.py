@@ -36,7 +36,7 @@ upstream = "{behind.url}"
 accept = ["corp"]
 {route}
 """, port))
-        yield types.SimpleNamespace(url=f"http://127.0.0.1:{port}/mcp", clusters=clusters, tenant=tenant, server=behind, gate=process)
+        yield types.SimpleNamespace(url=f"http://127.0.0.1:{port}/mcp", clusters=clusters, tenant=tenant, gate=process)
 
 
 def test_its_own_identity_for_callers_whom_the_gate_knows(tmp_path):

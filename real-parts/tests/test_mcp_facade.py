@@ -38,7 +38,7 @@ accept = ["corp"]
 allow.signed_in = true
 
 [routes.mcp]
-scopes = ["mcp:use", "offline_access"]
+scopes = ["mcp:use"]
 {TOOLS.format(use="access_as_user", admin="admin")}
 """, port) as process:
         url = f"http://127.0.0.1:{port}"
@@ -89,6 +89,7 @@ def test_the_conformance_suite_takes_the_facade_for_an_authorization_server(tmp_
                      registered.json()["client_id"], "--resource", deployment.url, "--port", str(callback),
                      "--output-dir", tmp_path / "results") as suite:
             asked = suite.wait_for(r"^http://\S+/authorize\?\S+$").group(0)
+            suite.wait_for("Callback server started")
             back = Person("alice", redirect_uri)(asked)
             assert Browser().request(back).status == 200
             suite.child.wait(30)

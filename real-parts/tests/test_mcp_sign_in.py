@@ -1,7 +1,6 @@
 """The protocol's own SDKs sign in to a server behind the gate, at an authorization server by others, and use its tools."""
 
 import contextlib
-import json
 import types
 import urllib.parse
 

@@ -13,7 +13,8 @@
 //! 9. What the upstream is shown of the caller: an [`OutboundCredential`](crate::outbound).
 //! 10. The upstream.
 //!
-//! Every way out is counted; every decision leaves one audit line.
+//! Every way out is counted; every decision leaves one audit line. What is left of the request's body after the answer is read
+//! ([`leftover`](crate::leftover)).
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -11,7 +11,10 @@ pub(crate) const INTERACTION: &[&str] =
     &["interaction_required", "login_required", "consent_required", "account_selection_required"];
 
 /// Codes that pass by themselves: a part of the provider is away, or it was asked for the same too often.
-pub(crate) const TRANSIENT: &[u32] = &[50196, 90033];
+pub(crate) const TRANSIENT: &[u32] = &[LOOP, 90033];
+
+/// The same was asked for the same person too often.
+pub(crate) const LOOP: u32 = 50196;
 
 /// No answer needs more, and a hostile one shall not make us keep more.
 const MAX_CODES: usize = 8;

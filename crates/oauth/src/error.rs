@@ -115,6 +115,12 @@ impl ExchangeError {
         })
     }
 
+    /// Whether it would be the same for everybody who asks now: so not a provider that had enough of one person
+    /// (AADSTS50196), which it says with a status of its own.
+    pub fn is_everybodys(&self) -> bool {
+        self.is_unavailable() && !self.provider().is_some_and(|error| error.codes.contains(&aadsts::LOOP))
+    }
+
     /// Whether nobody consented to what was asked for: the person, or an administrator, can.
     pub fn is_consent_missing(&self) -> bool {
         self.reason() == &reasons::CONSENT
@@ -237,6 +243,18 @@ mod tests {
             assert_eq!(error.challenge().is_some(), stepped_up, "{error}");
             assert_eq!(error.is_unavailable(), !stepped_up, "{error}");
             assert!(error.provider().is_some());
+        }
+    }
+
+    #[test]
+    fn what_is_one_persons_is_not_everybodys() {
+        for (error, everybodys) in [
+            (provider(503, "server_error", &[]), true),
+            (provider(400, "invalid_request", &[90033]), true),
+            (provider(400, "invalid_grant", &[50196]), false),
+            (provider(400, "invalid_grant", &[65001]), false),
+        ] {
+            assert_eq!(error.is_everybodys(), everybodys, "{error}");
         }
     }
 

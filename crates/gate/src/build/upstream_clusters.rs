@@ -273,6 +273,12 @@ impl Reader<'_, '_> {
             let known = self.config.exchanges.keys().cloned().collect::<Vec<_>>().join(", ");
             self.say("exchange", format!("there is no exchange {exchange:?}"), &format!("one of [exchanges]: {known}"));
         }
+        let named = cluster.exchange.as_ref().and_then(|name| self.config.exchanges.get(name));
+        if named.is_some_and(|exchange| exchange.replaces_caller) {
+            let message = "replaces the caller, and the API server would take all callers for the gate";
+            let help = "another exchange, or auth_mode = \"impersonate\"; auth_mode = \"kubeconfig\" where there is one caller only";
+            self.say("exchange", message, help);
+        }
         for (i, _) in cluster.token_audiences.iter().flatten().enumerate().filter(|(_, audience)| audience.is_empty()) {
             self.say(&format!("token_audiences[{i}]"), "is empty", "leave it out");
         }

@@ -125,7 +125,7 @@ impl Exchange {
                 self.expected.judge(&self.name, answer, subject, now).map(Arc::new)
             }
             Err(error) => {
-                if error.is_unavailable() {
+                if error.is_everybodys() {
                     self.rest.begin(now, error.retry_after());
                 } else {
                     self.rest.end();

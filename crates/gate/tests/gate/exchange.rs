@@ -629,6 +629,30 @@ fn demanding_mfa_of(user: &str) -> TenantConfig {
 }
 
 #[tokio::test]
+async fn one_caller_of_whom_the_provider_has_enough_keeps_nobody_else_out() {
+    let setting = Setting::new().await;
+    let alice = setting.token("/obo", "alice");
+    assert_eq!(setting.call("/obo", "alice", &alice).await.status, StatusCode::OK);
+    setting.meddle(|_| {
+        let body = br#"{"error":"invalid_grant","error_codes":[50196],"error_description":"AADSTS50196: a loop"}"#;
+        Ok(Response::builder().status(400).body(Bytes::from_static(body)).unwrap())
+    });
+    assert_eq!(
+        setting.call("/obo", "bob", &setting.token("/obo", "bob")).await.status,
+        StatusCode::SERVICE_UNAVAILABLE
+    );
+    setting.leave_alone();
+    assert_eq!(setting.call("/obo", "dana", &setting.token("/obo", "dana")).await.status, StatusCode::OK);
+    // And what is there already is used, whatever state the provider is in.
+    setting.tenant.set_fault(Fault::new(FaultKind::Down));
+    assert_eq!(
+        setting.call("/obo", "dana", &setting.token("/obo", "dana")).await.status,
+        StatusCode::SERVICE_UNAVAILABLE
+    );
+    assert_eq!(setting.call("/obo", "alice", &alice).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
 async fn what_the_provider_refuses_is_the_callers_the_operators_or_passes() {
     let setting = Setting::new().await;
     for (error, code, status, reason) in [
@@ -818,6 +842,9 @@ fn an_exchange_on_a_route_where_it_could_give_nothing_is_refused() {
         let said = wrong(&format!("[[routes]]\npath = \"/x\"\n{route}\n"));
         assert!(said.iter().any(|error| error.contains("exchange") && error.contains(expected)), "{route}: {said:#?}");
     }
+    let cluster = "[clusters.x]\nkubeconfig = \"/nowhere\"\nexchange = \"ours\"\n";
+    let said = wrong(cluster);
+    assert!(said.iter().any(|error| error.contains("clusters.x.exchange: replaces the caller")), "{said:#?}");
 }
 
 #[test]
