@@ -118,6 +118,10 @@ impl<S: Shows> Events<S> {
         }
         if line.is_empty() {
             self.dispatch(out)?;
+            // Where lines between them were taken out, a `\r` and this `\n` must not become the end of one line.
+            if terminator == b"\n" && out.ends_with(b"\r") {
+                out.push(b'\n');
+            }
             out.extend_from_slice(terminator);
         } else if self.data.is_empty() && value(&line).is_none() {
             out.extend_from_slice(&line);

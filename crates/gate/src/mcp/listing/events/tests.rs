@@ -31,6 +31,11 @@ fn data_are_cut_and_all_else_stays() {
             "data: {\"id\":1,\ndata:\"result\":{\"tools\":[{\"name\":\"a\"},\n: a comment\nid: 9\ndata: {\"name\":\"b\"}]}}\n\n".to_owned(),
             "data: {\"id\":1,\ndata: \"result\":{\"tools\":[{\"name\":\"a\"}]}}\n: a comment\nid: 9\n\n".to_owned(),
         ),
+        // An end of a line and that of the event stay two.
+        (
+            "data: {\"id\":1,\ndata:\"result\":{\"tools\":[{\"name\":\"b\"},\rid: 2\rdata: {\"name\":\"a\"}]}}\n\n".to_owned(),
+            "data: {\"id\":1,\ndata: \"result\":{\"tools\":[{\"name\":\"a\"}]}}\nid: 2\r\n\n".to_owned(),
+        ),
         // Without its end, or any end of a line.
         (format!("data: {LIST}"), format!("data: {LEFT}\n")),
         (format!("data: {LIST}\nid: 3"), format!("data: {LEFT}\nid: 3")),
