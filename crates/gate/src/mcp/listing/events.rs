@@ -70,9 +70,9 @@ impl<S: Shows> Events<S> {
                 [b'\r', b'\n', ..] => at + 2,
                 _ => at + 1,
             };
-            self.after_return = end == part.len() && part[at] == b'\r';
-            self.add(&part[..at])?;
             let terminator = &part[at..end];
+            self.after_return = end == part.len() && terminator == b"\r";
+            self.add(&part[..at])?;
             self.whole_line(terminator, out)?;
             part = &part[end..];
         }

@@ -97,6 +97,15 @@ fn what_needs_no_look_goes_on_at_once() {
     assert!(out.ends_with(b"data: {}\r\r\ndata: {}\r\n\r\n"), "{:?}", String::from_utf8_lossy(&out));
 }
 
+/// A part that ends with the whole of a line's end leaves nothing of it to the next.
+#[test]
+fn an_empty_line_behind_a_part_ends_its_event() {
+    let parts = [&b"data: {\"id\":1,\r\n"[..], b"\ndata: \"result\":{\"tools\":[{\"name\":\"b\"}]}}\n\n"];
+    let together = filtered([parts.concat().as_slice()]).unwrap();
+    assert_eq!(together, parts.concat(), "two events, and neither of them is a list");
+    assert_eq!(filtered(parts).unwrap(), together);
+}
+
 /// However the stream is cut, the same comes out.
 #[test]
 fn parts_make_no_difference() {
