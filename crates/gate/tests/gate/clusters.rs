@@ -785,3 +785,19 @@ fn a_route_to_a_cluster_fits_how_the_cluster_is_spoken_to() {
     }
     assert!(Gate::watched_files(&config).contains(&file.into()));
 }
+
+/// Whoever answers it sends the head back, with what we put on it.
+#[tokio::test]
+async fn a_method_by_which_a_server_echoes_what_it_was_shown_goes_no_further() {
+    let server = ApiServer::start().await;
+    let config = cluster("prod", &server.kubeconfig("k", "", TOKEN), "") + &route("clusters = [\"prod\"]");
+    let front = Front::new(&config).await;
+    let bearer = front.bearer();
+    for method in ["TRACE", "CONNECT"] {
+        let target = if method == "TRACE" { "/clusters/prod/api" } else { "app.example.com:443" };
+        let request = format!("{method} {target} HTTP/1.1\r\nhost: app.example.com\r\nauthorization: {bearer}\r\n\r\n");
+        let answer = front.raw(&request).await;
+        assert!(answer.starts_with("HTTP/1.1 4"), "{method}: {answer}");
+        assert!(server.nothing(), "{method}: {answer}");
+    }
+}
