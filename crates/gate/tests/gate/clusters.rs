@@ -801,3 +801,34 @@ async fn a_method_by_which_a_server_echoes_what_it_was_shown_goes_no_further() {
         assert!(server.nothing(), "{method}: {answer}");
     }
 }
+
+/// An API server takes a POST without a type of content, which any page may send with what the browser adds by itself.
+#[tokio::test]
+async fn a_page_of_another_origin_changes_nothing_in_a_cluster() {
+    let server = ApiServer::start().await;
+    // ada, and "secret".
+    let users = server.dir.write("users", "ada:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=\n");
+    let config = format!("[authenticators.staff]\nhtpasswd = {{ file = {users:?} }}\n")
+        + &cluster("prod", &server.kubeconfig("k", "", TOKEN), "")
+        + &route("clusters = [\"prod\"]").replace("[\"corp\"]", "[\"corp\", \"staff\"]");
+    let world = World::new(&(head("") + &config));
+    let (ada, alice) = ("Basic YWRhOnNlY3JldA==".to_owned(), format!("Bearer {}", world.token("alice")));
+    let url = "https://app.example.com/clusters/prod/api/v1/namespaces/a/pods";
+    for (method, who, origin, sent) in [
+        ("POST", &ada, Some("https://evil.example.com"), false),
+        ("POST", &ada, Some("null"), false),
+        ("DELETE", &ada, Some("https://evil.example.com"), false),
+        ("GET", &ada, Some("https://evil.example.com"), true),
+        ("POST", &ada, Some("https://app.example.com"), true),
+        ("POST", &ada, None, true),
+        // No browser sends a token by itself.
+        ("POST", &alice, Some("https://evil.example.com"), true),
+    ] {
+        let mut headers = vec![("authorization", who.as_str())];
+        headers.extend(origin.map(|origin| ("origin", origin)));
+        let answer = world.send(STRANGER, request(method, url, &headers)).await;
+        let expected = if sent { StatusCode::OK } else { StatusCode::FORBIDDEN };
+        assert_eq!(answer.status, expected, "{method} {origin:?}: {answer:?}");
+        assert_eq!(std::mem::take(&mut *server.seen.lock().unwrap()).len(), usize::from(sent), "{method} {origin:?}");
+    }
+}
