@@ -832,3 +832,43 @@ async fn a_page_of_another_origin_changes_nothing_in_a_cluster() {
         assert_eq!(std::mem::take(&mut *server.seen.lock().unwrap()).len(), usize::from(sent), "{method} {origin:?}");
     }
 }
+
+/// What a cluster answers of a token's audiences are those that were asked about.
+#[tokio::test]
+async fn a_token_for_two_clusters_goes_to_neither_whoever_judged_it() {
+    let server = ApiServer::start().await;
+    let asked = server.kubeconfig("asked", "", TOKEN);
+    let file = server.kubeconfig("k", "", "");
+    let config = head("")
+        + &format!("[authenticators.k8s]\ntoken_review = {{ kubeconfig = {asked:?}, audiences = [\"prod\"] }}\n")
+        + &cluster("prod", &file, "token_audiences = [\"prod\"]")
+        + &cluster("dev", &file, "token_audiences = [\"dev\"]")
+        + &route("clusters = [\"prod\", \"dev\"]").replace("corp", "k8s");
+    let world = World::new(&config);
+    let word = json!({ "authenticated": true, "user": { "username": "ada" }, "audiences": ["prod"] });
+    let transport = Arc::new(Both {
+        tenant: InProcess::new(world.tenant.clone(), world.clock.clone()),
+        word: Mutex::new(Some(word)),
+        asked: Mutex::default(),
+    });
+    let secret = |_: &str| Some("secret".to_owned());
+    let deps = Deps {
+        clock: world.clock.clone(),
+        environment: &secret,
+        shared: gangplank_gate::Shared::new(),
+        transport: Some(transport),
+    };
+    let gate = Gate::build(&toml::from_str(&config).unwrap(), deps).unwrap();
+    let exp = gangplank_oauth::Clock::now(&*world.clock).as_secs() + 600;
+    for (aud, status) in [
+        (json!(["prod"]), StatusCode::OK),
+        (json!(["prod", "gate"]), StatusCode::OK),
+        (json!(["prod", "dev"]), StatusCode::FORBIDDEN),
+    ] {
+        let claims = json!({ "iss": "https://kubernetes", "sub": "ada", "aud": aud, "exp": exp });
+        let bearer = format!("Bearer {}", world.tenant.mint_claims(&claims).unwrap());
+        let request = request("GET", "https://app.example.com/clusters/prod/api", &[("authorization", &bearer)]);
+        let answer = Answer::read(gate.handle(request, peer_of(STRANGER)).await).await;
+        assert_eq!(answer.status, status, "{aud}: {answer:?}");
+    }
+}
