@@ -872,3 +872,36 @@ async fn a_token_for_two_clusters_goes_to_neither_whoever_judged_it() {
         assert_eq!(answer.status, status, "{aud}: {answer:?}");
     }
 }
+
+/// Behind one address there may be many clusters, told apart by the name in the handshake alone.
+#[tokio::test]
+async fn a_clusters_word_about_kubernetes_own_names_holds_at_that_cluster_and_not_at_its_neighbour() {
+    let server = ApiServer::start().await;
+    let here = server.kubeconfig("here", "", TOKEN);
+    let text = std::fs::read_to_string(&here).unwrap();
+    let next_door = server.dir.write("next", &text.replace("kubernetes.default.svc", "dev.kubernetes.default.svc"));
+    for (asked, status) in [(&here, StatusCode::OK), (&next_door, StatusCode::FORBIDDEN)] {
+        let config = head("")
+            + &format!("[authenticators.k8s]\ntoken_review = {{ kubeconfig = {asked:?} }}\n")
+            + &cluster("prod", &here, "")
+            + &route("clusters = [\"prod\"]").replace("corp", "k8s");
+        let world = World::new(&config);
+        let user = json!({ "username": "system:serviceaccount:kube-system:admin" });
+        let transport = Arc::new(Both {
+            tenant: InProcess::new(world.tenant.clone(), world.clock.clone()),
+            word: Mutex::new(Some(json!({ "authenticated": true, "user": user }))),
+            asked: Mutex::default(),
+        });
+        let secret = |_: &str| Some("secret".to_owned());
+        let deps = Deps {
+            clock: world.clock.clone(),
+            environment: &secret,
+            shared: gangplank_gate::Shared::new(),
+            transport: Some(transport),
+        };
+        let gate = Gate::build(&toml::from_str(&config).unwrap(), deps).unwrap();
+        let request = request("GET", "https://app.example.com/clusters/prod/api", &[("authorization", "Bearer x")]);
+        let answer = Answer::read(gate.handle(request, peer_of(STRANGER)).await).await;
+        assert_eq!(answer.status, status, "{asked}: {answer:?}");
+    }
+}
