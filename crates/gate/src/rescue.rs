@@ -139,6 +139,7 @@ fn of_exchange(refusal: &ExchangeRefusal) -> Verdict {
 fn of_cluster(refusal: &ClusterRefusal) -> Verdict {
     match refusal {
         ClusterRefusal::ImpersonationAsked { .. }
+        | ClusterRefusal::CrossOrigin { .. }
         | ClusterRefusal::Nobody { .. }
         | ClusterRefusal::NameReserved { .. }
         | ClusterRefusal::NameUnfit { .. }

@@ -108,6 +108,7 @@ fn cluster() -> Vec<ClusterRefusal> {
     let text = || "x".to_owned();
     vec![
         ClusterRefusal::ImpersonationAsked { header: text() },
+        ClusterRefusal::CrossOrigin { origin: text() },
         ClusterRefusal::Nobody { cluster: text() },
         ClusterRefusal::NameReserved { cluster: text(), what: "x", name: text(), issuer: text() },
         ClusterRefusal::NameUnfit { what: "x" },
