@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use gangplank_authn::Authenticated;
+use gangplank_authn::cel::Budget;
 use gangplank_jose::Excerpt;
 use http::header::{HeaderMap, UPGRADE};
 use http::{Method, Response};
@@ -107,8 +108,9 @@ impl Judge {
     ) -> Result<Judged, McpRefusal> {
         let messages = message::read(headers, &body)?;
         if let Some(rules) = &self.rules {
+            let budget = Budget::default();
             for (message, call) in calls(&messages) {
-                if let Err(why) = rules.admit(caller.identity(), call) {
+                if let Err(why) = rules.admit(caller.identity(), call, &budget) {
                     self.book.refused(context, caller, message, &why);
                     return Err(why.in_message(message.id()));
                 }
