@@ -74,6 +74,11 @@ impl Judge {
         Judge { rules, targets, book }
     }
 
+    /// Whether messages have to be seen before they may pass.
+    pub(crate) fn asks_for_messages(&self) -> bool {
+        self.rules.is_some() || self.targets.is_some()
+    }
+
     /// Rule 1. `empty`: whether there is no body.
     #[expect(clippy::unused_self, reason = "it is a rule of this judge")]
     pub(crate) fn head(&self, method: &Method, headers: &mut HeaderMap, empty: bool) -> Result<(), ToolRefusal> {
