@@ -128,6 +128,7 @@ fn mcp() -> Vec<McpRefusal> {
         McpRefusal::OriginForeign(text()),
         McpRefusal::MetadataUnknown(text()),
         McpRefusal::MetadataUnavailable { issuer: text(), cause: text() },
+        McpRefusal::MessagesUnseen(text()),
         McpRefusal::SessionMalformed("x"),
         McpRefusal::SessionForeign { user: text(), problem: "x" },
         McpRefusal::SessionUnfit { upstream: text(), problem: "x" },
