@@ -139,6 +139,7 @@ fn of_exchange(refusal: &ExchangeRefusal) -> Verdict {
 fn of_cluster(refusal: &ClusterRefusal) -> Verdict {
     match refusal {
         ClusterRefusal::ImpersonationAsked { .. }
+        | ClusterRefusal::CrossOrigin { .. }
         | ClusterRefusal::Nobody { .. }
         | ClusterRefusal::NameReserved { .. }
         | ClusterRefusal::NameUnfit { .. }
@@ -155,7 +156,7 @@ fn of_cluster(refusal: &ClusterRefusal) -> Verdict {
 fn of_mcp(refusal: &McpRefusal) -> Verdict {
     match refusal {
         McpRefusal::SessionMalformed(_) => Verdict::BadRequest,
-        McpRefusal::OriginForeign(_) => Verdict::Forbidden,
+        McpRefusal::OriginForeign(_) | McpRefusal::MessagesUnseen(_) => Verdict::Forbidden,
         McpRefusal::InsufficientScope { needed, .. } => Verdict::InsufficientScope(needed.clone()),
         // As the server would say of a session that it does not know: the client then begins anew.
         McpRefusal::SessionForeign { .. } | McpRefusal::MetadataUnknown(_) => Verdict::NotFound,

@@ -6,7 +6,8 @@
 //! 3. A request without one host, or with a path that can be read in two ways, goes no further.
 //! 4. The gate's own endpoints, below the prefix; and the metadata of its authorization servers.
 //! 5. A host that the configuration knows, and a route; before it, what clients of MCP servers look for
-//!    ([`well_known`](crate::mcp)).
+//!    ([`well_known`](crate::mcp)). A server that answers TRACE would send back what we showed it, and CONNECT is no
+//!    request for anything behind a route: neither goes further.
 //! 6. Of an MCP server: a preflight, and pages of other origins ([`mcp`](crate::mcp)).
 //! 7. Who calls, and may they: a [`Permit`](crate::policy).
 //! 8. Of an MCP server: the session, the messages and the target.
@@ -29,7 +30,7 @@ use gangplank_net::Peer;
 use gangplank_oauth::Clock;
 use http::header::{AUTHORIZATION, HeaderMap};
 use http::request::Parts;
-use http::{Request, Response, StatusCode};
+use http::{Method, Request, Response, StatusCode};
 use tokio::task::JoinSet;
 
 use crate::audit::{self, Asked, At};
@@ -191,6 +192,9 @@ impl Gate {
         let route = route.ok_or(Refusal::Defect("a route that is in the table only"))?;
         trace.route = Some(route.id);
         let upstream = route.upstream.as_ref().ok_or_else(|| Refusal::RouteWithoutUpstream(route.name.clone()))?;
+        if matches!(context.method, Method::TRACE | Method::CONNECT) {
+            return Err(Refusal::RouteMethod { method: context.method.to_string(), allow: String::new() });
+        }
         if let Some(mcp) = &route.mcp
             && let Some(answer) = mcp.before(&head, trace)?
         {

@@ -1,6 +1,7 @@
 //! An API server as an upstream: who may go there, and as whom.
 //!
-//! 1. Whoever asks to act as somebody else is refused ([`inbound`]).
+//! 1. Whoever asks to act as somebody else is refused ([`inbound`]); and so is a page of another origin that would change
+//!    something with what a browser sends by itself. An API server expects no browsers, and does not look.
 //! 2. What was asked is a path of the cluster's own, below the route's ([`place`]).
 //! 3. The route has admitted the caller, and so has the cluster: its `allow` holds on every way to it.
 //! 4. What the API server is shown is made of the evidence, by the cluster's mode ([`Mode`]): the caller's own token or one
@@ -121,6 +122,11 @@ impl Gate {
     {
         crate::trace::target(&behind.cluster.name);
         inbound::refuse_impersonation(&head.headers)?;
+        if !head.method.is_safe()
+            && let Some(origin) = self.foreign_origin(&decided.decision, &head.headers)
+        {
+            return Err(ClusterRefusal::CrossOrigin { origin }.into());
+        }
         let inside = behind.place.inside(head.uri.path_and_query())?;
         let credentials = arrival.credentials(&head.headers);
         let (id, now) = (&arrival.context.id, arrival.context.now);

@@ -124,6 +124,7 @@ fn cluster() -> Vec<ClusterRefusal> {
     let text = || "x".to_owned();
     vec![
         ClusterRefusal::ImpersonationAsked { header: text() },
+        ClusterRefusal::CrossOrigin { origin: text() },
         ClusterRefusal::Nobody { cluster: text() },
         ClusterRefusal::NameReserved { cluster: text(), what: "x", name: text(), issuer: text() },
         ClusterRefusal::NameUnfit { what: "x" },
@@ -143,6 +144,7 @@ fn mcp() -> Vec<McpRefusal> {
         McpRefusal::OriginForeign(text()),
         McpRefusal::MetadataUnknown(text()),
         McpRefusal::MetadataUnavailable { issuer: text(), cause: text() },
+        McpRefusal::MessagesUnseen(text()),
         McpRefusal::SessionMalformed("x"),
         McpRefusal::SessionForeign { user: text(), problem: "x" },
         McpRefusal::SessionUnfit { upstream: text(), problem: "x" },
