@@ -114,6 +114,10 @@ fn what_does_not_fit_is_refused_and_the_largest_part_named() {
     let rules = RuleGroups::new(groups.clone());
     let refused = begin(&ada(&groups), &rules, None).encode(&ring(), NAME).unwrap_err();
     assert!(matches!(refused, Refusal::SessionTooLarge { largest: "groups", .. }), "{refused}");
+    // Each of the switches that make it keep so much is in the remedy.
+    for switch in ["groups", "pass.access_token", "offline_access", "exchange"] {
+        assert!(refused.reason().remedy.contains(switch), "{switch}");
+    }
 }
 
 #[test]
