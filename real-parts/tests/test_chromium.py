@@ -128,7 +128,7 @@ def test_an_error_page_says_what_to_do_and_not_why(dev, browser):
 def test_the_printed_curl_lines(dev, curl):
     """The commands that `gangplank dev` prints are run as they are printed."""
     printed = re.sub(r"\\\n\s*", "", dev.output())
-    commands = re.findall(r"(?:^|\s)(curl .*)$", printed, re.MULTILINE)
+    commands = re.findall(r"(?:^|\s)(curl -i .*)$", printed, re.MULTILINE)  # test_dev.py has the others
     said = [subprocess.run(["bash", "-c", c], capture_output=True, text=True, timeout=20) for c in commands]
     assert [s.returncode for s in said] == [0] * len(said) and len(said) == 2, said
     without, with_token = (s.stdout for s in said)

@@ -7,7 +7,8 @@
 //! 2. **Check.** Names, functions, types, literals; what is wrong is said with its place and with what is accepted. The
 //!    type of the result is known ([`Kind`]), or `dyn`, as each claim is: a rule that has to be `bool` has to be known to.
 //! 3. **Run.** At most 1,000,000 units of cost, counted as upstream in kind (a step is one, data about one per element or
-//!    per ten octets), not to the last unit. No clock, no input but the variable. Errors name no value.
+//!    per ten octets), not to the last unit; evaluations of one request may share them ([`Budget`]). No clock, no input but the variable. Errors
+//!    name no value.
 //!
 //! As upstream: numbers in claims are doubles; numbers of different types compare by value; `&&`, `||`, `all` and
 //! `exists` absorb errors; keys of everything reached from `claims` and `user` are unescaped (`__dot__`…), and a wrong
@@ -41,6 +42,7 @@ mod tests;
 mod value;
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
@@ -109,11 +111,17 @@ impl Expression {
 
     /// Runs it.
     pub fn evaluate(&self, input: &Input<'_>) -> Result<Value, EvaluationError> {
+        self.evaluate_within(input, &Budget::default())
+    }
+
+    /// Runs it at the cost of what is left of `budget`.
+    pub fn evaluate_within(&self, input: &Input<'_>, budget: &Budget) -> Result<Value, EvaluationError> {
         if input.scope() != self.inner.scope {
             return Err(EvaluationError { message: "this expression is about another variable".into(), place: None });
         }
-        let mut run = run::Run { input: *input, meter: meter::Meter::new(), locals: Vec::new() };
+        let mut run = run::Run { input: *input, meter: meter::Meter::new(budget.0.get()), locals: Vec::new() };
         let outcome = run.value(&self.inner.step).and_then(|value| value.outward(&mut run.meter));
+        budget.0.set(run.meter.left());
         outcome.map_err(|fault| match fault {
             meter::Fault::Failed(message, place) => {
                 EvaluationError { message, place: place.map(|at| line_and_column(self.source(), at)) }
@@ -122,6 +130,16 @@ impl Expression {
                 EvaluationError { message: "operation cancelled: actual cost limit exceeded".into(), place: None }
             }
         })
+    }
+}
+
+/// What evaluations may cost together: 1,000,000 units.
+#[derive(Debug)]
+pub struct Budget(Cell<u64>);
+
+impl Default for Budget {
+    fn default() -> Self {
+        Budget(Cell::new(meter::LIMIT))
     }
 }
 

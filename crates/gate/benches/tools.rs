@@ -9,6 +9,7 @@ use std::fmt::Write as _;
 
 use divan::Bencher;
 use gangplank_authn::Identity;
+use gangplank_authn::cel::Budget;
 use gangplank_gate::config::McpConfig;
 use gangplank_gate::mcp_wire::{Events, Message, Shows, ToolRules, cut, read, read_rules};
 use http::{HeaderMap, HeaderValue};
@@ -59,7 +60,7 @@ fn a_call_is_read_and_judged(bencher: Bencher, count: usize) {
     bencher.bench_local(|| {
         let messages = read(&headers, &call).unwrap();
         let Message::Call(call) = &messages.all[0] else { panic!("no call") };
-        rules.admit(&ada, call).unwrap();
+        rules.admit(&ada, call, &Budget::default()).unwrap();
     });
 }
 

@@ -26,6 +26,7 @@ use crate::audit::{self, Asked, At};
 use crate::body::BodyError;
 use crate::context::Arrival;
 use crate::forwarded::{absolute_form, host_of, origin_form};
+use crate::mcp::McpRefusal;
 use crate::metrics::Answer;
 use crate::request_path::RequestPath;
 use crate::route::shown;
@@ -123,6 +124,9 @@ impl Gate {
         trace.by = decided.decision.caller().method().into();
         if let Some(behind) = &route.cluster {
             behind.cluster.policy.permit(decided.decision.caller().clone())?;
+        }
+        if route.mcp.as_ref().is_some_and(|mcp| mcp.judge.asks_for_messages()) {
+            return Err(McpRefusal::MessagesUnseen(route.name.clone()).into());
         }
         trace.answer = Answer::Allowed;
         let asked = trace.original.as_ref().map_or(Asked::directly(context), |o| Asked {

@@ -12,6 +12,8 @@
 //! Rules in the query (`allowed_groups` and the like, as oauth2-proxy takes them) are refused: who moves here would else
 //! have them without effect.
 //!
+//! An MCP server with rules about messages lets nothing pass in this way: a proxy that asks shows none.
+//!
 //! What the proxy gets: `allowed_status` with the identity headers, or what [`rescue`](crate::rescue) makes of the
 //! refusal; where nothing can be matched that is a 403, since proxies take a 404 for a failure of their own.
 

@@ -14,7 +14,9 @@
 //! 9. What the upstream is shown of the caller: an [`OutboundCredential`](crate::outbound).
 //! 10. The upstream.
 //!
-//! Every way out is counted; every decision leaves one audit line.
+//! Every way out is counted; every decision leaves one audit line: that a caller passes is written when nothing but the
+//! upstream can stop the request any more. What is left of the request's body after the answer is read
+//! ([`leftover`](crate::leftover)).
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -210,13 +212,11 @@ impl Gate {
         if let Some(behind) = &route.cluster {
             return Box::pin(self.serve_cluster(route, behind, upstream, arrival, head, body, decided, trace)).await;
         }
-        trace.answer = Answer::Allowed;
-        audit::allowed(context, Asked::directly(context), &route.name, decided.decision.caller(), At::default());
         if let Some(mcp) = &route.mcp {
-            return Box::pin(self.serve_mcp(route, mcp, upstream, arrival, head, body, decided)).await;
+            return Box::pin(self.serve_mcp(route, mcp, upstream, arrival, head, body, decided, trace)).await;
         }
-        let credentials = arrival.credentials(&head.headers);
-        let credential = match self.outbound(route, None, &decided.decision, credentials, context.now).await {
+        let (credentials, id) = (arrival.credentials(&head.headers), &context.id);
+        let credential = match self.outbound(route, None, &decided.decision, credentials, id, context.now).await {
             Ok(credential) => credential,
             Err(refusal) => {
                 let offer = offer(route, &context.authority, &context.path, context.query.as_deref(), true);
@@ -230,6 +230,8 @@ impl Gate {
                 return Err(refusal);
             }
         };
+        trace.answer = Answer::Allowed;
+        audit::allowed(context, Asked::directly(context), &route.name, decided.decision.caller(), At::default());
         Box::pin(self.forward(route, upstream, arrival, head, body, decided, credential)).await
     }
 

@@ -3,7 +3,7 @@
 //! 1. Each step costs one, and what it does over data costs about one for each element or for each ten octets it reads
 //!    or makes: the unit of the API server, if not the same count to the last one. `has()` is free there, and here costs
 //!    one.
-//! 2. An evaluation that would cost more than [`LIMIT`] ends. No `||` and no macro swallows that.
+//! 2. An evaluation that would cost more than what is left ends, [`LIMIT`] where it is by itself. No `||` and no macro swallows that.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -44,8 +44,13 @@ pub(super) struct Meter {
 }
 
 impl Meter {
-    pub(super) fn new() -> Self {
-        Meter { left: LIMIT, patterns: BTreeMap::new() }
+    pub(super) fn new(left: u64) -> Self {
+        Meter { left, patterns: BTreeMap::new() }
+    }
+
+    /// What may still be charged.
+    pub(super) fn left(&self) -> u64 {
+        self.left
     }
 
     pub(super) fn charge(&mut self, cost: u64) -> Result<(), Fault> {

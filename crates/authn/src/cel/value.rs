@@ -266,7 +266,7 @@ mod tests {
             (Val::Int(1), Val::text("1"), None),
         ] {
             assert_eq!(a.order(&b), wanted, "{a:?} {b:?}");
-            assert_eq!(a.equals(&b, &mut Meter::new()).unwrap(), wanted == Some(Ordering::Equal), "{a:?} {b:?}");
+            assert_eq!(a.equals(&b, &mut Meter::new(100)).unwrap(), wanted == Some(Ordering::Equal), "{a:?} {b:?}");
         }
     }
 }

@@ -1,7 +1,8 @@
 //! An authorization request (RFC 6749 §4.1.1), judged.
 //!
 //! 1. The client, then its redirect URI: until here what is wrong is told to the person, on a page. From here on it goes back
-//!    to the client, with its `state` and our `iss` (RFC 9207).
+//!    to the client, with its `state` and our `iss` (RFC 9207); but not to a host that nobody but the client's own document
+//!    names, as anybody can have one, and a link to us would lead anywhere (RFC 9700 §4.11.2).
 //! 2. `response_type` is `code`, answered in the query. PKCE with S256 is demanded (RFC 7636).
 //! 3. `resource` is one of those that send clients here ([`resource`](super::resource)); the scopes are that resource's. A client
 //!    that can refresh its tokens gets `offline_access`, asked for or not, where our own client asks for it, too: many know no
@@ -61,7 +62,10 @@ impl AuthorizationServer {
         let (client, redirect_uri, params) = self.addressed(context).await.map_err(AuthorizationServerRefusal::page)?;
         let state = params.at_most("state", LONGEST_STATE);
         let known = state.as_ref().ok().copied().flatten();
-        let back = |refusal| self.back(refusal, &redirect_uri, known);
+        let named = self.clients.names(&redirect_uri);
+        let back = |refusal: AuthorizationServerRefusal| {
+            if named { self.back(refusal, &redirect_uri, known) } else { refusal.page() }
+        };
         let state = state.map_err(|problem| back(problem.into()))?.map(str::to_owned);
         let judged = self.judge(&params, &client, &redirect_uri, state).map_err(back)?;
         let browser = self.common.cookie.presented(headers, self.ring()).unwrap_or_else(Browser::fresh);

@@ -76,6 +76,13 @@ impl Clients {
         self.documents.as_ref().is_some_and(|documents| id.starts_with("https:") && !documents.knows(id, now))
     }
 
+    /// Whether the operator names where this leads, or it stays on this machine. Where any host may have a document, whoever
+    /// has one says so alone.
+    pub(crate) fn names(&self, uri: &RedirectUri) -> bool {
+        let hosts_named = self.documents.as_ref().is_none_or(Documents::of_named_hosts);
+        hosts_named || RedirectUri::judge(uri.as_str(), &self.rules, None).is_ok()
+    }
+
     fn kind(&self, id: &str, ring: &KeyRing) -> Result<Known<'_>, AuthorizationServerRefusal> {
         let unknown = |problem: String| AuthorizationServerRefusal::ClientUnknown { id: Excerpt::of(id), problem };
         if id.len() > LONGEST_ID {

@@ -5,7 +5,8 @@
 //! 2. The question is sealed into the form and bound to the browser, whose cookie comes with it. An answer counts if it opens,
 //!    is of this browser, is not older than a quarter of an hour, and no header says that another site sent it. A GET is none.
 //! 3. Yes is remembered by the rules of [`browser`](super::browser), and leads to the provider. No leads back to the client.
-//! 4. The resource and the redirect URI are judged once more: the configuration may have changed meanwhile.
+//! 4. The resource is looked for once more, and the redirect URI judged by its form and scheme: the configuration may have changed
+//!    meanwhile. Its host was judged when it was sealed.
 
 use http::header::{ORIGIN, SET_COOKIE};
 use http::{HeaderMap, HeaderName, Response};

@@ -117,6 +117,11 @@ impl Documents {
         Ok(Host { name: host.to_owned() })
     }
 
+    /// Whether the operator names whose are fetched.
+    pub(crate) fn of_named_hosts(&self) -> bool {
+        matches!(self.admitted, Admitted::Hosts(_))
+    }
+
     /// Whether it is kept.
     pub(crate) fn knows(&self, id: &str, now: UnixTime) -> bool {
         self.kept(id, now).is_some()

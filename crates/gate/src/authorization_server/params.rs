@@ -2,7 +2,7 @@
 //!
 //! 1. At most 16 KiB and 48 parameters.
 //! 2. None of them comes twice (RFC 6749 §3.1), but `resource` (RFC 8707 §2).
-//! 3. Each is UTF-8 without control characters, and at most 4 KiB, or what its reader allows. An empty one is absent.
+//! 3. Each is UTF-8 without control characters, and at most 8 KiB, or what its reader allows. An empty one is absent.
 
 use std::borrow::Cow;
 

@@ -130,7 +130,8 @@ impl Gate {
         }
         let inside = behind.place.inside(head.uri.path_and_query())?;
         let credentials = arrival.credentials(&head.headers);
-        let credential = self.outbound(route, None, &decided.decision, credentials, arrival.context.now).await?;
+        let (id, now) = (&arrival.context.id, arrival.context.now);
+        let credential = self.outbound(route, None, &decided.decision, credentials, id, now).await?;
 
         let cluster = &behind.cluster;
         let shown = credential.for_cluster();
@@ -176,6 +177,7 @@ impl UpstreamCluster {
         &self,
         decision: &Decision,
         credentials: Credentials<'_>,
+        request_id: &str,
         now: UnixTime,
     ) -> Result<Shown, Refusal> {
         let caller = decision.caller();
@@ -187,7 +189,7 @@ impl UpstreamCluster {
         let who = match &self.mode {
             Mode::Passthrough(audiences) => Who::Bearer(passed::token(caller, credentials, audiences, &self.name)?),
             Mode::Exchanged(exchange) => {
-                let exchanged = Box::pin(exchange.token(decision.subject.as_ref(), caller, now)).await?;
+                let exchanged = Box::pin(exchange.token(decision.subject.as_ref(), caller, request_id, now)).await?;
                 Who::Bearer(exchanged.authorization().clone())
             }
             Mode::Impersonate { own: ours, terms } => {
@@ -206,9 +208,10 @@ impl UpstreamCluster {
         &self,
         decision: &Decision,
         credentials: Credentials<'_>,
+        request_id: &str,
         now: UnixTime,
     ) -> Result<HeaderValue, Refusal> {
-        let shown = self.show(decision, credentials, now).await?;
+        let shown = self.show(decision, credentials, request_id, now).await?;
         shown.into_token().ok_or(Refusal::Defect("a cluster that is shown no token was chosen by a request"))
     }
 

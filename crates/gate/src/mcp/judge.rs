@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use gangplank_authn::Authenticated;
+use gangplank_authn::cel::Budget;
 use gangplank_jose::Excerpt;
 use http::header::{HeaderMap, UPGRADE};
 use http::{Method, Response};
@@ -73,6 +74,11 @@ impl Judge {
         Judge { rules, targets, book }
     }
 
+    /// Whether messages have to be seen before they may pass.
+    pub(crate) fn asks_for_messages(&self) -> bool {
+        self.rules.is_some() || self.targets.is_some()
+    }
+
     /// Rule 1. `empty`: whether there is no body.
     #[expect(clippy::unused_self, reason = "it is a rule of this judge")]
     pub(crate) fn head(&self, method: &Method, headers: &mut HeaderMap, empty: bool) -> Result<(), ToolRefusal> {
@@ -107,8 +113,9 @@ impl Judge {
     ) -> Result<Judged, McpRefusal> {
         let messages = message::read(headers, &body)?;
         if let Some(rules) = &self.rules {
+            let budget = Budget::default();
             for (message, call) in calls(&messages) {
-                if let Err(why) = rules.admit(caller.identity(), call) {
+                if let Err(why) = rules.admit(caller.identity(), call, &budget) {
                     self.book.refused(context, caller, message, &why);
                     return Err(why.in_message(message.id()));
                 }

@@ -54,6 +54,9 @@ pub enum McpRefusal {
     EventsEncoded(String),
 
     // What is asked?
+    /// A check of forward-auth, where the messages would have to be read.
+    #[error("the route {0} has rules about messages, and forward-auth shows none")]
+    MessagesUnseen(String),
     /// A body beyond the limit.
     #[error("the body is larger than {0} bytes")]
     BodyTooLarge(u64),
@@ -115,6 +118,8 @@ catalogue! {
         "Use the server's Streamable HTTP endpoint, or set mcp.legacy_sse = true on the route.";
     EVENTS_ENCODED = "mcp-events-encoded", Upstream, "The MCP server compresses its event streams though it was asked not to.",
         "Switch compression off for the MCP server.";
+    MESSAGES_UNSEEN = "mcp-messages-unseen", Operator, "A proxy asks whether a request for an MCP server may pass, and the route has rules about its messages, which the proxy does not show.",
+        "Let the proxy send requests for this route through the gate, to its upstream, instead of asking.";
     BODY_TOO_LARGE = "mcp-body-too-large", Caller, "The body of the request is larger than the route's mcp.body_limit.",
         "Send less, or raise mcp.body_limit.";
     BODY_ENCODED = "mcp-body-encoded", Caller, "The body of the request has a Content-Encoding, so its size and meaning cannot be seen.",
@@ -135,6 +140,7 @@ impl McpRefusal {
             McpRefusal::SessionUnfit { .. } => &SESSION_UNFIT,
             McpRefusal::LegacyTransport(_) => &LEGACY,
             McpRefusal::EventsEncoded(_) => &EVENTS_ENCODED,
+            McpRefusal::MessagesUnseen(_) => &MESSAGES_UNSEEN,
             McpRefusal::BodyTooLarge(_) => &BODY_TOO_LARGE,
             McpRefusal::BodyEncoded => &BODY_ENCODED,
             McpRefusal::InsufficientScope { .. } => &INSUFFICIENT_SCOPE,

@@ -4,7 +4,8 @@
 //! 2. Any rule that names the tool may admit a call ([`rule`]). If none does, the call is refused; if what is wanting is
 //!    a scope only, all scopes that would do are told.
 //! 3. A tool that no rule names follows `other_tools`: denied where there are rules, unless it is said.
-//! 4. A tool is shown in lists to whoever might call it with some arguments.
+//! 4. All calls of a body share what expressions may cost: a batch costs no more than a call.
+//! 5. A tool is shown in lists to whoever might call it with some arguments.
 //!
 //! The rules are about `tools/call`. Whatever else is asked of the server is for the route's `allow` to say.
 
@@ -15,6 +16,7 @@ mod rule;
 
 use std::sync::Arc;
 
+use gangplank_authn::cel::Budget;
 use gangplank_authn::{Authenticated, Identity, Scope};
 use gangplank_jose::Excerpt;
 
@@ -37,11 +39,11 @@ pub struct ToolRules {
 }
 
 impl ToolRules {
-    /// Judges a call.
+    /// Judges a call. `budget` is that of its body.
     ///
     /// # Errors
     /// No rule admits it.
-    pub fn admit(&self, caller: &Identity, call: &Call) -> Result<(), McpRefusal> {
+    pub fn admit(&self, caller: &Identity, call: &Call, budget: &Budget) -> Result<(), McpRefusal> {
         let tool = call.tool.as_str();
         if !names::is_plain(tool) {
             return Err(ToolRefusal::ToolName(Excerpt::of(tool)).into());
@@ -53,7 +55,7 @@ impl ToolRules {
             Named::Lookalike => return Err(ToolRefusal::Lookalike(Excerpt::of(tool)).into()),
         };
         let (mut needed, mut unmet): (Vec<Scope>, Vec<String>) = (Vec::new(), Vec::new());
-        let asked = Asked::new(caller, tool, Some(&call.arguments));
+        let asked = Asked::new(caller, tool, Some(&call.arguments), budget);
         for (at, rule) in rules.iter().filter_map(|at| Some((at, self.rules.get(*at)?))) {
             match rule.judge(&asked) {
                 Verdict::Admitted => return Ok(()),
@@ -74,7 +76,8 @@ impl ToolRules {
         match self.names.of(tool) {
             _ if !names::is_plain(tool) => false,
             Named::By(rules) => {
-                let asked = Asked::new(caller, tool, None);
+                let budget = Budget::default();
+                let asked = Asked::new(caller, tool, None, &budget);
                 let mut rules = rules.iter().filter_map(|at| self.rules.get(*at));
                 rules.any(|rule| rule.judge(&asked) == Verdict::Admitted)
             }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 use gangplank_authn::Refusal as Authn;
@@ -101,7 +102,22 @@ fn exchange() -> Vec<ExchangeRefusal> {
         ExchangeRefusal::Resting { exchange: exchange(), after: Duration::ZERO },
         ExchangeRefusal::Unfit { exchange: exchange(), problem: exchange() },
         ExchangeRefusal::Lost { exchange: exchange() },
+        ExchangeRefusal::SessionUnfit { exchange: exchange(), error: Arc::new(refused(50013)) },
+        ExchangeRefusal::Provider { exchange: exchange(), error: Arc::new(refused(50173)) },
     ]
+}
+
+/// By Entra ID, with this code.
+fn refused(code: u32) -> ExchangeError {
+    ExchangeError::from(ProviderError {
+        status: 400,
+        error: "invalid_grant".into(),
+        description: None,
+        codes: vec![code],
+        claims: None,
+        suberror: None,
+        retry_after: None,
+    })
 }
 
 fn cluster() -> Vec<ClusterRefusal> {
@@ -128,6 +144,7 @@ fn mcp() -> Vec<McpRefusal> {
         McpRefusal::OriginForeign(text()),
         McpRefusal::MetadataUnknown(text()),
         McpRefusal::MetadataUnavailable { issuer: text(), cause: text() },
+        McpRefusal::MessagesUnseen(text()),
         McpRefusal::SessionMalformed("x"),
         McpRefusal::SessionForeign { user: text(), problem: "x" },
         McpRefusal::SessionUnfit { upstream: text(), problem: "x" },

@@ -244,6 +244,18 @@ async fn headers_say_what_the_body_says() {
     }
 }
 
+/// A proxy that only asks shows no message, so nobody could say which tool is called.
+#[tokio::test]
+async fn forward_auth_does_not_pass_by_the_rules() {
+    for (rules, status) in [(RULES, 403), ("", 202)] {
+        let scene = Scene::new(rules).await;
+        let (ada, check) = (format!("Bearer {}", key("ada")), "https://app.example.com/oauth2/auth?route=mcp");
+        let answer = scene.world.get(check, &[("authorization", &ada)]).await;
+        assert_eq!((answer.status.as_u16(), answer.header("x-auth-request-user").is_some()), (status, status == 202));
+        assert_eq!(scene.world.get(check, &[]).await.status, 401);
+    }
+}
+
 const LIST: &str = r#"{"jsonrpc":"2.0","id":7,"result":{"tools":[{"name":"pods_list"}, {"name":"pods_delete"},{"name":"pods_exec"},{"name":"secrets_get"}],"nextCursor":"x"}}"#;
 
 fn names(list: &str) -> Vec<String> {

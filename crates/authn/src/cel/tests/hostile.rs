@@ -144,7 +144,7 @@ fn what_is_usual_stays_far_below_the_limit() {
         ("'group-999' in claims.groups", 2_000),
     ] {
         let expression = Expression::compile(source, Scope::Claims).unwrap();
-        let mut run = Run { input: Input::Claims(&view), meter: Meter::new(), locals: Vec::new() };
+        let mut run = Run { input: Input::Claims(&view), meter: Meter::new(LIMIT), locals: Vec::new() };
         assert!(run.value(&expression.inner.step).is_ok(), "{source}");
         assert!(run.meter.spent() <= most && most < LIMIT, "{source}: {}", run.meter.spent());
     }

@@ -9,7 +9,7 @@
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use gangplank_authn::cel::{Expression, Input, ToolView, Value};
+use gangplank_authn::cel::{Budget, Expression, Input, ToolView, Value};
 use gangplank_authn::{Identity, Scope};
 use gangplank_jose::Excerpt;
 use serde_json::Map;
@@ -77,14 +77,21 @@ pub(super) struct Asked<'a> {
     caller: &'a Identity,
     tool: &'a str,
     arguments: Option<&'a Arguments>,
+    /// What expressions may still cost.
+    budget: &'a Budget,
     view: OnceCell<ToolView<'a>>,
     names: OnceCell<BTreeMap<String, BTreeSet<&'a str>>>,
 }
 
 impl<'a> Asked<'a> {
     /// Nothing is looked at yet.
-    pub(super) fn new(caller: &'a Identity, tool: &'a str, arguments: Option<&'a Arguments>) -> Self {
-        Asked { caller, tool, arguments, view: OnceCell::new(), names: OnceCell::new() }
+    pub(super) fn new(
+        caller: &'a Identity,
+        tool: &'a str,
+        arguments: Option<&'a Arguments>,
+        budget: &'a Budget,
+    ) -> Self {
+        Asked { caller, tool, arguments, budget, view: OnceCell::new(), names: OnceCell::new() }
     }
 
     fn view(&self) -> &ToolView<'a> {
@@ -141,7 +148,7 @@ impl When {
             return Err(UNRESOLVED.to_owned());
         }
         self.plain(asked)?;
-        match self.expression.evaluate(&Input::Tool(asked.view())) {
+        match self.expression.evaluate_within(&Input::Tool(asked.view()), asked.budget) {
             Ok(Value::Bool(true)) => Ok(()),
             Ok(Value::Bool(false)) => Err("its when is false".to_owned()),
             Ok(_) => Err("its when gives no boolean".to_owned()),
@@ -210,7 +217,7 @@ mod tests {
     #[test]
     fn any_of_a_list_and_all_of_the_lists() {
         let call = arguments(json!({"namespace": "dev"}));
-        let judged = |rule: &Rule| rule.judge(&Asked::new(&ada(), "t", Some(&call)));
+        let judged = |rule: &Rule| rule.judge(&Asked::new(&ada(), "t", Some(&call), &Budget::default()));
         for (rule, wanted) in [
             (rule(&["ops", "dev"], &["ada"], &["Reader"], &["mcp:read"], Some("true")), None),
             (rule(&["ops"], &["ada"], &[], &[], None), Some("none of its groups")),
@@ -238,7 +245,7 @@ mod tests {
         let caller = Identity { groups: Vec::new(), groups_unresolved: true, ..ada() };
         for rule in [rule(&["dev"], &[], &[], &[], None), rule(&[], &[], &[], &[], Some("!('x' in caller.groups)"))] {
             for arguments in [Some(&Arguments::new()), None] {
-                let verdict = rule.judge(&Asked::new(&caller, "t", arguments));
+                let verdict = rule.judge(&Asked::new(&caller, "t", arguments, &Budget::default()));
                 assert_eq!(verdict, Verdict::Unmet(UNRESOLVED.to_owned()));
             }
         }
@@ -248,7 +255,7 @@ mod tests {
     #[test]
     fn an_argument_in_another_case_admits_nobody() {
         let rule = rule(&[], &[], &[], &[], Some("!has(arguments.namespace) || arguments.namespace == 'dev'"));
-        let judged = |call| rule.judge(&Asked::new(&ada(), "t", Some(&arguments(call))));
+        let judged = |call| rule.judge(&Asked::new(&ada(), "t", Some(&arguments(call)), &Budget::default()));
         assert_eq!(judged(json!({"name": "x", "x": [{"y": 1}]})), Verdict::Admitted);
         for call in [
             json!({"Namespace": "prod"}),
@@ -262,7 +269,8 @@ mod tests {
 
     #[test]
     fn without_arguments_a_rule_admits_whom_it_might() {
-        let judged = |when: &str| rule(&[], &[], &[], &[], Some(when)).judge(&Asked::new(&ada(), "t", None));
+        let judged =
+            |when: &str| rule(&[], &[], &[], &[], Some(when)).judge(&Asked::new(&ada(), "t", None, &Budget::default()));
         for shown in ["arguments.namespace == 'dev'", "'dev' in caller.groups && arguments.x", "tool == 't'"] {
             assert_eq!(judged(shown), Verdict::Admitted, "{shown}");
         }

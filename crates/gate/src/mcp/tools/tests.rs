@@ -26,7 +26,7 @@ fn call(tool: &str, arguments: Value) -> Call {
 }
 
 fn outcome(rules: &ToolRules, caller: &Identity, tool: &str, arguments: Value) -> String {
-    match rules.admit(caller, &call(tool, arguments)) {
+    match rules.admit(caller, &call(tool, arguments), &Budget::default()) {
         Ok(()) => "admitted".to_owned(),
         Err(refusal) => format!("{}: {refusal}", refusal.reason().name),
     }
@@ -97,12 +97,17 @@ fn any_rule_that_names_the_tool_may_admit() {
 
 #[test]
 fn a_missing_scope_is_told_with_all_that_would_do() {
-    let refusal = rules(RULES).admit(&caller(&["ops"], &[]), &call("pods_delete", json!({"namespace": "kube-system"})));
+    let refusal = rules(RULES).admit(
+        &caller(&["ops"], &[]),
+        &call("pods_delete", json!({"namespace": "kube-system"})),
+        &Budget::default(),
+    );
     let Err(McpRefusal::InsufficientScope { needed, asked, .. }) = refusal else { panic!("{refusal:?}") };
     assert_eq!(needed.iter().map(Scope::as_str).collect::<Vec<_>>(), ["mcp:delete", "mcp:admin", "mcp:ops"]);
     assert_eq!(asked, "the tool pods_delete");
     // Without the group, the scope of that rule would not help.
-    let refusal = rules(RULES).admit(&caller(&[], &[]), &call("nodes_drain", json!({}))).unwrap_err();
+    let refusal =
+        rules(RULES).admit(&caller(&[], &[]), &call("nodes_drain", json!({})), &Budget::default()).unwrap_err();
     assert_eq!(refusal.reason().name, "mcp-tool-denied");
 }
 
@@ -210,4 +215,18 @@ fn groups_of_rules_and_of_expressions_are_known_to_sessions() {
     "#;
     let words = group_words(&config(text));
     assert!(["g", "h"].iter().all(|group| words.contains(*group)) && !words.contains("z"), "{words:?}");
+}
+
+/// Each call by itself costs less than an expression may, and a batch of them would hold a thread for seconds.
+#[test]
+fn a_body_costs_no_more_than_a_call_may() {
+    let rules =
+        rules("[[tools]]\nnames = [\"t\"]\nallow.when = \"arguments.ids.all(x, arguments.ids.exists_one(y, x == y))\"");
+    let (ada, ids) = (caller(&[], &[]), (0..250).collect::<Vec<u32>>());
+    let (call, budget) = (call("t", json!({"ids": ids})), Budget::default());
+    let admitted = (0..50).take_while(|_| rules.admit(&ada, &call, &budget).is_ok()).count();
+    assert!((1..8).contains(&admitted), "{admitted}");
+    let refusal = rules.admit(&ada, &call, &budget).unwrap_err().to_string();
+    assert!(refusal.contains("cost limit exceeded"), "{refusal}");
+    assert!(rules.admit(&ada, &call, &Budget::default()).is_ok());
 }

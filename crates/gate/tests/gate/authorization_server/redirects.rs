@@ -123,3 +123,24 @@ async fn what_is_wrong_after_that_goes_back_to_the_client_with_its_state() {
         assert_eq!((answer.status, answer.location()), (StatusCode::BAD_REQUEST, ""), "{twice}");
     }
 }
+
+/// Anybody can publish a document, and then a link to the gate would lead to their page without a click.
+#[tokio::test]
+async fn nobody_is_led_to_a_host_that_only_a_document_names_before_they_consent() {
+    const ID: &str = "https://evil.test/client.json";
+    const CALLBACK: &str = "https://evil.test/sign-in";
+    let world = World::new(&with_server("client_id_metadata = true\nredirect_hosts = [\"vscode.dev\"]"));
+    let document = json!({"client_id": ID, "client_name": "Mail", "redirect_uris": [CALLBACK, LOOPBACK, VSCODE]});
+    world.internet.publish(ID, 200, "application/json", document.to_string());
+    let program = Program::known(&world, ID, CALLBACK);
+    for changes in [&[("response_type", "token")], &[("scope", "nonsense")], &[("prompt", "none")]] {
+        let answer = world.get(&program.address(changes), BROWSER).await;
+        assert_eq!((answer.status, answer.location()), (StatusCode::BAD_REQUEST, ""), "{changes:?}");
+        for named in [LOOPBACK, VSCODE] {
+            let answer = world.get(&program.address(&[changes[0], ("redirect_uri", named)]), BROWSER).await;
+            assert!(answer.location().starts_with(named), "{changes:?} {named}");
+        }
+    }
+    let declined = program.asked(&[], &[]).await.answered(&world, "deny").await;
+    assert!(declined.location().starts_with(&format!("{CALLBACK}?error=access_denied")), "{declined:?}");
+}
