@@ -287,7 +287,7 @@ reasons! {
         "Sign in again, and report it to the provider: a refresh must keep `iss` and `sub`.";
     SESSION_TOO_LARGE = "session-too-large", Operator,
         "The session does not fit one cookie.",
-        "Name fewer groups in rules, drop pass.access_token or offline_access, whichever is the largest part.";
+        "Name fewer groups in rules, drop pass.access_token or offline_access, whichever is the largest part. A route with an exchange keeps the access token, too: let the provider put fewer groups into it.";
     TENANT_MISMATCH = "tenant-mismatch", Token,
         "The token is of another Entra tenant.",
         "Sign in with an account of a configured tenant, or name its tenant under issuers.NAME.entra.";

@@ -63,13 +63,21 @@ pub(crate) fn refused(context: &RequestContext, asked: Asked<'_>, route: Option<
     );
 }
 
-/// A provider was asked to exchange a caller's token. `refusal` is why nothing came of it.
-pub(crate) fn exchanged(exchange: &str, caller: &Authenticated, replaced: bool, refusal: Option<&ExchangeRefusal>) {
+/// A provider was asked to exchange a caller's token, first of all for the request of this id. `refusal` is why nothing came
+/// of it.
+pub(crate) fn exchanged(
+    request_id: &str,
+    exchange: &str,
+    caller: &Authenticated,
+    replaced: bool,
+    refusal: Option<&ExchangeRefusal>,
+) {
     if !listening() {
         return;
     }
     tracing::info!(
         target: "audit",
+        request_id,
         decision = if refusal.is_some() { "not-exchanged" } else { "exchanged" },
         exchange,
         user = caller.identity().username,

@@ -1,10 +1,12 @@
 //! The gate's part of the configuration document, as it is written. Meaning is given to it in `build`.
 
 mod authorization_server;
+mod client;
 mod cluster;
 mod exchange;
 mod issuer;
 mod mcp;
+mod route;
 mod telemetry;
 mod tools;
 
@@ -17,12 +19,14 @@ use ipnet::IpNet;
 use serde::Deserialize;
 
 pub use self::authorization_server::{AuthorizationServerConfig, ClientIdMetadataConfig, ClientIdMetadataHosts};
+pub use self::client::{ClientAssertionConfig, ClientConfig, SecretMethod};
 pub use self::cluster::{AuthMode, ImpersonateConfig, ReviewConfig, UpstreamClusterConfig};
 pub use self::exchange::{ActorConfig, ExchangeConfig, Strategy};
 pub use self::issuer::{
     ClaimsConfig, EntraConfig, GroupsFrom, GroupsFromConfig, IssuerConfig, KeysConfig, SpiffeConfig,
 };
 pub use self::mcp::{McpConfig, OtherTools, TargetConfig};
+pub use self::route::{AllowConfig, OneOrMany, PassConfig, RouteConfig};
 pub use self::telemetry::TelemetryConfig;
 pub use self::tools::{ToolAllowConfig, ToolRuleConfig};
 use crate::authentication_file::AuthenticationFile;
@@ -217,173 +221,6 @@ pub struct ClusterConfig {
     pub cache: Option<Span>,
     /// Whether it may answer with names of its own, `system:…`. Default true: service accounts have such names.
     pub allow_reserved: Option<bool>,
-}
-
-/// `[clients.NAME]`: how we ourselves authenticate to an issuer. At most one of `secret`, `certificate`,
-/// `tls_certificate` and `federated_token_file`; with none it is a public client.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ClientConfig {
-    /// A name of `[issuers]`.
-    pub issuer: String,
-    /// The client id.
-    pub id: String,
-    /// The client secret.
-    pub secret: Option<SecretSource>,
-    /// How the secret is sent. Default `basic`, or `post` where the provider offers only that.
-    pub secret_method: Option<SecretMethod>,
-    /// Certificate and key: private_key_jwt.
-    pub certificate: Option<ClientAssertionConfig>,
-    /// Certificate and key that are shown in the TLS handshake with the provider (RFC 8705 §2).
-    pub tls_certificate: Option<TlsConfig>,
-    /// A token file of the workload's own, re-read on every use: workload identity federation.
-    pub federated_token_file: Option<PathBuf>,
-    /// Scopes to ask for. Default `openid profile email offline_access`, for Entra ID also Graph's `User.Read`.
-    pub scopes: Option<Vec<String>>,
-    /// What the sign-in page calls it. Default: the name of the table.
-    pub display_name: Option<String>,
-    /// The OpenID Connect `prompt`.
-    pub prompt: Option<String>,
-}
-
-/// `certificate = { … }`: with what client assertions are signed, and what they say.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ClientAssertionConfig {
-    /// PEM: the certificate that is registered, then its chain.
-    pub cert: PathBuf,
-    /// PEM: its private key.
-    pub key: PathBuf,
-    /// `PS256` (default for RSA), `RS256`, `ES256` (P-256) or `ES384` (P-384).
-    pub algorithm: Option<String>,
-    /// Whether the SHA-1 thumbprint is sent too. Default false: `x5t#S256` is always.
-    #[serde(default)]
-    pub x5t: bool,
-    /// Whether the certificate and its chain are sent too: subject name and issuer authentication. Default false.
-    #[serde(default)]
-    pub x5c: bool,
-    /// A `kid` that the provider wants to see.
-    pub kid: Option<String>,
-    /// How long each assertion lasts. Default `"10m"`.
-    pub lifetime: Option<Span>,
-}
-
-/// How a client secret is sent (RFC 6749 §2.3.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum SecretMethod {
-    /// In the `Authorization` header.
-    Basic,
-    /// In the form.
-    Post,
-}
-
-/// `[[routes]]`: what is where, and who may go there. The longest matching path of the best matching host wins.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RouteConfig {
-    /// A name for logs, metrics and `/oauth2/auth?route=NAME`. Default: host and path.
-    pub name: Option<String>,
-    /// The host: `app.example.com`, `*.example.com`, or none for any.
-    pub host: Option<String>,
-    /// The path and everything below it, by whole segments.
-    pub path: String,
-    /// Only these methods. Default: all.
-    pub methods: Option<Vec<String>>,
-    /// Clients (names of `[clients]`) at which browsers sign in; several make a chooser.
-    #[serde(default)]
-    pub sign_in: OneOrMany,
-    /// Whose credentials are accepted, besides sessions, and in which order they are asked: names of `[issuers]` (for
-    /// bearer tokens) and of `[authenticators]`. Default: the issuers of `sign_in` that have audiences.
-    pub accept: Option<Vec<String>>,
-    /// Who may pass. A route without it would let nobody in, and is refused.
-    pub allow: Option<AllowConfig>,
-    /// Where to proxy to. Without it the route only answers forward-auth.
-    pub upstream: Option<String>,
-    /// What the upstream is told, and how long it may take.
-    #[serde(default)]
-    pub pass: PassConfig,
-    /// How long the upstream may take to the head of its answer. Default `"60s"`.
-    pub timeout: Option<Span>,
-    /// A PEM file of authorities to trust for this upstream instead of the system's.
-    pub upstream_ca_file: Option<PathBuf>,
-    /// A name of `[exchanges]`: the upstream gets the token that the caller's was exchanged for.
-    pub exchange: Option<String>,
-    /// A name of `[clusters]`: the upstream is that API server.
-    pub cluster: Option<String>,
-    /// Names of `[clusters]`: each is below the path by its name, or below the host.
-    pub clusters: Option<Vec<String>>,
-    /// The upstream is an MCP server.
-    pub mcp: Option<McpConfig>,
-}
-
-/// A string, or a list of them.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct OneOrMany(pub Vec<String>);
-
-impl<'de> Deserialize<'de> for OneOrMany {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct V;
-        impl<'de> serde::de::Visitor<'de> for V {
-            type Value = OneOrMany;
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("a string or a list of strings")
-            }
-            fn visit_str<E>(self, one: &str) -> Result<OneOrMany, E> {
-                Ok(OneOrMany(vec![one.to_owned()]))
-            }
-            fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut seq: A) -> Result<OneOrMany, A::Error> {
-                let mut many = Vec::new();
-                while let Some(one) = seq.next_element()? {
-                    many.push(one);
-                }
-                Ok(OneOrMany(many))
-            }
-        }
-        deserializer.deserialize_any(V)
-    }
-}
-
-/// `allow`: any of a list, all of the lists. `anonymous` and `signed_in` stand alone.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct AllowConfig {
-    /// Everybody, signed in or not.
-    #[serde(default)]
-    pub anonymous: bool,
-    /// Everybody who is signed in.
-    #[serde(default)]
-    pub signed_in: bool,
-    /// Members of these groups.
-    #[serde(default)]
-    pub groups: Vec<String>,
-    /// These user names.
-    #[serde(default)]
-    pub users: Vec<String>,
-    /// These e-mail domains, exactly, of verified addresses.
-    #[serde(default)]
-    pub email_domains: Vec<String>,
-    /// Holders of these application roles.
-    #[serde(default)]
-    pub roles: Vec<String>,
-    /// Tokens with these delegated scopes.
-    #[serde(default)]
-    pub scopes: Vec<String>,
-}
-
-/// `pass`: what the upstream, or the proxy that asked, is told about the caller.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PassConfig {
-    /// `X-Auth-Request-Access-Token` with the provider's access token. It is then kept in the session.
-    #[serde(default)]
-    pub access_token: bool,
-    /// Pass the caller's own `Authorization` header on to the upstream. Default false: it was for the gate.
-    #[serde(default)]
-    pub authorization: bool,
-    /// Send the client's `Host` to the upstream instead of the upstream's own. Default true. It can be said only over
-    /// HTTP/1.1: an `https` upstream is asked by HTTP/2 if this is false, and an `h2c` upstream always sees its own.
-    pub host: Option<bool>,
 }
 
 /// `[pages]`: branding.

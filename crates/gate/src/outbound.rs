@@ -71,21 +71,23 @@ impl Gate {
         target: Option<&str>,
         decision: &Decision,
         credentials: Credentials<'_>,
+        request_id: &str,
         now: UnixTime,
     ) -> Result<OutboundCredential, Refusal> {
         if let Some(behind) = &route.cluster {
-            let shown = behind.cluster.show(decision, credentials, now).await?;
+            let shown = behind.cluster.show(decision, credentials, request_id, now).await?;
             return Ok(OutboundCredential(Kind::Cluster(shown)));
         }
         if let Some(name) = target {
             let cluster = self.clusters.get(name).ok_or(Refusal::Defect("a target that is no cluster"))?;
-            return Ok(OutboundCredential(Kind::Token(cluster.token(decision, credentials, now).await?)));
+            let token = cluster.token(decision, credentials, request_id, now).await?;
+            return Ok(OutboundCredential(Kind::Token(token)));
         }
         let Some(exchange) = &route.exchange else {
             return Ok(OutboundCredential(if route.pass_authorization { Kind::CallersOwn } else { Kind::Nothing }));
         };
         // In a box: most requests find their token there, and need not carry what it takes to get one.
-        let exchanged = Box::pin(exchange.token(decision.subject.as_ref(), decision.caller(), now)).await?;
+        let exchanged = Box::pin(exchange.token(decision.subject.as_ref(), decision.caller(), request_id, now)).await?;
         Ok(OutboundCredential(Kind::Exchanged(exchanged)))
     }
 }

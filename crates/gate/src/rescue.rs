@@ -21,7 +21,7 @@ use crate::context::X_REQUEST_ID;
 use crate::exchange::ExchangeRefusal;
 use crate::mcp::{McpRefusal, ToolRefusal, answer_to_message};
 use crate::metrics::Answer;
-use crate::pages::Action;
+use crate::pages::{Action, claims_parameter};
 use crate::sign_in::Outward;
 use crate::stack::Gate;
 use crate::{Body, Refusal, RequestContext};
@@ -123,8 +123,8 @@ fn of_exchange(refusal: &ExchangeRefusal) -> Verdict {
         ExchangeRefusal::NoSubject { .. } | ExchangeRefusal::AppOnly { .. } => Verdict::Forbidden,
         ExchangeRefusal::Ended { .. } => Verdict::Unauthorized,
         ExchangeRefusal::Resting { .. } | ExchangeRefusal::Lost { .. } => Verdict::Unavailable,
-        ExchangeRefusal::Unfit { .. } => Verdict::BadGateway,
-        ExchangeRefusal::Provider { error, .. } => match (error.challenge(), error.reason().fault) {
+        ExchangeRefusal::Unfit { .. } | ExchangeRefusal::SessionUnfit { .. } => Verdict::BadGateway,
+        ExchangeRefusal::Provider { error, .. } => match (error.challenge(), refusal.reason().fault) {
             (Some(challenge), _) => Verdict::InsufficientClaims(challenge.clone()),
             (None, _) if error.is_unavailable() => Verdict::Unavailable,
             (None, Fault::Token) => Verdict::Unauthorized,
@@ -139,6 +139,7 @@ fn of_exchange(refusal: &ExchangeRefusal) -> Verdict {
 fn of_cluster(refusal: &ClusterRefusal) -> Verdict {
     match refusal {
         ClusterRefusal::ImpersonationAsked { .. }
+        | ClusterRefusal::CrossOrigin { .. }
         | ClusterRefusal::Nobody { .. }
         | ClusterRefusal::NameReserved { .. }
         | ClusterRefusal::NameUnfit { .. }
@@ -360,14 +361,10 @@ impl Gate {
             if own == at { offer.target.clone() } else { format!("{}{}", self.hosts.origin(&own), offer.target) };
         // A longer one would be refused when it comes back, and would not fit nginx's buffers.
         let target = if target.len() <= crate::return_target::LONGEST { target } else { "/".to_owned() };
+        let claims = claims_parameter(claims);
         let path = match offer.clients.as_slice() {
-            [client] => {
-                let claims = claims.map(|claims| format!("&claims={}", encoded(&claims.to_base64())));
-                self.pages.start_link(Some(client), &target, false) + &claims.unwrap_or_default()
-            }
-            _ => {
-                format!("{}/sign_in?rd={}", self.prefix, encoded(&target))
-            }
+            [client] => self.pages.start_link(Some(client), &target, false) + &claims,
+            _ => format!("{}/sign_in?rd={}{claims}", self.prefix, encoded(&target)),
         };
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::FOUND;

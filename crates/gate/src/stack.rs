@@ -6,14 +6,16 @@
 //! 3. A request without one host, or with a path that can be read in two ways, goes no further.
 //! 4. The gate's own endpoints, below the prefix; and the metadata of its authorization servers.
 //! 5. A host that the configuration knows, and a route; before it, what clients of MCP servers look for
-//!    ([`well_known`](crate::mcp)).
+//!    ([`well_known`](crate::mcp)). A server that answers TRACE would send back what we showed it, and CONNECT is no
+//!    request for anything behind a route: neither goes further.
 //! 6. Of an MCP server: a preflight, and pages of other origins ([`mcp`](crate::mcp)).
 //! 7. Who calls, and may they: a [`Permit`](crate::policy).
 //! 8. Of an MCP server: the session, the messages and the target.
 //! 9. What the upstream is shown of the caller: an [`OutboundCredential`](crate::outbound).
 //! 10. The upstream.
 //!
-//! Every way out is counted; every decision leaves one audit line. What is left of the request's body after the answer is read
+//! Every way out is counted; every decision leaves one audit line: that a caller passes is written when nothing but the
+//! upstream can stop the request any more. What is left of the request's body after the answer is read
 //! ([`leftover`](crate::leftover)).
 
 use std::collections::HashMap;
@@ -28,7 +30,7 @@ use gangplank_net::Peer;
 use gangplank_oauth::Clock;
 use http::header::{AUTHORIZATION, HeaderMap};
 use http::request::Parts;
-use http::{Request, Response, StatusCode};
+use http::{Method, Request, Response, StatusCode};
 use tokio::task::JoinSet;
 
 use crate::audit::{self, Asked, At};
@@ -190,6 +192,9 @@ impl Gate {
         let route = route.ok_or(Refusal::Defect("a route that is in the table only"))?;
         trace.route = Some(route.id);
         let upstream = route.upstream.as_ref().ok_or_else(|| Refusal::RouteWithoutUpstream(route.name.clone()))?;
+        if matches!(context.method, Method::TRACE | Method::CONNECT) {
+            return Err(Refusal::RouteMethod { method: context.method.to_string(), allow: String::new() });
+        }
         if let Some(mcp) = &route.mcp
             && let Some(answer) = mcp.before(&head, trace)?
         {
@@ -207,13 +212,11 @@ impl Gate {
         if let Some(behind) = &route.cluster {
             return Box::pin(self.serve_cluster(route, behind, upstream, arrival, head, body, decided, trace)).await;
         }
-        trace.answer = Answer::Allowed;
-        audit::allowed(context, Asked::directly(context), &route.name, decided.decision.caller(), At::default());
         if let Some(mcp) = &route.mcp {
-            return Box::pin(self.serve_mcp(route, mcp, upstream, arrival, head, body, decided)).await;
+            return Box::pin(self.serve_mcp(route, mcp, upstream, arrival, head, body, decided, trace)).await;
         }
-        let credentials = arrival.credentials(&head.headers);
-        let credential = match self.outbound(route, None, &decided.decision, credentials, context.now).await {
+        let (credentials, id) = (arrival.credentials(&head.headers), &context.id);
+        let credential = match self.outbound(route, None, &decided.decision, credentials, id, context.now).await {
             Ok(credential) => credential,
             Err(refusal) => {
                 let offer = offer(route, &context.authority, &context.path, context.query.as_deref(), true);
@@ -227,6 +230,8 @@ impl Gate {
                 return Err(refusal);
             }
         };
+        trace.answer = Answer::Allowed;
+        audit::allowed(context, Asked::directly(context), &route.name, decided.decision.caller(), At::default());
         Box::pin(self.forward(route, upstream, arrival, head, body, decided, credential)).await
     }
 

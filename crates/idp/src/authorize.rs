@@ -4,7 +4,8 @@
 //! 2. The client is registered (700016), and the redirect URI is one of its own (50011). Until here a failure is a
 //!    page, from here on it goes back to the client.
 //! 3. `response_type` is `code` (70005); `response_mode` is query, fragment or form_post (70007).
-//! 4. Scopes resolve ([`crate::scopes`]); a `resource` beside them is refused at the v2 endpoint (9010010).
+//! 4. Scopes resolve ([`crate::scopes`]), and name the client itself by its id only (90009); a `resource` beside them is
+//!    refused at the v2 endpoint (9010010).
 //! 5. A challenge is S256 and well-formed (501491); a public client has one (9002325).
 //! 6. A claims challenge in `claims` leads to the page ([`crate::step_up`]).
 //! 7. `prompt=none` needs a session (50058) of the hinted user (16000). Without a prompt, a session goes straight
@@ -145,7 +146,7 @@ impl Authorization {
             }
         };
         Ok(Authorization {
-            granted: tenant.granted(params, version)?,
+            granted: tenant.granted_to(&target.client, params, version)?,
             challenge: challenge(params, target)?,
             nonce: params.get("nonce").map(str::to_owned),
             second_factor: step_up::is_brought(params)?,
@@ -212,6 +213,23 @@ impl Tenant {
                 Err(errors::PARAMETER_MISSING.because(message))
             }
         }
+    }
+
+    /// What an application may ask for on behalf of a person: of itself by its client id only (AADSTS90009).
+    pub(crate) fn granted_to(
+        &self,
+        application: &Application,
+        params: &Params,
+        version: Version,
+    ) -> Result<Granted, AuthError> {
+        let granted = self.granted(params, version)?;
+        if granted.resource.id() == application.id && granted.audience != application.id {
+            return Err(errors::OWN_BY_URI.because(format!(
+                "Application '{}'({}) is requesting a token for itself. This scenario is supported only if resource is specified using the GUID based App Identifier.",
+                application.id, application.name
+            )));
+        }
+        Ok(granted)
     }
 
     /// The people on a sign-in page: who is hinted at first, then who is signed in.

@@ -134,7 +134,7 @@ pub(crate) fn begin(tenant: &Tenant, call: &Call<'_>, version: Version) -> Respo
         let params = Params::of(call.parts, call.body)?;
         params.refuse_duplicates()?;
         let client = tenant.client(params.require("client_id")?)?;
-        let granted = tenant.granted(&params, version)?;
+        let granted = tenant.granted_to(&client, &params, version)?;
         Ok(tenant.state.device_codes().issue(&client.id, granted, call.now))
     })();
     let (device_code, user_code) = match begun {

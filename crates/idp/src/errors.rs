@@ -79,6 +79,7 @@ table! {
     REFRESH_EXPIRED = 700082 "invalid_grant" 400;
     SCOPE_INVALID = 70011 "invalid_scope" 400;
     SCOPE_UNKNOWN = 650053 "invalid_client" 400;
+    OWN_BY_URI = 90009 "invalid_request" 400;
     SEVERAL_RESOURCES = 28000 "invalid_grant" 400;
     RESOURCE_UNKNOWN = 500011 "invalid_resource" 400;
     RESOURCE_WITH_SCOPES = 9010010 "invalid_target" 400;

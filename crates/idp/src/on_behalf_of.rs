@@ -4,8 +4,9 @@
 //! 2. The assertion is a token of this tenant, signed with a published key (50013), and within its time (500133).
 //! 3. It is an access token, not an ID token (240002); of a user, not of an application (7000114); and for the application
 //!    that exchanges it (500131).
-//! 4. The user exists (50034), the scopes resolve, consent is not missing (65001), and a second factor, where one is
-//!    demanded, was part of the user's sign-in (50076 with `claims`; [`crate::step_up`]).
+//! 4. The user exists (50034), the scopes resolve and do not name the application itself by its URI (90009), consent is not
+//!    missing (65001), and a second factor, where one is demanded, was part of the user's sign-in (50076 with `claims`;
+//!    [`crate::step_up`]).
 //! 5. A refresh token comes with `offline_access`, an ID token with `openid`: MSAL asks for both.
 
 use std::sync::Arc;
@@ -38,7 +39,7 @@ pub(crate) fn grant(
     }
     let application = &client.application;
     let (user, claims) = caller(tenant, call, application, params.require("assertion")?)?;
-    let granted = tenant.granted(params, version)?;
+    let granted = tenant.granted_to(application, params, version)?;
     tenant.check_consent(application, &granted)?;
     let mfa = claims.strings("amr").is_some_and(|methods| methods.contains(&"mfa"));
     let session = claims.str("sid").unwrap_or_default().to_owned();

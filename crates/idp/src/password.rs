@@ -28,7 +28,7 @@ pub(crate) fn grant(
     version: Version,
 ) -> Result<Value, AuthError> {
     let user = who(tenant, params)?;
-    let granted = tenant.granted(params, version)?;
+    let granted = tenant.granted_to(&client.application, params, version)?;
     tenant.check_consent(&client.application, &granted)?;
     step_up::require(&granted, user, false)?;
     let grant = Grant {

@@ -107,7 +107,7 @@ fn code_grant(
     let text = params.require("code")?;
     // Before the code is redeemed: a scope that does not exist does not cost it.
     let again = params.get("scope").is_some() || (version == Version::V1 && params.get("resource").is_some());
-    let asked = again.then(|| tenant.granted(params, version)).transpose()?;
+    let asked = again.then(|| tenant.granted_to(&client.application, params, version)).transpose()?;
     let verifier = params.get("code_verifier");
     // Held until the family is noted down, so that a replay always finds what it has to revoke.
     let mut codes = tenant.state.codes();
@@ -153,7 +153,7 @@ fn refresh_grant(
 ) -> Result<Value, AuthError> {
     let text = params.require("refresh_token")?;
     let again = params.get("scope").is_some() || (version == Version::V1 && params.get("resource").is_some());
-    let other = again.then(|| tenant.granted(params, version)).transpose()?;
+    let other = again.then(|| tenant.granted_to(&client.application, params, version)).transpose()?;
     // Before the token is redeemed: a refusal that the client can do something about does not cost it.
     if let Some(grant) = tenant.state.refresh_tokens().peek(text, &client.application.id) {
         let granted = other.as_ref().unwrap_or(&grant.granted);

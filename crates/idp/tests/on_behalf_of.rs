@@ -187,3 +187,30 @@ fn a_fault_demands_a_second_factor_of_anybody() {
     let fault: Fault = serde_json::from_str(r#"{"fault":"step_up","times":2}"#).unwrap();
     assert_eq!(fault, Fault::new(FaultKind::StepUp).times(2));
 }
+
+/// It exchanges for itself, and people sign in at it with a scope of its own.
+#[test]
+fn an_application_asks_for_itself_by_its_client_id_and_not_by_its_uri() {
+    let tenant = tenant();
+    for (resource, code) in [("api://podinfo", Some(90_009)), (API_ID, None)] {
+        let scope = format!("{resource}/.default");
+        let answer = exchange(&tenant, &assertion(&tenant), &[("scope", &scope)]);
+        let expected = code.map_or(Value::Null, |code| json!([code]));
+        assert_eq!(answer["error_codes"], expected, "{resource}: {answer}");
+    }
+    let secret = tenant.client_secret(WEB_APP_ID).unwrap().expose_secret().to_owned();
+    for (resource, code) in [(format!("api://{WEB_APP_ID}"), Some(90_009)), (WEB_APP_ID.to_owned(), None)] {
+        let scope = format!("{resource}/access_as_user");
+        let fields = [
+            ("grant_type", "password"),
+            ("client_id", WEB_APP_ID),
+            ("client_secret", &secret),
+            ("username", "alice@dev.test"),
+            ("password", "alice"),
+            ("scope", &scope),
+        ];
+        let answer = body(&post(&tenant, &format!("/{TENANT_ID}/oauth2/v2.0/token"), &[], form(&fields), NOW));
+        let expected = code.map_or(Value::Null, |code| json!([code]));
+        assert_eq!(answer["error_codes"], expected, "{resource}: {answer}");
+    }
+}

@@ -44,7 +44,8 @@ pub fn codes(error_codes: Option<&Value>, description: &str) -> Vec<u32> {
 fn of_code(code: u32) -> Option<&'static Reason> {
     Some(match code {
         50011 => &r::REDIRECT_URI,
-        50013 | 240002 | 500131 | 500133 => &r::ASSERTION,
+        50013 | 240002 | 500131 => &r::ASSERTION,
+        500133 => &r::ASSERTION_EXPIRED,
         50034 | 500_341 | 50057 => &r::USER_GONE,
         50027 | 700021 | 700023 => &r::CLIENT_ASSERTION,
         50072 | 50074 | 50076 | 50079 | 50158 => &r::MFA,
@@ -120,6 +121,7 @@ mod tests {
             (700_212, "federated-credential-unmatched"),
             (65001, "consent-missing"),
             (500131, "assertion-invalid"),
+            (500133, "assertion-expired"),
             (700_023, "client-assertion-refused"),
             (1_002_012, "scope-refused"),
             (7_000_114, "assertion-app-only"),

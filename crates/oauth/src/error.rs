@@ -126,6 +126,16 @@ impl ExchangeError {
         self.reason() == &reasons::CONSENT
     }
 
+    /// Whether the sign-in that all of it rests on was revoked or has expired: the person can only sign in anew.
+    pub fn is_sign_in_over(&self) -> bool {
+        self.reason() == &reasons::REFRESH_EXPIRED
+    }
+
+    /// Whether a caller's token would do if it were newer.
+    pub fn is_assertion_over(&self) -> bool {
+        self.reason() == &reasons::ASSERTION_EXPIRED
+    }
+
     /// What the person has to bring from the provider first, if that is why it refused.
     pub fn challenge(&self) -> Option<&ClaimsChallenge> {
         match self {

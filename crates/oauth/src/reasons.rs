@@ -57,8 +57,10 @@ catalogue! { EXCHANGE:
     // Entra ID, by AADSTS code.
     REDIRECT_URI = "redirect-uri-unregistered", Operator, "Our redirect URI is not registered for the application (AADSTS50011).",
         "Add the exact redirect URI, public_url + prefix + /callback, to the application under Authentication, platform Web.";
-    ASSERTION = "assertion-invalid", Token, "The assertion that was to be exchanged is not valid (AADSTS50013, AADSTS500131, AADSTS500133, AADSTS240002).",
-        "Check that the assertion is an access token for the exchanging application, from this tenant, and unexpired.";
+    ASSERTION = "assertion-invalid", Token, "The assertion that was to be exchanged is not valid (AADSTS50013, AADSTS500131, AADSTS240002).",
+        "Check that the assertion is an access token for the exchanging application, from this tenant.";
+    ASSERTION_EXPIRED = "assertion-expired", Token, "The assertion that was to be exchanged is not within its time (AADSTS500133).",
+        "Call with a new token; if it is new, correct this machine's clock.";
     ASSERTION_APP_ONLY = "assertion-app-only", Caller, "An application's own token cannot be exchanged on behalf of anybody (AADSTS7000114).",
         "Call with a person's token, or let the caller ask for a token of its own for the resource behind.";
     CONSENT = "consent-missing", Operator, "Nobody has consented to the permissions asked for (AADSTS65001).",

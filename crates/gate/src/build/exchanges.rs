@@ -8,7 +8,7 @@ use gangplank_oauth::config::ConfigError;
 use gangplank_oauth::{ClientAuthentication, TokenType};
 
 use super::{Deps, Errors};
-use crate::config::{Config, ExchangeConfig, RouteConfig, Strategy};
+use crate::config::{ClientConfig, Config, ExchangeConfig, RouteConfig, Strategy};
 use crate::exchange::{Exchange, Expected, Request};
 use crate::sign_in::SignInClient;
 
@@ -108,6 +108,51 @@ pub(super) fn unused(config: &Config) -> Vec<String> {
             || config.clusters.values().any(|cluster| cluster.exchange.as_ref() == Some(name))
     };
     config.exchanges.keys().filter(|name| !used(name)).map(|name| format!("exchanges.{name} is not used")).collect()
+}
+
+/// Sign-ins that could never be exchanged on behalf of anybody: who signs in there gets a token for another application than
+/// the one that exchanges. A session can't be told to bring another token, as a program can.
+pub(super) fn unfit_sign_ins(config: &Config) -> Vec<String> {
+    let mut warnings = Vec::new();
+    for route in &config.routes {
+        for (name, exchange) in of_behind(config, route) {
+            let Some(exchanging) = config.clients.get(&exchange.client) else { continue };
+            for signing_in in &route.sign_in.0 {
+                let client = config.clients.get(signing_in);
+                if exchange.strategy == Strategy::OnBehalfOf && client.is_some_and(|c| !asks_for(config, c, exchanging))
+                {
+                    warnings.push(format!(
+                        "clients.{signing_in}.scopes name nothing of clients.{at}, so exchanges.{name} can exchange no token of \
+                         somebody who signed in there: add a scope of {id}, such as \"{id}/access_as_user\"",
+                        at = exchange.client,
+                        id = exchanging.id
+                    ));
+                }
+            }
+        }
+    }
+    warnings.sort();
+    warnings.dedup();
+    warnings
+}
+
+/// The exchanges that a route's requests may need: its own, and those of the clusters that it leads to.
+fn of_behind<'c>(config: &'c Config, route: &'c RouteConfig) -> Vec<(&'c String, &'c ExchangeConfig)> {
+    let targets = route.mcp.iter().filter_map(|mcp| mcp.target.as_ref()).flat_map(|target| &target.clusters);
+    let clusters = route.cluster.iter().chain(route.clusters.iter().flatten()).chain(targets);
+    let of_clusters = clusters.filter_map(|name| config.clusters.get(name)?.exchange.as_ref());
+    route.exchange.iter().chain(of_clusters).filter_map(|name| config.exchanges.get_key_value(name)).collect()
+}
+
+/// Whether a client asks for tokens for another one, or for itself. Its default scopes are the sign-in's own and Graph's.
+fn asks_for(config: &Config, client: &ClientConfig, other: &ClientConfig) -> bool {
+    let accepted = config.issuers.get(&other.issuer).into_iter().flat_map(|issuer| issuer.audiences.iter().cloned());
+    let names: Vec<String> = accepted.chain([other.id.clone(), format!("api://{}", other.id)]).collect();
+    let of_other = |scope: &String| {
+        let resource = scope.rsplit_once('/').map(|(resource, _)| resource.trim_end_matches('/'));
+        resource.is_some_and(|asked| names.iter().any(|name| name.trim_end_matches('/').eq_ignore_ascii_case(asked)))
+    };
+    client.scopes.iter().flatten().any(of_other)
 }
 
 struct Reader<'r> {
@@ -298,6 +343,51 @@ fn fingerprint(name: &str, config: &Config, client: &SignInClient, request: &Req
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A gate where people sign in at `web`, and `gate` exchanges, with these scopes and this on the route.
+    fn signing_in(web: &str, to: &str) -> Vec<String> {
+        let document = format!(
+            "gate = {{ listen = '127.0.0.1:1', public_url = 'https://a.test' }}
+             issuers.corp = {{ url = 'https://id.test', audiences = ['GATE', 'api://crew/'] }}
+             clients.web = {{ issuer = 'corp', id = 'web'{web} }}
+             clients.gate = {{ issuer = 'corp', id = 'gate' }}
+             exchanges.x = {{ client = 'gate', strategy = 'on-behalf-of', scopes = ['b/.default'] }}
+             exchanges.rfc = {{ client = 'gate', strategy = 'token-exchange', audience = 'b' }}
+             clusters.prod = {{ exchange = 'x' }}
+             [[routes]]
+             path = '/a'
+             allow.signed_in = true
+             {to}"
+        );
+        unfit_sign_ins(&toml::from_str(&document).unwrap_or_else(|e| panic!("{e}")))
+    }
+
+    #[test]
+    fn a_sign_in_whose_token_could_not_be_exchanged_is_noticed() {
+        let exchanged = "sign_in = ['web']\nexchange = 'x'";
+        for scopes in
+            ["", ", scopes = ['openid', 'offline_access']", ", scopes = ['openid', 'https://graph.test/User.Read']"]
+        {
+            let said = signing_in(scopes, exchanged);
+            let [said] = said.as_slice() else { panic!("{scopes}: {said:?}") };
+            assert!(said.contains("clients.web.scopes name nothing of clients.gate"), "{said}");
+            assert!(said.contains("exchanges.x") && said.contains("\"gate/access_as_user\""), "{said}");
+        }
+        for scope in ["gate/access", "api://gate/.default", "api://crew/read", "GATE/x"] {
+            let scopes = format!(", scopes = ['openid', '{scope}']");
+            assert_eq!(signing_in(&scopes, exchanged), Vec::<String>::new(), "{scope}");
+        }
+        for (to, noticed) in [
+            ("sign_in = ['web']\nclusters = ['prod']", 1),
+            ("sign_in = ['web']\ncluster = 'prod'\nexchange = 'x'", 1),
+            ("sign_in = ['web', 'gate']\nexchange = 'x'", 2),
+            ("sign_in = ['web']\nexchange = 'rfc'", 0),
+            ("accept = ['corp']\nexchange = 'x'", 0),
+            ("sign_in = ['web']", 0),
+        ] {
+            assert_eq!(signing_in("", to).len(), noticed, "{to}");
+        }
+    }
 
     #[test]
     fn scopes_of_entra_say_for_whom_a_token_is() {

@@ -241,6 +241,7 @@ impl Gate {
             warnings.push(format!("exchanges.{name} REPLACES THE CALLER: upstreams see the gate, whoever calls"));
         }
         warnings.extend(exchanges::unused(config));
+        warnings.extend(exchanges::unfit_sign_ins(config));
         let servers = config.routes.iter().enumerate().filter_map(|(i, route)| Some((i, route.mcp.as_ref()?)));
         warnings.extend(servers.flat_map(|(i, mcp)| contradictions(mcp, &format!("routes[{i}].mcp"))));
         warnings.extend(upstream_clusters::warnings(config));

@@ -232,7 +232,7 @@ impl Reader<'_, '_> {
                     cluster: self.name.to_owned(),
                     uid: uid.unwrap_or(true),
                     extra: extra.as_ref().map(|keys| keys.iter().cloned().collect()),
-                    trusted_with_reserved: self.trusted_with_reserved(&access.server),
+                    trusted_with_reserved: self.trusted_with_reserved(&access),
                 };
                 Mode::Impersonate { own: access.credential, terms }
             }
@@ -248,9 +248,9 @@ impl Reader<'_, '_> {
         Audiences { own, of_others }
     }
 
-    fn trusted_with_reserved(&self, server: &Url) -> BTreeSet<String> {
+    fn trusted_with_reserved(&self, this: &ClusterAccess) -> BTreeSet<String> {
         let same_cluster = |place: Where<'_>| {
-            access(place, Own::Nothing, self.deps.environment).is_ok_and(|access| access.server == *server)
+            access(place, Own::Nothing, self.deps.environment).is_ok_and(|other| is_same(this, &other))
         };
         let authenticators = self.config.authenticators.iter().filter(|(_, known)| {
             let by_file = known.authentication_config.as_ref().is_some_and(|file| file.allow_reserved);
@@ -329,6 +329,14 @@ impl Reader<'_, '_> {
             _ => {}
         }
     }
+}
+
+/// Whether two ways lead to one cluster: behind one address there may be several, told apart by the name in the handshake
+/// or by the authority that answers for them.
+fn is_same(one: &ClusterAccess, other: &ClusterAccess) -> bool {
+    let place =
+        |access: &ClusterAccess| (access.server.clone(), access.server_name.clone(), access.authorities.clone());
+    place(one) == place(other)
 }
 
 /// What can be a segment of a path and a label of a host, without a second reading.

@@ -1,6 +1,7 @@
 //! An API server as an upstream: who may go there, and as whom.
 //!
-//! 1. Whoever asks to act as somebody else is refused ([`inbound`]).
+//! 1. Whoever asks to act as somebody else is refused ([`inbound`]); and so is a page of another origin that would change
+//!    something with what a browser sends by itself. An API server expects no browsers, and does not look.
 //! 2. What was asked is a path of the cluster's own, below the route's ([`place`]).
 //! 3. The route has admitted the caller, and so has the cluster: its `allow` holds on every way to it.
 //! 4. What the API server is shown is made of the evidence, by the cluster's mode ([`Mode`]): the caller's own token or one
@@ -121,9 +122,15 @@ impl Gate {
     {
         crate::trace::target(&behind.cluster.name);
         inbound::refuse_impersonation(&head.headers)?;
+        if !head.method.is_safe()
+            && let Some(origin) = self.foreign_origin(&decided.decision, &head.headers)
+        {
+            return Err(ClusterRefusal::CrossOrigin { origin }.into());
+        }
         let inside = behind.place.inside(head.uri.path_and_query())?;
         let credentials = arrival.credentials(&head.headers);
-        let credential = self.outbound(route, None, &decided.decision, credentials, arrival.context.now).await?;
+        let (id, now) = (&arrival.context.id, arrival.context.now);
+        let credential = self.outbound(route, None, &decided.decision, credentials, id, now).await?;
 
         let cluster = &behind.cluster;
         let shown = credential.for_cluster();
@@ -161,6 +168,7 @@ impl UpstreamCluster {
         &self,
         decision: &Decision,
         credentials: Credentials<'_>,
+        request_id: &str,
         now: UnixTime,
     ) -> Result<Shown, Refusal> {
         let caller = decision.caller();
@@ -172,7 +180,7 @@ impl UpstreamCluster {
         let who = match &self.mode {
             Mode::Passthrough(audiences) => Who::Bearer(passed::token(caller, credentials, audiences, &self.name)?),
             Mode::Exchanged(exchange) => {
-                let exchanged = Box::pin(exchange.token(decision.subject.as_ref(), caller, now)).await?;
+                let exchanged = Box::pin(exchange.token(decision.subject.as_ref(), caller, request_id, now)).await?;
                 Who::Bearer(exchanged.authorization().clone())
             }
             Mode::Impersonate { own: ours, terms } => {
@@ -191,9 +199,10 @@ impl UpstreamCluster {
         &self,
         decision: &Decision,
         credentials: Credentials<'_>,
+        request_id: &str,
         now: UnixTime,
     ) -> Result<HeaderValue, Refusal> {
-        let shown = self.show(decision, credentials, now).await?;
+        let shown = self.show(decision, credentials, request_id, now).await?;
         shown.into_token().ok_or(Refusal::Defect("a cluster that is shown no token was chosen by a request"))
     }
 

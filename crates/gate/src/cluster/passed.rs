@@ -4,11 +4,13 @@
 //!    or a certificate is none.
 //! 2. It has to be for this cluster: one of its audiences is in the cluster's `token_audiences`.
 //! 3. And for no other: none of its audiences may be in the list of another cluster only. Whoever holds a token for two
-//!    clusters would find it used by one at the other.
+//!    clusters would find it used by one at the other. A cluster that was asked about a token tells only of those audiences
+//!    that it was asked about, so that the token's own are looked at as well.
 
 use std::collections::BTreeSet;
 
 use gangplank_authn::{Authenticated, BearerToken, Credentials, Method};
+use gangplank_jose::Unverified;
 use http::HeaderValue;
 
 use super::refusal::ClusterRefusal;
@@ -36,7 +38,12 @@ pub(super) fn token(
     }
     let presented = BearerToken::presented(credentials.headers).map_err(Refusal::Authentication)?;
     let token = presented.ok_or_else(none)?;
-    audiences.judge(&caller.identity().audiences, cluster)?;
+    let judged = &caller.identity().audiences;
+    audiences.has_own(judged, cluster)?;
+    audiences.has_none_of_others(judged, cluster)?;
+    if let (Method::TokenReview, Ok(own)) = (caller.method(), Unverified::parse(token.as_str())) {
+        audiences.has_none_of_others(own.claims_unverified().audiences(), cluster)?;
+    }
     bearer(token.as_str())
 }
 
@@ -49,14 +56,20 @@ pub(super) fn bearer(token: &str) -> Result<HeaderValue, Refusal> {
 }
 
 impl Audiences {
-    fn judge(&self, found: &[String], cluster: &str) -> Result<(), ClusterRefusal> {
-        if !found.iter().any(|audience| self.own.contains(audience)) {
-            return Err(ClusterRefusal::AudienceElsewhere {
-                cluster: cluster.to_owned(),
-                found: found.iter().take(8).map(|audience| audit::cut(audience).to_owned()).collect(),
-                wanted: self.own.clone(),
-            });
+    /// Rule 2.
+    fn has_own(&self, found: &[String], cluster: &str) -> Result<(), ClusterRefusal> {
+        if found.iter().any(|audience| self.own.contains(audience)) {
+            return Ok(());
         }
+        Err(ClusterRefusal::AudienceElsewhere {
+            cluster: cluster.to_owned(),
+            found: found.iter().take(8).map(|audience| audit::cut(audience).to_owned()).collect(),
+            wanted: self.own.clone(),
+        })
+    }
+
+    /// Rule 3.
+    fn has_none_of_others(&self, found: &[String], cluster: &str) -> Result<(), ClusterRefusal> {
         match found.iter().find(|audience| self.of_others.contains(*audience)) {
             Some(audience) => {
                 let audience = audit::cut(audience).to_owned();
@@ -86,7 +99,11 @@ mod tests {
             (&["dev", "both"], Some("cluster-audience-of-another")),
         ] {
             let found: Vec<String> = found.iter().map(|audience| (*audience).to_owned()).collect();
-            let judged = prod.judge(&found, "prod").err().map(|refusal| refusal.reason().name);
+            let judged = prod
+                .has_own(&found, "prod")
+                .and_then(|()| prod.has_none_of_others(&found, "prod"))
+                .err()
+                .map(|refusal| refusal.reason().name);
             assert_eq!(judged, refused, "{found:?}");
         }
     }

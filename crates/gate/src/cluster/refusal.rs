@@ -11,6 +11,12 @@ pub enum ClusterRefusal {
         /// The header.
         header: String,
     },
+    /// A page of another origin asks, by what a browser sends by itself.
+    #[error("a page of {origin} asks for a change")]
+    CrossOrigin {
+        /// The page's.
+        origin: String,
+    },
     /// Nobody was asked who they are, and the cluster is to be told who it is.
     #[error("{cluster} is told who calls, and the caller is nobody in particular")]
     Nobody {
@@ -104,6 +110,8 @@ macro_rules! catalogue {
 catalogue! {
     ASKED = "cluster-impersonation-asked", Caller, "The caller asks to act as somebody else (kubectl --as), which the gate does not pass on.",
         "Leave --as, --as-group and --as-uid out; the cluster's own policy says what the caller may do.";
+    CROSS_ORIGIN = "cluster-cross-origin", Caller, "A page of another origin asked a cluster for a change with this browser's session, password or certificate.",
+        "Ask from a page of the gate's own hosts, or by a program with a bearer token.";
     NOBODY = "cluster-caller-anonymous", Operator, "The cluster is told who calls, and this route asks nobody who they are.",
         "Let the route know its callers, or say auth_mode = \"kubeconfig\" if everybody may act as the gate's own user.";
     RESERVED = "cluster-name-reserved", Token, "The caller's user name or a group begins with system: or kubeadm:, which only Kubernetes may give.",
@@ -131,6 +139,7 @@ impl ClusterRefusal {
     pub fn reason(&self) -> &'static Reason {
         match self {
             ClusterRefusal::ImpersonationAsked { .. } => &ASKED,
+            ClusterRefusal::CrossOrigin { .. } => &CROSS_ORIGIN,
             ClusterRefusal::Nobody { .. } => &NOBODY,
             ClusterRefusal::NameReserved { .. } => &RESERVED,
             ClusterRefusal::NameUnfit { .. } => &UNFIT,

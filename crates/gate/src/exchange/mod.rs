@@ -10,7 +10,7 @@
 //! 4. A provider that could not answer is left alone for a moment; callers are told to come back.
 //! 5. Of those who come together, one asks ([`ask`]).
 //! 6. What comes back is judged ([`judge`]) before anybody can use it.
-//! 7. Whatever came of a request to the provider is in the audit log.
+//! 7. Whatever came of a request to the provider is in the audit log, with the id of the request that asked for it.
 //! 8. Only an [`Exchanged`] can become what an upstream is shown. What failed is not remembered, and there is no call.
 
 mod ask;
@@ -56,12 +56,20 @@ pub(crate) struct Exchange {
     pub(crate) rest: Rest,
 }
 
+/// For whom a token is asked.
+struct Asking<'a> {
+    caller: &'a Authenticated,
+    request_id: &'a str,
+    place: trace::Place,
+}
+
 impl Exchange {
-    /// The token for a caller, by the rules above.
+    /// The token for a caller, by the rules above. `request_id` is that of the request for whose upstream it is.
     pub(crate) async fn token(
         self: &Arc<Self>,
         subject: Option<&Arc<Subject>>,
         caller: &Authenticated,
+        request_id: &str,
         now: UnixTime,
     ) -> Result<Arc<Exchanged>, ExchangeRefusal> {
         let subject = subject.filter(|_| !self.request.replaces_caller());
@@ -72,7 +80,9 @@ impl Exchange {
             trace::exchanged(span, Ok(true));
             return Ok(known);
         }
-        let result = self.fresh(key, subject.cloned(), caller, now, span.place()).await;
+        let asking = Asking { caller, request_id, place: span.place() };
+        let result = self.fresh(key, subject.cloned(), asking, now).await;
+        let result = result.map_err(|refusal| refusal.met_by(caller.method()));
         self.metrics.count(result.as_ref().map_or_else(ExchangeRefusal::outcome, |_| Outcome::Given));
         trace::exchanged(span, result.as_ref().map(|_| false).map_err(|refusal| refusal.reason().name));
         result
@@ -82,15 +92,17 @@ impl Exchange {
         self: &Arc<Self>,
         key: Key,
         subject: Option<Arc<Subject>>,
-        caller: &Authenticated,
+        asking: Asking<'_>,
         now: UnixTime,
-        place: trace::Place,
     ) -> Result<Arc<Exchanged>, ExchangeRefusal> {
         let subject = match subject {
             Some(subject) => subject,
             None if self.request.replaces_caller() => Arc::new(Subject::nobody()),
             None => {
-                return Err(ExchangeRefusal::NoSubject { exchange: self.name.clone(), by: caller.method().name() });
+                return Err(ExchangeRefusal::NoSubject {
+                    exchange: self.name.clone(),
+                    by: asking.caller.method().name(),
+                });
             }
         };
         if subject.is_over(now) {
@@ -100,17 +112,18 @@ impl Exchange {
         if let Some(after) = self.rest.until_over(now) {
             return Err(ExchangeRefusal::Resting { exchange: self.name.clone(), after });
         }
-        let (this, caller) = (self.clone(), caller.clone());
+        let (this, caller, request_id) = (self.clone(), asking.caller.clone(), asking.request_id.to_owned());
         let flight = move || async move {
             // Somebody may have come back with it between our look and our flight.
             if let Some(known) = this.tokens.get(&key, now) {
                 return Ok(known);
             }
             let given = this.ask(key, &subject).await;
-            audit::exchanged(&this.name, &caller, this.request.replaces_caller(), given.as_ref().err());
+            let refused = given.as_ref().err().map(|refusal| refusal.clone().met_by(caller.method()));
+            audit::exchanged(&request_id, &this.name, &caller, this.request.replaces_caller(), refused.as_ref());
             given
         };
-        let asked = self.tokens.flights().run_detached(key, move || place.within(flight()));
+        let asked = self.tokens.flights().run_detached(key, move || asking.place.within(flight()));
         asked.await.unwrap_or_else(|_| Err(ExchangeRefusal::Lost { exchange: self.name.clone() }))
     }
 

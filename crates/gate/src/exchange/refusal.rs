@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use gangplank_authn::Method;
 use gangplank_jose::{Fault, Reason};
 use gangplank_oauth::ExchangeError;
 
@@ -47,6 +48,16 @@ pub enum ExchangeRefusal {
         /// What it said.
         error: Arc<ExchangeError>,
     },
+    /// The provider refused a session's token, and would refuse the next one as well.
+    #[error(
+        "{exchange}: the session's token can't be exchanged, and a new sign-in would bring another like it: {error}"
+    )]
+    SessionUnfit {
+        /// The exchange.
+        exchange: String,
+        /// What the provider said.
+        error: Arc<ExchangeError>,
+    },
     /// What came back is not what was asked for.
     #[error("{exchange}: the token that came back can't be used: {problem}")]
     Unfit {
@@ -80,6 +91,10 @@ catalogue! {
         "Call with a token that a person got for this application (it has scp), or use an exchange with client-credentials for applications.";
     ENDED = "exchange-token-ended", Token, "The caller's token has ended, so there is nothing left to exchange.",
         "Sign in again, or call with a new token. A session whose client gets a refresh token (offline_access) has it renewed in time.";
+    REVOKED = "exchange-sign-in-revoked", Token, "The sign-in that the caller's token came of was revoked or has expired (AADSTS50173, AADSTS70008, AADSTS700082).",
+        "Sign in again, or call with a token of a new sign-in.";
+    SESSION_UNFIT = "exchange-session-unfit", Operator, "The token of the session is not one that the exchanging client can exchange.",
+        "Let the scopes of the client at which people sign in name the exchanging client, CLIENT-ID/access_as_user: its tokens are then for that client.";
     RESTING = "exchange-resting", Provider, "The provider could not answer a moment ago, and is left alone for now.",
         "Look for the reason that was logged before this one; callers may try again.";
     UNFIT = "exchange-token-unfit", Provider, "The token that the provider gave is not the one that was asked for.",
@@ -95,9 +110,29 @@ impl ExchangeRefusal {
             ExchangeRefusal::AppOnly { .. } => &APP_ONLY,
             ExchangeRefusal::Ended { .. } => &ENDED,
             ExchangeRefusal::Resting { .. } => &RESTING,
+            // Nobody showed the provider a refresh token, so this is not about one of ours.
+            ExchangeRefusal::Provider { error, .. } if error.is_sign_in_over() => &REVOKED,
             ExchangeRefusal::Provider { error, .. } => error.reason(),
+            ExchangeRefusal::SessionUnfit { .. } => &SESSION_UNFIT,
             ExchangeRefusal::Unfit { .. } => &UNFIT,
             ExchangeRefusal::Lost { .. } => &LOST,
+        }
+    }
+
+    /// The same for somebody known by `method`. A program is told to bring another token; who comes with a session can't
+    /// choose the token, and would be sent to sign in for ever. Only what a new sign-in mends remains as it is.
+    pub(super) fn met_by(self, method: Method) -> Self {
+        match self {
+            ExchangeRefusal::Provider { exchange, error }
+                if method == Method::Session
+                    && error.challenge().is_none()
+                    && !error.is_unavailable()
+                    && error.reason().fault == Fault::Token
+                    && !error.is_assertion_over() =>
+            {
+                ExchangeRefusal::SessionUnfit { exchange, error }
+            }
+            same => same,
         }
     }
 
@@ -110,7 +145,7 @@ impl ExchangeRefusal {
             ExchangeRefusal::Resting { .. } | ExchangeRefusal::Lost { .. } => Outcome::Unavailable,
             ExchangeRefusal::Provider { error, .. } if error.challenge().is_some() => Outcome::StepUp,
             ExchangeRefusal::Provider { error, .. } if error.is_unavailable() => Outcome::Unavailable,
-            ExchangeRefusal::Provider { .. } => Outcome::Refused,
+            ExchangeRefusal::Provider { .. } | ExchangeRefusal::SessionUnfit { .. } => Outcome::Refused,
             ExchangeRefusal::Unfit { .. } => Outcome::Unfit,
         }
     }

@@ -58,10 +58,12 @@ pub use self::tools::ToolRefusal;
 pub(crate) use self::tools::{contradictions, group_words};
 use self::watched_stream::Told;
 pub(crate) use self::well_known::{Place, Publisher, is_well_known};
+use crate::audit::{Asked, At};
 use crate::body::BodyError;
 use crate::build::Route;
 use crate::context::Arrival;
 use crate::decision::{Decided, Decision};
+use crate::metrics::Answer;
 use crate::proxy::Upstream;
 use crate::stack::{Gate, Trace};
 use crate::{Body, Refusal};
@@ -138,6 +140,7 @@ impl Gate {
         mut head: Parts,
         body: B,
         decided: Decided,
+        trace: &mut Trace,
     ) -> Result<Response<Body>, Refusal>
     where
         B: http_body::Body<Data = Bytes> + Send + 'static,
@@ -171,7 +174,10 @@ impl Gate {
             return Err(Refusal::EndedWaiting(upstream.authority.to_string()));
         }
         let credentials = arrival.credentials(&head.headers);
-        let credential = self.outbound(route, judged.cluster(), &decision, credentials, now).await?;
+        let context = &arrival.context;
+        let credential = self.outbound(route, judged.cluster(), &decision, credentials, &context.id, now).await?;
+        trace.answer = Answer::Allowed;
+        crate::audit::allowed(context, Asked::directly(context), &route.name, caller, At::default());
         let answer = self.forward(route, upstream, arrival, head, judged.into_body(), decided, credential).await?;
         let answer = mcp.judge.answer(answer, caller).await?;
         mcp.finish(answer, told, read)

@@ -12,6 +12,7 @@ mod brand;
 mod colour;
 
 use askama::Template;
+use gangplank_oauth::ClaimsChallenge;
 use gangplank_oauth::config::ConfigError;
 use http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
@@ -117,11 +118,12 @@ impl Pages {
         page(StatusCode::FORBIDDEN, &Page { brand: &self.brand, username, other_account, sign_out, request_id }, None)
     }
 
-    /// Which provider? `choices` are (client name, display name).
+    /// Which provider? `choices` are (client name, display name). `claims` is what it will want to see.
     pub(crate) fn chooser<'a>(
         &self,
         choices: impl IntoIterator<Item = (&'a str, &'a str)>,
         target: &str,
+        claims: Option<&ClaimsChallenge>,
     ) -> Response<Body> {
         #[derive(Template)]
         #[template(path = "chooser.html")]
@@ -131,7 +133,10 @@ impl Pages {
         }
         let choices = choices
             .into_iter()
-            .map(|(client, name)| Action { href: self.start_link(Some(client), target, false), label: name.to_owned() })
+            .map(|(client, name)| Action {
+                href: self.start_link(Some(client), target, false) + &claims_parameter(claims),
+                label: name.to_owned(),
+            })
             .collect();
         page(StatusCode::OK, &Page { brand: &self.brand, choices }, None)
     }
@@ -189,6 +194,12 @@ impl Pages {
     }
 }
 
+/// What a link to a sign-in ends with if the provider said what it wants to see there.
+pub(crate) fn claims_parameter(claims: Option<&ClaimsChallenge>) -> String {
+    let encoded = |text: String| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+    claims.map(|claims| format!("&claims={}", encoded(claims.to_base64()))).unwrap_or_default()
+}
+
 /// Renders a page with the headers that all of them have.
 fn page(status: StatusCode, template: &impl Template, form_target: Option<&str>) -> Response<Body> {
     // Writing to a string does not fail; if a template ever did, an empty page with the right status is still right.
@@ -242,7 +253,7 @@ mod tests {
         vec![
             pages.error(StatusCode::BAD_GATEWAY, hostile, hostile, hostile, action),
             pages.forbidden(hostile, Some(hostile), hostile, hostile),
-            pages.chooser([(hostile, hostile)], hostile),
+            pages.chooser([(hostile, hostile)], hostile, None),
             pages.confirm_sign_out(hostile, hostile, None),
             pages.signed_out(),
             pages.consent(&ConsentPage {

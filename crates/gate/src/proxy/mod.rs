@@ -117,8 +117,10 @@ impl Gate {
         B::Error: Into<BodyError>,
     {
         let wanted = hop_by_hop::take_from_request(&mut head.headers, head.version);
-        if wanted.is_some() {
-            self.check_origin(&decided.decision, &head.headers)?;
+        if wanted.is_some()
+            && let Some(origin) = self.foreign_origin(&decided.decision, &head.headers)
+        {
+            return Err(Refusal::CrossOriginUpgrade(origin));
         }
         let on_client = head.extensions.remove::<OnUpgrade>().filter(|_| wanted.is_some());
         self.rewrite(route, upstream, arrival, &mut head.headers, &decided.decision);
@@ -168,17 +170,16 @@ impl Gate {
         Ok(answer_with(head, download(incoming, life, self.clock.clone())))
     }
 
-    /// A page of another origin must not open a WebSocket with what this browser sends by itself, a session, a password or
-    /// a certificate: the same-origin policy does not hold for them.
-    fn check_origin(&self, decision: &Decision, headers: &HeaderMap) -> Result<(), Refusal> {
+    /// The page of another origin that asks with what this browser sends by itself: a session, a password or a certificate.
+    /// It must not open a WebSocket: the same-origin policy does not hold for them.
+    pub(crate) fn foreign_origin(&self, decision: &Decision, headers: &HeaderMap) -> Option<String> {
         use gangplank_authn::Method as By;
         if !matches!(decision.caller().method(), By::Session | By::Basic | By::Certificate) {
-            return Ok(());
+            return None;
         }
-        let Some(origin) = headers.get(ORIGIN) else { return Ok(()) };
-        let text = origin.to_str().unwrap_or("");
+        let text = headers.get(ORIGIN)?.to_str().unwrap_or("");
         let known = url::Url::parse(text).is_ok_and(|url| self.hosts.is_own_origin(&url));
-        if known { Ok(()) } else { Err(Refusal::CrossOriginUpgrade(text.chars().take(128).collect())) }
+        (!known).then(|| text.chars().take(128).collect())
     }
 
     fn rewrite(

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 use gangplank_authn::Refusal as Authn;
@@ -101,13 +102,29 @@ fn exchange() -> Vec<ExchangeRefusal> {
         ExchangeRefusal::Resting { exchange: exchange(), after: Duration::ZERO },
         ExchangeRefusal::Unfit { exchange: exchange(), problem: exchange() },
         ExchangeRefusal::Lost { exchange: exchange() },
+        ExchangeRefusal::SessionUnfit { exchange: exchange(), error: Arc::new(refused(50013)) },
+        ExchangeRefusal::Provider { exchange: exchange(), error: Arc::new(refused(50173)) },
     ]
+}
+
+/// By Entra ID, with this code.
+fn refused(code: u32) -> ExchangeError {
+    ExchangeError::from(ProviderError {
+        status: 400,
+        error: "invalid_grant".into(),
+        description: None,
+        codes: vec![code],
+        claims: None,
+        suberror: None,
+        retry_after: None,
+    })
 }
 
 fn cluster() -> Vec<ClusterRefusal> {
     let text = || "x".to_owned();
     vec![
         ClusterRefusal::ImpersonationAsked { header: text() },
+        ClusterRefusal::CrossOrigin { origin: text() },
         ClusterRefusal::Nobody { cluster: text() },
         ClusterRefusal::NameReserved { cluster: text(), what: "x", name: text(), issuer: text() },
         ClusterRefusal::NameUnfit { what: "x" },

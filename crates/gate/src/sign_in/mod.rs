@@ -117,8 +117,9 @@ impl SignIn {
             Some(authority) => self.judge_target(target, &authority),
             None => ReturnTarget::root(),
         };
+        let claims = self.wanted_claims(context);
         let known = clients.iter().filter_map(|name| self.sessions.clients.get(*name));
-        self.pages.chooser(known.map(|client| (&*client.name, &*client.display_name)), target.as_str())
+        self.pages.chooser(known.map(|client| (&*client.name, &*client.display_name)), target.as_str(), claims.as_ref())
     }
 
     /// The page after a sign-out.

@@ -80,12 +80,20 @@ impl SignIn {
         }
         // Only our own endpoint has this parameter; elsewhere the query is the app's.
         let other_account = context.path == self.endpoint("start") && asks_for_other_account(context);
-        let claims = wanted_claims(context).filter(|_| context.path == self.endpoint("start"));
+        let claims = self.wanted_claims(context);
         if !other_account {
             self.check_laps(headers, &own, context.now)?;
         }
         let attempt = Attempt { client, authority, target, number: 1, other_account, claims };
         self.begin(headers, context.now, attempt).await
+    }
+
+    /// What the provider wants to see, in a query of our own endpoints; elsewhere the query is the app's.
+    pub(super) fn wanted_claims(&self, context: &RequestContext) -> Option<ClaimsChallenge> {
+        let own = ["start", "sign_in"].iter().any(|endpoint| context.path == self.endpoint(endpoint));
+        let query = context.query.as_deref().filter(|_| own)?;
+        let (_, value) = url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "claims")?;
+        ClaimsChallenge::from_base64(&value)
     }
 
     /// Sends the browser away.
@@ -226,12 +234,6 @@ pub(super) fn header_size(response: &Response<Body>) -> usize {
 
 /// What a provider wanted to see when a token was exchanged. It is only passed back to the provider, so it matters little who
 /// made the link.
-fn wanted_claims(context: &RequestContext) -> Option<ClaimsChallenge> {
-    let query = context.query.as_deref().unwrap_or_default();
-    let (_, value) = url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "claims")?;
-    ClaimsChallenge::from_base64(&value)
-}
-
 fn asks_for_other_account(context: &RequestContext) -> bool {
     let query = context.query.as_deref().unwrap_or_default();
     url::form_urlencoded::parse(query.as_bytes()).any(|(name, value)| name == "prompt" && value == "select_account")

@@ -27,6 +27,9 @@ use url::Url;
 use crate::local::Dir;
 use crate::support::{Answer, BROWSER, STRANGER, cookie, peer_of, request, with};
 
+#[path = "exchange/refused.rs"]
+mod refused;
+
 const KEYS: &str = "keys";
 
 struct Hands(AtomicU64);

@@ -70,9 +70,9 @@ impl<S: Shows> Events<S> {
                 [b'\r', b'\n', ..] => at + 2,
                 _ => at + 1,
             };
-            self.after_return = end == part.len() && part[at] == b'\r';
-            self.add(&part[..at])?;
             let terminator = &part[at..end];
+            self.after_return = end == part.len() && terminator == b"\r";
+            self.add(&part[..at])?;
             self.whole_line(terminator, out)?;
             part = &part[end..];
         }
@@ -118,6 +118,10 @@ impl<S: Shows> Events<S> {
         }
         if line.is_empty() {
             self.dispatch(out)?;
+            // Where lines between them were taken out, a `\r` and this `\n` must not become the end of one line.
+            if terminator == b"\n" && out.ends_with(b"\r") {
+                out.push(b'\n');
+            }
             out.extend_from_slice(terminator);
         } else if self.data.is_empty() && value(&line).is_none() {
             out.extend_from_slice(&line);

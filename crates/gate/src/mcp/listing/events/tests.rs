@@ -31,6 +31,11 @@ fn data_are_cut_and_all_else_stays() {
             "data: {\"id\":1,\ndata:\"result\":{\"tools\":[{\"name\":\"a\"},\n: a comment\nid: 9\ndata: {\"name\":\"b\"}]}}\n\n".to_owned(),
             "data: {\"id\":1,\ndata: \"result\":{\"tools\":[{\"name\":\"a\"}]}}\n: a comment\nid: 9\n\n".to_owned(),
         ),
+        // An end of a line and that of the event stay two.
+        (
+            "data: {\"id\":1,\ndata:\"result\":{\"tools\":[{\"name\":\"b\"},\rid: 2\rdata: {\"name\":\"a\"}]}}\n\n".to_owned(),
+            "data: {\"id\":1,\ndata: \"result\":{\"tools\":[{\"name\":\"a\"}]}}\nid: 2\r\n\n".to_owned(),
+        ),
         // Without its end, or any end of a line.
         (format!("data: {LIST}"), format!("data: {LEFT}\n")),
         (format!("data: {LIST}\nid: 3"), format!("data: {LEFT}\nid: 3")),
@@ -90,6 +95,15 @@ fn what_needs_no_look_goes_on_at_once() {
     events.feed(b"\n\r", &mut out).unwrap();
     events.feed(b"\n", &mut out).unwrap();
     assert!(out.ends_with(b"data: {}\r\r\ndata: {}\r\n\r\n"), "{:?}", String::from_utf8_lossy(&out));
+}
+
+/// A part that ends with the whole of a line's end leaves nothing of it to the next.
+#[test]
+fn an_empty_line_behind_a_part_ends_its_event() {
+    let parts = [&b"data: {\"id\":1,\r\n"[..], b"\ndata: \"result\":{\"tools\":[{\"name\":\"b\"}]}}\n\n"];
+    let together = filtered([parts.concat().as_slice()]).unwrap();
+    assert_eq!(together, parts.concat(), "two events, and neither of them is a list");
+    assert_eq!(filtered(parts).unwrap(), together);
 }
 
 /// However the stream is cut, the same comes out.
