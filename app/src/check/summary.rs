@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 
-use gangplank_gate::config::{AllowConfig, ClientConfig, Config, EntraConfig, IssuerConfig, RouteConfig};
+use gangplank_gate::config::{
+    AllowConfig, ClientConfig, Config, EntraConfig, ExchangeConfig, IssuerConfig, RouteConfig, Strategy,
+};
 
 /// The whole of it.
 pub(super) fn text(config: &Config) -> String {
@@ -18,6 +20,9 @@ pub(super) fn text(config: &Config) -> String {
     }
     for (name, client) in &config.clients {
         let _ = writeln!(text, "client    {name}: {} at {}, {}", client.id, client.issuer, evidence(client));
+    }
+    for (name, exchange) in &config.exchanges {
+        let _ = writeln!(text, "exchange  {name}: {}", self::exchange(exchange));
     }
     if let Some(webhook) = &config.token_review {
         let who = if webhook.client_ca_file.is_some() { "clients with a certificate" } else { "everybody" };
@@ -64,6 +69,24 @@ fn evidence(client: &ClientConfig) -> &'static str {
     }
 }
 
+/// How callers' tokens become others, and what for.
+fn exchange(exchange: &ExchangeConfig) -> String {
+    let how = match exchange.strategy {
+        Strategy::OnBehalfOf => "on-behalf-of",
+        Strategy::TokenExchange => "token-exchange",
+        Strategy::KeycloakV1 => "keycloak-v1",
+        Strategy::ClientCredentials => "client-credentials",
+    };
+    let wanted: Vec<&str> = [&exchange.audience.0, &exchange.resource.0, &exchange.scopes]
+        .into_iter()
+        .flatten()
+        .map(String::as_str)
+        .collect();
+    let what = if wanted.is_empty() { String::new() } else { format!(" for {}", wanted.join(" ")) };
+    let whose = if exchange.replaces_caller { "; REPLACES THE CALLER" } else { "" };
+    format!("{how} as {}{what}{whose}", exchange.client)
+}
+
 /// Who may go where.
 fn table(config: &Config) -> String {
     let rows: Vec<[String; 4]> = config.routes.iter().map(|route| row(config, route)).collect();
@@ -95,14 +118,25 @@ fn row(config: &Config, route: &RouteConfig) -> [String; 4] {
     if !others.is_empty() {
         how.push(format!("credential of {}", others.join(" or ")));
     }
-    [place, who, how.join(", "), to(route)]
+    [place, who, how.join(", "), to(config, route)]
 }
 
-fn to(route: &RouteConfig) -> String {
+/// Where it goes, and by which exchange.
+fn to(config: &Config, route: &RouteConfig) -> String {
+    let exchanged =
+        |exchange: &Option<String>| exchange.as_ref().map(|name| format!(" by exchange {name}")).unwrap_or_default();
+    let cluster = |name: &String| {
+        let cluster = config.clusters.get(name);
+        format!("{name}{}", cluster.map(|cluster| exchanged(&cluster.exchange)).unwrap_or_default())
+    };
+    let all = |names: &[String]| names.iter().map(cluster).collect::<Vec<_>>().join(", ");
     match (&route.cluster, &route.clusters, &route.upstream) {
-        (Some(cluster), ..) => format!("cluster {cluster}"),
-        (None, Some(clusters), _) => format!("clusters {}", clusters.join(", ")),
-        (None, None, Some(upstream)) => upstream.clone(),
+        (Some(name), ..) => format!("cluster {}", cluster(name)),
+        (None, Some(names), _) => format!("clusters {}", all(names)),
+        (None, None, Some(upstream)) => match route.mcp.as_ref().and_then(|mcp| mcp.target.as_ref()) {
+            Some(target) => format!("{upstream} for clusters {}", all(&target.clusters)),
+            None => format!("{upstream}{}", exchanged(&route.exchange)),
+        },
         (None, None, None) => "(forward-auth only)".to_owned(),
     }
 }
@@ -178,6 +212,52 @@ webhook   https://0.0.0.0:8443, tells clients with a certificate whose tokens of
 WHERE           WHO                              HOW                TO
 /               groups g1 or 2 more and roles r  sign-in at a or b  (forward-auth only)
 x.test/healthy  everybody                                           http://127.0.0.1:8080
+";
+        assert_eq!(super::text(&loaded.value), expected);
+    }
+
+    #[test]
+    fn exchanges_are_listed_and_each_way_says_which_one_it_takes() {
+        let text = "
+            gate = { listen = '127.0.0.1:1', public_url = 'http://a.test' }
+            exchanges.aks = { client = 'gate', strategy = 'on-behalf-of', scopes = ['6dae42f8/.default'] }
+            exchanges.ours = { client = 'gate', strategy = 'client-credentials', scopes = ['b/.default'], replaces_caller = true }
+            exchanges.rfc = { client = 'realm', strategy = 'token-exchange', audience = ['a', 'b'] }
+            clusters.dev = { kubeconfig = 'k' }
+            clusters.prod = { kubeconfig = 'k', exchange = 'aks' }
+            [[routes]]
+            path = '/a'
+            allow.signed_in = true
+            upstream = 'http://b.test'
+            exchange = 'rfc'
+            [[routes]]
+            path = '/c'
+            allow.signed_in = true
+            clusters = ['dev', 'prod']
+            [[routes]]
+            path = '/mcp'
+            allow.signed_in = true
+            upstream = 'http://m.test'
+            mcp.target = { argument = 'context', clusters = ['prod'] }
+            [[routes]]
+            path = '/p'
+            allow.signed_in = true
+            cluster = 'prod'
+        ";
+        let loaded = document::load_bytes("x.toml", text.as_bytes().to_vec()).unwrap();
+        let expected = "\
+good
+
+listens   http://127.0.0.1:1, reached as http://a.test
+exchange  aks: on-behalf-of as gate for 6dae42f8/.default
+exchange  ours: client-credentials as gate for b/.default; REPLACES THE CALLER
+exchange  rfc: token-exchange as realm for a b
+
+WHERE  WHO                  HOW  TO
+/a     everybody signed in       http://b.test by exchange rfc
+/c     everybody signed in       clusters dev, prod by exchange aks
+/mcp   everybody signed in       http://m.test for clusters prod by exchange aks
+/p     everybody signed in       cluster prod by exchange aks
 ";
         assert_eq!(super::text(&loaded.value), expected);
     }

@@ -122,9 +122,10 @@ pub(super) fn unfit_sign_ins(config: &Config) -> Vec<String> {
                 if exchange.strategy == Strategy::OnBehalfOf && client.is_some_and(|c| !asks_for(config, c, exchanging))
                 {
                     warnings.push(format!(
-                        "clients.{signing_in}.scopes name nothing of clients.{at}, so exchanges.{name} can exchange no token of \
+                        "clients.{signing_in}.scopes name nothing of clients.{at}{itself}, so exchanges.{name} can exchange no token of \
                          somebody who signed in there: add a scope of {id}, such as \"{id}/access_as_user\"",
                         at = exchange.client,
+                        itself = if signing_in == &exchange.client { " itself" } else { "" },
                         id = exchanging.id
                     ));
                 }
