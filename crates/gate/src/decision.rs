@@ -14,7 +14,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
-use gangplank_authn::{Anonymous, Authenticated, Authenticator as _, BearerToken, Chain, Credentials, Method, Outcome};
+use gangplank_authn::{
+    Anonymous, Authenticated, Authenticator as _, BearerToken, Chain, Credentials, Identity, Method, Outcome,
+};
 use gangplank_jose::UnixTime;
 use http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use prometheus_client::metrics::counter::Counter;
@@ -108,8 +110,15 @@ impl Weighter<Key, Arc<Decision>> for Weight {
         // Entry, identity and their allocations, roughly, and what varies.
         let varies: usize = decision.identity.values().map(HeaderValue::len).sum();
         let subject = decision.subject.as_ref().map_or(0, |subject| subject.size());
-        1024 + (2 * varies + subject) as u64
+        (1024 + 2 * varies + subject + size(decision.caller().identity())) as u64
     }
+}
+
+/// What somebody's names take: of groups there may be thousands, whatever the token has room for.
+fn size(identity: &Identity) -> usize {
+    let lists = [&identity.groups, &identity.roles, &identity.scopes, &identity.audiences];
+    let texts = lists.into_iter().chain(identity.extra.values()).flatten();
+    texts.map(|text| size_of::<String>() + text.len()).sum()
 }
 
 impl Decisions {
@@ -306,6 +315,16 @@ fn sha256(value: &[u8]) -> [u8; 32] {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn groups_count_as_what_they_take() {
+        let group = "00000000-0000-0000-0000-000000000000".to_owned();
+        let member = Identity { groups: vec![group.clone(); 5_000], ..Identity::default() };
+        assert!((300_000..400_000).contains(&size(&member)), "{}", size(&member));
+        let told = Identity { extra: [("a".to_owned(), vec![group; 5_000])].into(), ..Identity::default() };
+        assert_eq!(size(&told), size(&member));
+        assert_eq!(size(&Identity::default()), 0);
+    }
 
     #[test]
     fn decisions_take_no_more_memory_than_they_may_however_many_there_are() {

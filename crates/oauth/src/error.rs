@@ -115,10 +115,15 @@ impl ExchangeError {
         })
     }
 
-    /// Whether it would be the same for everybody who asks now: so not a provider that had enough of one person
-    /// (AADSTS50196), which it says with a status of its own.
+    /// Whether it would be the same for everybody who asks now. Not so an answer about one person that is too large or can't be
+    /// read, nor a provider that had enough of one (AADSTS50196), which it says with a status of its own.
     pub fn is_everybodys(&self) -> bool {
-        self.is_unavailable() && !self.provider().is_some_and(|error| error.codes.contains(&aadsts::LOOP))
+        let of_one = match self {
+            ExchangeError::Transport(TransportError::TooLarge { .. }) => true,
+            ExchangeError::Malformed { endpoint, .. } => *endpoint == Endpoint::Token,
+            _ => self.provider().is_some_and(|error| error.codes.contains(&aadsts::LOOP)),
+        };
+        self.is_unavailable() && !of_one
     }
 
     /// Whether nobody consented to what was asked for: the person, or an administrator, can.
@@ -263,6 +268,10 @@ mod tests {
             (provider(400, "invalid_request", &[90033]), true),
             (provider(400, "invalid_grant", &[50196]), false),
             (provider(400, "invalid_grant", &[65001]), false),
+            (TransportError::TooLarge { host: "idp".into(), limit: 1 }.into(), false),
+            (TransportError::Timeout { host: "idp".into(), after: Duration::from_secs(1) }.into(), true),
+            (ExchangeError::Malformed { endpoint: Endpoint::Token, problem: "x".into() }, false),
+            (ExchangeError::Malformed { endpoint: Endpoint::Discovery, problem: "x".into() }, true),
         ] {
             assert_eq!(error.is_everybodys(), everybodys, "{error}");
         }

@@ -7,7 +7,8 @@
 //! 3. The answer is a JSON object whose `client_id` is the address, text for text.
 //! 4. Of its redirect URIs those count that keep the rules; an `https` one also on the host of the document. There is one at least.
 //! 5. A client that authenticates otherwise than by `none` is refused: its key would not be asked for.
-//! 6. A good document is kept for 5 minutes, a bad one or none for 10 s; at most 1,024.
+//! 6. A good document is kept for 5 minutes, a bad one or none for 10 s; at most 1,024. One that could not be asked for, since
+//!    too many were, is asked for again at once: whoever keeps us busy keeps nobody out for longer.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -134,6 +135,9 @@ impl Documents {
         }
         self.flights
             .run(id.to_owned(), || async {
+                let Ok(_turn) = self.at_once.try_acquire() else {
+                    return Err(away(id, "too many are being fetched".to_owned()));
+                };
                 let found = self.fetch(id, host, rules).await;
                 self.keep(id, &found, now);
                 found
@@ -143,14 +147,12 @@ impl Documents {
 
     /// Rule 2.
     async fn fetch(&self, id: &str, host: &Host, rules: &RedirectRules) -> Found {
-        let away = |cause: String| AuthorizationServerRefusal::ClientDocumentAway { id: Excerpt::of(id), cause };
-        let Ok(_turn) = self.at_once.try_acquire() else { return Err(away("too many are being fetched".to_owned())) };
         let request = Request::get(id).header(ACCEPT, "application/json").body(Bytes::new());
-        let request = request.map_err(|_| away("its address can't be put into a request".to_owned()))?;
+        let request = request.map_err(|_| away(id, "its address can't be put into a request".to_owned()))?;
         match self.transport.send(request, BUDGET).await {
             Ok(answer) => read(id, host, &answer, rules).map(Arc::new),
             Err(error @ TransportError::TooLarge { .. }) => Err(wrong(id, error.to_string())),
-            Err(error) => Err(away(error.to_string())),
+            Err(error) => Err(away(id, error.to_string())),
         }
     }
 
@@ -181,8 +183,7 @@ fn read(
     rules: &RedirectRules,
 ) -> Result<Client, AuthorizationServerRefusal> {
     if answer.status() != StatusCode::OK {
-        let cause = format!("the answer has status {}", answer.status().as_u16());
-        return Err(AuthorizationServerRefusal::ClientDocumentAway { id: Excerpt::of(id), cause });
+        return Err(away(id, format!("the answer has status {}", answer.status().as_u16())));
     }
     if answer.body().len() > BUDGET.body {
         return Err(wrong(id, "is larger than 64 KiB".to_owned()));
@@ -214,6 +215,10 @@ fn read(
     let name = fit_name(document.client_name.as_deref());
     let refreshes = grants.is_none_or(|grants| grants.iter().any(|grant| grant == "refresh_token"));
     Ok(Client { id: id.to_owned(), name, host: Some(host.name.clone()), redirect_uris, refreshes })
+}
+
+fn away(id: &str, cause: String) -> AuthorizationServerRefusal {
+    AuthorizationServerRefusal::ClientDocumentAway { id: Excerpt::of(id), cause }
 }
 
 fn wrong(id: &str, problem: String) -> AuthorizationServerRefusal {
@@ -323,6 +328,17 @@ mod tests {
             assert_eq!(refused.reason().name, "oauth-client-document-unavailable");
         }
         assert_eq!(web.asked.load(Ordering::SeqCst), 2);
+    }
+
+    #[tokio::test]
+    async fn one_that_there_was_no_turn_for_is_asked_for_at_the_next() {
+        let (web, documents) = documents(good);
+        let all = documents.at_once.try_acquire_many(16).unwrap();
+        let refused = get(&documents, NOW).await.unwrap_err();
+        assert_eq!(refused.reason().name, "oauth-client-document-unavailable");
+        assert_eq!(web.asked.load(Ordering::SeqCst), 0);
+        drop(all);
+        assert!(get(&documents, NOW).await.is_ok(), "nobody is kept out by a moment of others");
     }
 
     #[test]

@@ -12,7 +12,8 @@
 //! 7. Of the request nothing remains that could say who somebody is but what we say ([`shown`]); of the answer, a redirect
 //!    leads back through the gate. `X-Auth-Request-…` is not told to API servers.
 //! 8. What comes back may be a page of whatever runs behind `services/…/proxy/`, on our origin: it sets no cookie, runs no script
-//!    and reads nothing of ours (`Content-Security-Policy: sandbox`).
+//!    and reads nothing of ours (`Content-Security-Policy: sandbox`), and says nothing that would hold for all of our origin
+//!    ([`OF_THE_ORIGIN`]).
 //! 9. Where our own credential is shown, a 401 of the API server is about that, and not the caller's to mend.
 //! 10. A refusal has the form of an API server's ([`status`]).
 //!
@@ -151,11 +152,19 @@ impl Gate {
             return Err(ClusterRefusal::OwnRefused { cluster: cluster.name.clone() }.into());
         }
         behind.place.outside(response.headers_mut());
+        for name in OF_THE_ORIGIN {
+            response.headers_mut().remove(name);
+        }
         response.headers_mut().insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static("sandbox"));
         response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         Ok(response)
     }
 }
+
+/// What a browser takes for the word of a whole origin, and keeps: to forget cookies, to go elsewhere, to tell somebody what
+/// is asked of us.
+const OF_THE_ORIGIN: [&str; 6] =
+    ["clear-site-data", "strict-transport-security", "alt-svc", "nel", "report-to", "service-worker-allowed"];
 
 /// Whether what answers may be something behind the API server.
 fn is_proxied(path: &str) -> bool {

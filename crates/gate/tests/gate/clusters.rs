@@ -113,6 +113,16 @@ impl ApiServer {
     }
 }
 
+/// What of an answer holds for its whole origin, and for longer than the answer.
+const OF_THE_ORIGIN: [(&str, &str); 6] = [
+    ("clear-site-data", "\"*\""),
+    ("strict-transport-security", "max-age=0; includeSubDomains"),
+    ("alt-svc", "h2=\":1337\"; persist=1"),
+    ("nel", "{\"report_to\":\"x\",\"max_age\":9999999,\"success_fraction\":1,\"include_subdomains\":true}"),
+    ("report-to", "{\"group\":\"x\",\"max_age\":9999999,\"endpoints\":[{\"url\":\"https://evil.example.com\"}]}"),
+    ("service-worker-allowed", "/"),
+];
+
 fn answer(mut request: Request<Incoming>, peer: &Peer, seen: &Mutex<Vec<Seen>>) -> Response<Full<Bytes>> {
     let upgrade = request.headers().get("upgrade").cloned();
     let switched = upgrade.is_some().then(|| hyper::upgrade::on(&mut request));
@@ -138,6 +148,9 @@ fn answer(mut request: Request<Incoming>, peer: &Peer, seen: &Mutex<Vec<Seen>>) 
     if request.uri().path().ends_with("/proxy/") {
         response = response.header("set-cookie", "app=stolen").header("content-type", "text/html");
         response = response.header("content-security-policy", "default-src *");
+        for (name, value) in OF_THE_ORIGIN {
+            response = response.header(name, value);
+        }
     }
     if request.uri().path().contains("/nobody") {
         response = response.status(401);
@@ -395,7 +408,9 @@ async fn a_page_from_inside_a_cluster_gets_no_hold_of_our_origin() {
     let answer = world.get(url, &[("authorization", &alice), cookies]).await;
     assert_eq!(answer.status, StatusCode::OK);
     assert!(server.one().all("cookie").is_empty(), "cookies of others on this host stay here");
-    assert_eq!(answer.header("set-cookie"), None);
+    for name in OF_THE_ORIGIN.iter().map(|(name, _)| *name).chain(["set-cookie"]) {
+        assert_eq!(answer.header(name), None, "{name}");
+    }
     assert_eq!(answer.header("content-security-policy"), Some("sandbox"));
     assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
 }

@@ -656,6 +656,21 @@ async fn one_caller_of_whom_the_provider_has_enough_keeps_nobody_else_out() {
 }
 
 #[tokio::test]
+async fn a_strange_answer_about_one_caller_keeps_nobody_else_out() {
+    let setting = Setting::new().await;
+    // Somebody in so many groups that the answer is too large, or of whom the provider says what can't be read.
+    for kind in [FaultKind::Huge { bytes: 2 << 20 }, FaultKind::NoToken, FaultKind::Garbage] {
+        setting.tenant.set_fault(Fault::new(kind.clone()).on(Endpoint::Token));
+        let answer = setting.call("/obo", "bob", &setting.token("/obo", "bob")).await;
+        assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{kind:?}");
+        setting.leave_alone();
+        let answer = setting.call("/obo", "dana", &setting.token("/obo", "dana")).await;
+        assert_eq!(answer.status, StatusCode::OK, "{kind:?}: {answer:?}");
+        setting.pass(4_000);
+    }
+}
+
+#[tokio::test]
 async fn what_the_provider_refuses_is_the_callers_the_operators_or_passes() {
     let setting = Setting::new().await;
     for (error, code, status, reason) in [

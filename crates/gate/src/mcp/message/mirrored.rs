@@ -48,7 +48,7 @@ pub(super) fn any(headers: &HeaderMap) -> bool {
 
 fn agree_about(headers: &HeaderMap, arguments: &Map<String, Value>) -> Result<(), &'static str> {
     for (header, _) in headers.iter().filter(|(header, _)| header.as_str().starts_with(MCP_PARAM)) {
-        let name = header.as_str().trim_start_matches(MCP_PARAM);
+        let name = header.as_str().strip_prefix(MCP_PARAM).unwrap_or_default();
         let is_it = |argument: &&String| argument.replace('_', "-").eq_ignore_ascii_case(&name.replace('_', "-"));
         let said = one(headers, header, "Mcp-Param-…")?.unwrap_or_default();
         for argument in arguments.keys().filter(is_it) {
@@ -124,6 +124,10 @@ mod tests {
             (&[("mcp-param-o", "{}")], Err("Mcp-Param-…")),
         ] {
             assert_eq!(judged(headers, "tools/call", call()), verdict, "{headers:?}");
+        }
+        let odd = || json!({"name": "t", "arguments": {"mcp-param-x": "prod", "x": "dev"}});
+        for (said, verdict) in [("dev", Err("Mcp-Param-…")), ("prod", Ok(()))] {
+            assert_eq!(judged(&[("mcp-param-mcp-param-x", said)], "tools/call", odd()), verdict, "{said}");
         }
         assert_eq!(judged(&[("mcp-name", "a:b")], "resources/read", json!({"uri": "a:b", "name": "c"})), Ok(()));
         assert_eq!(judged(&[("mcp-name", "c")], "resources/read", json!({"uri": "a", "name": "c"})), Err("Mcp-Name"));
