@@ -2,7 +2,7 @@
 //! two of them with a NUL between; odd, a path or a user agent.
 //!
 //! No panic. A header that is read is the only one, has ids that are not zero, and is the same when written and read again. A
-//! text that is shown is bounded, without control characters and addresses, and shown again it is the same.
+//! text that is shown is bounded, without control characters and addresses, and, unless it was cut, the same when shown again.
 
 #![no_main]
 
@@ -36,5 +36,8 @@ fn text(data: &[u8]) {
     let seen = shown::text(text);
     assert!(seen.len() <= 256 && !seen.contains('@'), "{seen:?}");
     assert!(is_clean(&seen), "{seen:?}");
-    assert_eq!(shown::text(&seen), seen);
+    // Of one that was cut, the last word is another than before.
+    if seen.len() < 253 {
+        assert_eq!(shown::text(&seen), seen);
+    }
 }
