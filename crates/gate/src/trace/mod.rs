@@ -2,10 +2,10 @@
 //!
 //! | span | kind | what |
 //! |---|---|---|
-//! | `GET ROUTE` ([`request`]) | server | the request, to the head of its answer |
-//! | `authenticate` ([`authenticate`]) | internal | who calls, and may they |
-//! | `exchange NAME` ([`exchange`]) | internal | from the caller's token to another |
-//! | `POST` ([`call`]) | client | one HTTP request of ours: to an upstream, or to a provider |
+//! | `GET ROUTE` (`request`) | server | the request, to the head of its answer |
+//! | `authenticate` (`authenticate`) | internal | who calls, and may they |
+//! | `exchange NAME` (`exchange`) | internal | from the caller's token to another |
+//! | `POST` (`call`) | client | one HTTP request of ours: to an upstream, or to a provider |
 //!
 //! 1. Without `[telemetry]` there is no [`Tracer`], no span and no allocation, and `traceparent` passes as it came.
 //! 2. A caller's `traceparent` is continued if the peer is a trusted proxy, or if all are to be believed. Anybody else's trace

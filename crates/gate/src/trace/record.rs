@@ -27,7 +27,7 @@ pub struct SpanRecord {
     pub start: u64,
     /// Nanoseconds since 1970, not before `start`.
     pub end: u64,
-    /// What is known of it: names of [`names`](super::names).
+    /// What is known of it: names of `names`.
     pub attributes: Vec<(&'static str, Value)>,
     /// Where a caller who is not trusted says that it was.
     pub link: Option<SpanContext>,
