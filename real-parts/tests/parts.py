@@ -7,6 +7,7 @@ import http.server
 import json
 import os
 import pathlib
+import random
 import re
 import signal
 import socket
@@ -23,10 +24,22 @@ HEADER_BLOCK = 4096  # nginx's proxy_buffer_size on every machine with 4 KiB pag
 COOKIE = 3584  # what this project allows itself
 
 
+_given_ports = set()
+
+
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """A port for a server that can't choose one itself: never the same twice, and none that the kernel gives to others."""
+    while True:
+        port = random.randrange(15_000, 32_000)
+        if port in _given_ports:
+            continue
+        with socket.socket() as s:
+            try:
+                s.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        _given_ports.add(port)
+        return port
 
 
 def eventually(what, check, seconds=15, pause=0.05):
